@@ -1,0 +1,203 @@
+//! The first durable step of an enrollment: with an intent, or with a proposal.
+
+use portreeve_pkix::{Timestamp, sha256};
+use std::time::Duration;
+
+use super::RegistrationAuthority;
+use super::enroll::{Filing, Started, is_race};
+use super::judge::{Judged, lines};
+use super::rows;
+use crate::accounts::commit_error;
+use crate::domain::{
+    Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
+    EnrollmentId, EnrollmentRequest, Event, Finding, Intent, ProposalEvent, ProposalId, Refusal, StreamId,
+    TaskId,
+};
+use crate::error::{Error, InternalError};
+use crate::ledger::first;
+use crate::ports::{Batch, CaBackend, CaError, NewTask, Reservation, Space, TaskKind, TaskLease};
+use crate::steps::issue::contents_digest;
+use crate::steps::{Verified, verify};
+
+/// How long a node may hold an enrollment before another takes it over.
+pub(super) const LEASE: Duration = Duration::from_secs(120);
+
+impl RegistrationAuthority {
+    pub(super) fn application(
+        &self,
+        filing: &Filing,
+        (judged, request): (&Judged, &EnrollmentRequest),
+        contents: CertificateContents,
+        findings: &[Finding],
+    ) -> Box<Application> {
+        Box::new(Application {
+            endpoint: filing.endpoint.clone(),
+            endpoint_version: judged.endpoint.version,
+            operation: request.operation,
+            requester: judged.admitted.requester().clone(),
+            claim: filing.key,
+            request: judged.request.request().der().to_vec(),
+            profile: judged.profile.0.clone(),
+            profile_version: judged.profile.1,
+            backend: judged.endpoint.backend.clone(),
+            contents,
+            findings: lines(findings),
+        })
+    }
+
+    /// Commits Received, Approved and Issuing with the intent, the claim, and a task leased to this node.
+    /// `None` when somebody filed the same claim first.
+    pub(super) async fn file_intent(
+        &self,
+        filing: &Filing,
+        application: Box<Application>,
+        alongside: Batch,
+    ) -> Result<Option<(Verified<Enrollment>, TaskLease)>, Error> {
+        let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
+        let stream = StreamId::enrollment(id);
+        let intent = self.prepare(id, &application)?;
+        let reserve = serial_reservation(&intent, stream);
+        let commands = [
+            Command::Receive(application),
+            Command::Approve(None),
+            Command::Begin(intent),
+        ];
+        let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
+        let record = self
+            .ledger
+            .record(first(stream), filing.saying("policy permits"), &events)?;
+        let verified = verify::enrollment(self.ledger.verified(stream, std::slice::from_ref(&record))?);
+        let verified = verified.ok_or(InternalError::NoBackend(String::new()))?;
+        let task = self.task(stream, self.now(), Some(LEASE));
+        let lease = TaskLease {
+            id: task.id,
+            kind: task.kind,
+            subject: stream,
+            attempts: 1,
+            fence: 1,
+        };
+        let batch = Batch {
+            records: vec![record],
+            tasks: vec![task],
+            claims: vec![claim(filing, id)],
+            reservations: reserve.into_iter().collect(),
+            projections: rows::request(&enrollment, self.now()),
+            ..alongside
+        };
+        match self.parts.store.commit(batch).await {
+            Ok(()) => Ok(Some((verified, lease))),
+            Err(error) if is_race(&error) => Ok(None),
+            Err(error) => Err(commit_error(error, stream)),
+        }
+    }
+
+    /// Commits Received and Referred with the proposal, the claim, and a task for the day it expires.
+    pub(super) async fn file_referral(
+        &self,
+        filing: &Filing,
+        application: Box<Application>,
+        (approval, alongside): (&ApprovalPolicy, Batch),
+    ) -> Result<Started, Error> {
+        let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
+        let proposal = ProposalId::new(self.now(), self.parts.random.as_ref());
+        let (stream, until) = (
+            StreamId::enrollment(id),
+            self.now().saturating_add(approval.age_max),
+        );
+        let opened = Event::Proposal(ProposalEvent::Opened {
+            enrollment: id,
+            digest: contents_digest(&application.contents),
+            approvals: approval.approvals.max(1),
+            until,
+        });
+        let commands = [Command::Receive(application), Command::Refer(proposal)];
+        let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
+        let saying = filing.saying("policy refers to people");
+        let batch = Batch {
+            records: vec![
+                self.ledger.record(first(stream), saying.clone(), &events)?,
+                self.ledger
+                    .record(first(StreamId::proposal(proposal)), saying, &[opened])?,
+            ],
+            tasks: vec![self.task(stream, until, None)],
+            claims: vec![claim(filing, id)],
+            projections: rows::request(&enrollment, self.now()),
+            ..alongside
+        };
+        match self.parts.store.commit(batch).await {
+            Ok(()) => Ok(Started::Filed(id)),
+            Err(error) if is_race(&error) => Ok(Started::Raced),
+            Err(error) => Err(commit_error(error, stream)),
+        }
+    }
+
+    /// Lets the backend say what it will sign or send.
+    pub(super) fn prepare(&self, id: EnrollmentId, application: &Application) -> Result<Intent, Error> {
+        let backend: &dyn CaBackend = self.backend_of(&application.backend)?.as_ref();
+        backend
+            .prepare(&application.contents, id, self.now())
+            .map_err(|error| match error {
+                CaError::Unavailable { retry_after, .. } => Error::Unavailable {
+                    retry_after: retry_after.unwrap_or(Duration::from_secs(5)),
+                },
+                CaError::Contents(reason) => {
+                    tracing::warn!(enrollment.id = %id, reason, "contents cannot be certified");
+                    Error::Refused(Refusal::CaRejected)
+                }
+                error => Error::Internal(InternalError::Backend(error)),
+            })
+    }
+
+    pub(super) fn task(&self, subject: StreamId, due: Timestamp, lease: Option<Duration>) -> NewTask {
+        NewTask {
+            id: TaskId::new(self.now(), self.parts.random.as_ref()),
+            kind: TaskKind::Enrollment,
+            subject,
+            due,
+            lease: lease.map(|term| (self.parts.node, term)),
+        }
+    }
+}
+
+/// Runs commands one after the other; the events to record, and where they lead.
+pub(super) fn run<const N: usize>(
+    mut enrollment: Enrollment,
+    commands: [Command; N],
+    now: Timestamp,
+) -> Result<(Enrollment, Vec<Event>), Error> {
+    let mut events = Vec::with_capacity(N);
+    for command in commands {
+        let event: EnrollmentEvent = enrollment.decide(command)?;
+        enrollment.apply(&event, now);
+        events.push(Event::Enrollment(event));
+    }
+    Ok((enrollment, events))
+}
+
+/// The unique key of issuer and serial number.
+pub(super) fn serial_key(issuer: &[u8], serial: &[u8]) -> [u8; 32] {
+    let mut input = sha256(issuer).to_vec();
+    input.extend_from_slice(serial);
+    sha256(&input)
+}
+
+pub(super) fn serial_reservation(intent: &Intent, stream: StreamId) -> Option<Reservation> {
+    let serial = intent.serial()?;
+    let key = serial_key(&intent.issuer, serial.as_bytes());
+    Some(Reservation::Take {
+        space: Space::Serial,
+        key,
+        stream,
+    })
+}
+
+/// A claim that lasts until its enrollment ends; then its end is set to what follows from that.
+fn claim(filing: &Filing, enrollment: EnrollmentId) -> Claim {
+    Claim {
+        key: filing.key,
+        requester: filing.requester.clone(),
+        digest: filing.digest,
+        enrollment,
+        until: Timestamp::from_unix_seconds(253_402_300_799),
+    }
+}

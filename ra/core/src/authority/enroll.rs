@@ -1,0 +1,237 @@
+//! `enroll`: the one way to a certificate.
+
+use portreeve_pkix::sha256;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RegistrationAuthority;
+use super::judge::{Judged, lines};
+use super::standing::disposition;
+use crate::accounts::{commit_error, may_race};
+use crate::domain::{
+    Actor, Alongside, ApprovalPolicy, CertificateContents, ClaimKey, Disposition, EndpointName, EnrollmentId,
+    EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester, StreamId,
+    StreamKind, Verdict,
+};
+use crate::error::Error;
+use crate::ledger::{Saying, first};
+use crate::ports::{Batch, CommitError, Conflict, WakeKey};
+use crate::steps::admit;
+
+/// What identifies one request while it is being judged.
+pub(super) struct Filing {
+    pub(super) key: ClaimKey,
+    pub(super) requester: Requester,
+    pub(super) digest: [u8; 32],
+    pub(super) endpoint: EndpointName,
+    pub(super) origin: Origin,
+}
+
+impl Filing {
+    pub(super) fn saying(&self, reason: &str) -> Saying {
+        let actor = Actor::Requester(self.requester.clone());
+        Saying::new(Purpose::Worker, actor, self.origin.clone(), reason)
+    }
+}
+
+/// Whether the commit that starts an enrollment took place.
+pub(super) enum Started {
+    /// It did; this is the enrollment, and what waits for it.
+    Filed(EnrollmentId),
+    /// Somebody filed the same claim first.
+    Raced,
+}
+
+impl RegistrationAuthority {
+    /// Asks for a certificate. Waits up to the endpoint's `inline_wait`, then answers `Pending`.
+    ///
+    /// The same requester with the same handle and the same request gets the same enrollment, however often it asks.
+    pub async fn enroll(self: &Arc<Self>, request: EnrollmentRequest) -> Result<Disposition, Error> {
+        let filing = Filing {
+            key: ClaimKey::new(&request.endpoint, request.operation, &request.handle),
+            requester: admit::identify(&request.credential),
+            digest: sha256(&request.request),
+            endpoint: request.endpoint.clone(),
+            origin: request.origin.clone(),
+        };
+        let mut turn = 0;
+        loop {
+            if let Some(known) = self.known(&filing).await? {
+                return Ok(known);
+            }
+            let judged = match self.judge(&request).await {
+                Err(Error::Refused(refusal)) => {
+                    self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
+                    return Err(Error::Refused(refusal));
+                }
+                other => other?,
+            };
+            match self.act_on(&filing, judged, &request).await? {
+                Acted::Done(disposition) => return Ok(disposition),
+                Acted::Raced if may_race(turn) => turn += 1,
+                Acted::Raced => return Err(Refusal::ClaimConflict.into()),
+            }
+        }
+    }
+
+    /// What the claim leads to, if it is known: the answer to a retry. `None` when the way is free.
+    async fn known(&self, filing: &Filing) -> Result<Option<Disposition>, Error> {
+        let Some(claim) = self.parts.store.claim(&filing.key).await? else {
+            return Ok(None);
+        };
+        let ended = claim.until <= self.now();
+        if claim.requester != filing.requester {
+            return if ended {
+                Ok(None)
+            } else {
+                Err(Refusal::NotAuthorized.into())
+            };
+        }
+        if ended {
+            return Ok(None);
+        }
+        if claim.digest != filing.digest {
+            return Err(Refusal::ClaimConflict.into());
+        }
+        disposition(self.behind(&claim).await?.value()).map(Some)
+    }
+
+    async fn act_on(
+        self: &Arc<Self>,
+        filing: &Filing,
+        judged: Judged,
+        request: &EnrollmentRequest,
+    ) -> Result<Acted, Error> {
+        let Alongside { documents, spends } = &request.alongside;
+        let alongside = Batch {
+            documents: documents.clone(),
+            spends: spends.clone(),
+            ..Batch::default()
+        };
+        match judged.verdict.clone() {
+            Verdict::Refuse { refusal, findings } => {
+                let spends = Batch {
+                    spends: spends.clone(),
+                    ..Batch::default()
+                };
+                self.refuse(filing, refusal, (&findings, spends)).await
+            }
+            Verdict::Refer {
+                contents,
+                approval,
+                findings,
+            } => {
+                self.refer(
+                    filing,
+                    (judged, request),
+                    (contents, approval, findings),
+                    alongside,
+                )
+                .await
+            }
+            Verdict::Permit { contents, findings } => {
+                let wait = judged.endpoint.inline_wait;
+                self.permit(filing, (judged, request), (contents, findings), (alongside, wait))
+                    .await
+            }
+        }
+    }
+
+    /// Refusals of admitted requesters are events; there is no enrollment.
+    async fn refuse(
+        &self,
+        filing: &Filing,
+        refusal: Refusal,
+        (findings, batch): (&[Finding], Batch),
+    ) -> Result<Acted, Error> {
+        self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
+        tracing::info!(endpoint = %filing.endpoint, requester = %filing.requester,
+                       refusal = refusal.code(), "request refused");
+        let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
+        let stream = StreamId {
+            kind: StreamKind::Refusal,
+            id: *id.as_bytes(),
+        };
+        let event = Event::Refusal(RequestRefused {
+            endpoint: filing.endpoint.clone(),
+            digest: filing.digest,
+            refusal: refusal.clone(),
+            findings: lines(findings),
+        });
+        let record = self
+            .ledger
+            .record(first(stream), filing.saying(refusal.code()), &[event])?;
+        let batch = Batch {
+            records: vec![record],
+            ..batch
+        };
+        self.parts
+            .store
+            .commit(batch)
+            .await
+            .map_err(|error| commit_error(error, stream))?;
+        Err(refusal.into())
+    }
+
+    async fn refer(
+        self: &Arc<Self>,
+        filing: &Filing,
+        (judged, request): (Judged, &EnrollmentRequest),
+        (contents, approval, findings): (CertificateContents, ApprovalPolicy, Vec<Finding>),
+        alongside: Batch,
+    ) -> Result<Acted, Error> {
+        let application = self.application(filing, (&judged, request), contents, &findings);
+        match self
+            .file_referral(filing, application, (&approval, alongside))
+            .await?
+        {
+            Started::Filed(id) => {
+                tracing::info!(enrollment.id = %id, endpoint = %filing.endpoint, requester = %filing.requester,
+                               "request waits for approval");
+                let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
+                disposition(enrollment.value()).map(Acted::Done)
+            }
+            Started::Raced => Ok(Acted::Raced),
+        }
+    }
+
+    async fn permit(
+        self: &Arc<Self>,
+        filing: &Filing,
+        (judged, request): (Judged, &EnrollmentRequest),
+        (contents, findings): (CertificateContents, Vec<Finding>),
+        (alongside, wait): (Batch, Duration),
+    ) -> Result<Acted, Error> {
+        let application = self.application(filing, (&judged, request), contents, &findings);
+        let Some((enrollment, lease)) = self.file_intent(filing, application, alongside).await? else {
+            return Ok(Acted::Raced);
+        };
+        let id = enrollment.value().id;
+        let woken = self.parts.wakeups.wait(WakeKey::Enrollment(id), wait);
+        let result = self.spawn_drive(enrollment, lease);
+        woken.await;
+        match result.get() {
+            Some(finished) => disposition(finished).map(Acted::Done),
+            None => {
+                let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
+                disposition(enrollment.value()).map(Acted::Done)
+            }
+        }
+    }
+}
+
+/// What came of a judged request.
+enum Acted {
+    /// This.
+    Done(Disposition),
+    /// Somebody filed the same claim first: look again.
+    Raced,
+}
+
+/// Whether a failed commit only means that somebody was faster with the same claim.
+pub(super) const fn is_race(error: &CommitError) -> bool {
+    matches!(
+        error,
+        CommitError::Conflict(Conflict::Claim(_) | Conflict::Document(_))
+    )
+}

@@ -1,0 +1,61 @@
+//! Reading incidents.
+
+use portreeve_pkix::Timestamp;
+
+use super::RegistrationAuthority;
+use crate::domain::{Event, Incident, IncidentEvent, StreamKind};
+use crate::error::Error;
+use crate::ports::{Cursor, Page};
+
+/// An incident, as its verified events tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncidentStanding {
+    /// What is wrong.
+    pub incident: Incident,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+    /// When a person dealt with it.
+    pub closed_at: Option<Timestamp>,
+}
+
+impl RegistrationAuthority {
+    /// Incidents, in the order of their streams.
+    pub async fn incidents(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<IncidentStanding>, Error> {
+        let page = self
+            .parts
+            .store
+            .streams(StreamKind::Incident, after, limit)
+            .await?;
+        let histories = self.ledger.histories(&page.items).await?;
+        let items = histories
+            .iter()
+            .filter_map(|history| standing(history.value()))
+            .collect();
+        Ok(Page {
+            items,
+            next: page.next,
+        })
+    }
+}
+
+fn standing(events: &[(Event, Timestamp)]) -> Option<IncidentStanding> {
+    let mut found: Option<IncidentStanding> = None;
+    for (event, at) in events {
+        match (event, &mut found) {
+            (Event::Incident(IncidentEvent::Raised(incident)), None) => {
+                found = Some(IncidentStanding {
+                    incident: incident.clone(),
+                    raised_at: *at,
+                    closed_at: None,
+                });
+            }
+            (Event::Incident(IncidentEvent::Closed { .. }), Some(standing)) => standing.closed_at = Some(*at),
+            _ => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,171 @@
+//! The Registration Authority: six verbs, and the reading that edges and operators need.
+
+mod approve;
+mod begin;
+mod drive;
+mod enroll;
+mod incidents;
+mod judge;
+mod revoke;
+mod rows;
+mod settle;
+mod standing;
+mod work;
+
+use portreeve_pkix::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use crate::accounts::{Accounts, commit_error, from};
+use crate::domain::{
+    Alongside, BackendName, Enrollment, EnrollmentId, NodeId, Proposal, ProposalId, StreamId,
+};
+use crate::error::{Error, InternalError};
+use crate::ledger::Ledger;
+use crate::objects::Objects;
+use crate::ports::{
+    CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks, Wakeups,
+};
+use crate::proofs::Proofs;
+use crate::steps::{Verified, verify};
+
+pub use approve::DecisionRequest;
+pub use incidents::IncidentStanding;
+
+/// What a Registration Authority is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Background work.
+    pub tasks: Arc<dyn Tasks>,
+    /// Judgement.
+    pub policy: Arc<dyn Policy>,
+    /// Signs and verifies records.
+    pub signer: Arc<dyn EventSigner>,
+    /// Who signs certificates.
+    pub backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// Lets work go on without its client.
+    pub spawn: Arc<dyn Spawn>,
+    /// Hints.
+    pub wakeups: Arc<dyn Wakeups>,
+    /// Limits.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Counters.
+    pub metrics: Arc<dyn Metrics>,
+    /// This node.
+    pub node: NodeId,
+}
+
+/// The Registration Authority. Verbs: `enroll`, `resume`, `confirm` and `revoke` for edges; `approve` and `reject`
+/// for operators. Background work is brought forward by `work`.
+pub struct RegistrationAuthority {
+    parts: Parts,
+    ledger: Arc<Ledger>,
+    accounts: Accounts,
+    proofs: Proofs,
+    objects: Objects,
+    in_flight: AtomicUsize,
+}
+
+impl RegistrationAuthority {
+    /// A Registration Authority of these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let ledger = Arc::new(Ledger::new(
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.signer),
+            (Arc::clone(&parts.clock), Arc::clone(&parts.random)),
+            (Arc::clone(&parts.metrics), parts.node),
+        ));
+        Arc::new(Self {
+            accounts: Accounts::new(Arc::clone(&ledger)),
+            proofs: Proofs::new(Arc::clone(&ledger)),
+            objects: Objects::new(Arc::clone(&ledger)),
+            in_flight: AtomicUsize::new(0),
+            ledger,
+            parts,
+        })
+    }
+
+    /// Accounts.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Proven identifiers.
+    pub const fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    /// Profiles, endpoints, CAs.
+    pub const fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Judgement, for reading published objects.
+    pub fn policy(&self) -> &Arc<dyn Policy> {
+        &self.parts.policy
+    }
+
+    /// The store, for lists.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// The backend with this name.
+    pub fn backend(&self, name: &BackendName) -> Option<&Arc<dyn CaBackend>> {
+        self.parts.backends.get(name)
+    }
+
+    /// This node.
+    pub const fn node(&self) -> NodeId {
+        self.parts.node
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Commits documents and spends of an edge, and nothing else.
+    pub async fn keep(&self, alongside: Alongside) -> Result<(), Error> {
+        let subject = StreamId::enrollment(EnrollmentId::from_bytes([0; 16]));
+        self.parts
+            .store
+            .commit(from(alongside))
+            .await
+            .map_err(|error| commit_error(error, subject))
+    }
+
+    /// An enrollment, as its verified events tell.
+    pub async fn enrollment(&self, id: EnrollmentId) -> Result<Option<Enrollment>, Error> {
+        Ok(self.load_enrollment(id).await?.map(Verified::into_value))
+    }
+
+    /// A proposal, as its verified events tell.
+    pub async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error> {
+        Ok(self.load_proposal(id).await?.map(Verified::into_value))
+    }
+
+    async fn load_enrollment(&self, id: EnrollmentId) -> Result<Option<Verified<Enrollment>>, Error> {
+        Ok(verify::enrollment(
+            self.ledger.history(StreamId::enrollment(id)).await?,
+        ))
+    }
+
+    async fn load_proposal(&self, id: ProposalId) -> Result<Option<Verified<Proposal>>, Error> {
+        Ok(verify::proposal(
+            self.ledger.history(StreamId::proposal(id)).await?,
+        ))
+    }
+
+    fn backend_of(&self, name: &BackendName) -> Result<&Arc<dyn CaBackend>, Error> {
+        self.backend(name)
+            .ok_or_else(|| InternalError::NoBackend(name.to_string()).into())
+    }
+}

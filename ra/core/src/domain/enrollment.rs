@@ -1,0 +1,377 @@
+//! The enrollment: an aggregate with decide and apply. Its events are the audit log.
+
+mod command;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use portreeve_pkix::{Certificate, PublicKey, Timestamp};
+use std::time::Duration;
+
+pub use command::{Command, NotPossible};
+
+use super::actor::Requester;
+use super::claim::ClaimKey;
+use super::contents::CertificateContents;
+use super::event::EventKind;
+use super::ids::{BackendName, EndpointName, EnrollmentId, ProfileName, ProposalId};
+use super::intent::Intent;
+use super::refusal::Refusal;
+use super::request::Operation;
+use super::revocation::RevocationReason;
+
+/// What was asked, by whom, and what policy made of it: fixed when the enrollment is received.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct Application {
+    /// Where it arrived.
+    pub endpoint: EndpointName,
+    /// The version of the endpoint it was judged by.
+    pub endpoint_version: u32,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Who asks.
+    pub requester: Requester,
+    /// The claim that leads here.
+    pub claim: ClaimKey,
+    /// The request as received.
+    pub request: Vec<u8>,
+    /// The profile it was judged by.
+    pub profile: ProfileName,
+    /// The version of the profile.
+    pub profile_version: u32,
+    /// The CA backend.
+    pub backend: BackendName,
+    /// What will be certified.
+    pub contents: CertificateContents,
+    /// What each rule said, as `rule: text`.
+    pub findings: Vec<String>,
+}
+
+/// What can happen to an enrollment.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub enum EnrollmentEvent {
+    /// It arrived and was judged.
+    Received(Box<Application>),
+    /// It waits for people.
+    Referred {
+        /// What they decide on.
+        proposal: ProposalId,
+    },
+    /// It may be issued: by policy alone, or because the proposal was approved.
+    Approved {
+        /// The proposal, if people were asked.
+        proposal: Option<ProposalId>,
+    },
+    /// The intent stands.
+    Issuing {
+        /// What is about to be signed or sent.
+        intent: Intent,
+    },
+    /// The backend deferred or asked for a checkpoint.
+    Progressed {
+        /// What the backend needs to go on.
+        handle: Vec<u8>,
+    },
+    /// The certificate exists and was accepted.
+    Issued {
+        /// The certificate in DER.
+        certificate: Vec<u8>,
+        /// From its issuer upwards, without the root, in DER.
+        chain: Vec<Vec<u8>>,
+    },
+    /// The client confirmed it.
+    Confirmed,
+    /// People or the CA said no.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It could not be done.
+    Failed {
+        /// Why, for the operator.
+        reason: String,
+    },
+    /// Nobody decided in time.
+    Expired,
+    /// The backend cannot tell whether it issued.
+    InDoubt,
+    /// The certificate failed the acceptance checks; it is kept as evidence and never delivered.
+    Quarantined {
+        /// The certificate in DER as received, at most 64 KiB.
+        certificate: Vec<u8>,
+        /// What differs.
+        difference: String,
+    },
+    /// The certificate was revoked, or the reason of an earlier revocation was changed to `keyCompromise`.
+    Revoked {
+        /// Why.
+        reason: RevocationReason,
+    },
+}
+
+impl EnrollmentEvent {
+    /// The kind of this event.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Received(_) => EventKind::EnrollmentReceived,
+            Self::Referred { .. } => EventKind::EnrollmentReferred,
+            Self::Approved { .. } => EventKind::EnrollmentApproved,
+            Self::Issuing { .. } => EventKind::EnrollmentIssuing,
+            Self::Progressed { .. } => EventKind::EnrollmentProgressed,
+            Self::Issued { .. } => EventKind::EnrollmentIssued,
+            Self::Confirmed => EventKind::EnrollmentConfirmed,
+            Self::Refused { .. } => EventKind::EnrollmentRefused,
+            Self::Failed { .. } => EventKind::EnrollmentFailed,
+            Self::Expired => EventKind::EnrollmentExpired,
+            Self::InDoubt => EventKind::EnrollmentInDoubt,
+            Self::Quarantined { .. } => EventKind::EnrollmentQuarantined,
+            Self::Revoked { .. } => EventKind::EnrollmentRevoked,
+        }
+    }
+}
+
+/// Where an enrollment stands.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum EnrollmentState {
+    /// It arrived.
+    Received,
+    /// It waits for people.
+    AwaitingApproval,
+    /// It may be issued.
+    Approved,
+    /// The intent stands; a signature may or may not exist.
+    Issuing,
+    /// The certificate exists.
+    Issued,
+    /// The client has it.
+    Confirmed,
+    /// End: no.
+    Refused,
+    /// End: could not.
+    Failed,
+    /// End: too late.
+    Expired,
+    /// For an operator: the backend cannot tell.
+    InDoubt,
+    /// For an operator: another certificate came back.
+    Quarantined,
+}
+
+impl EnrollmentState {
+    /// The word in lists, logs and the operator API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Approved => "approved",
+            Self::Issuing => "issuing",
+            Self::Issued => "issued",
+            Self::Confirmed => "confirmed",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::InDoubt => "in_doubt",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// Whether nothing but a revocation can follow.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Issued | Self::Confirmed | Self::Refused | Self::Failed | Self::Expired
+        )
+    }
+}
+
+/// One enrollment, as its verified events tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrollment {
+    /// Its id.
+    pub id: EnrollmentId,
+    state: Option<EnrollmentState>,
+    application: Option<Box<Application>>,
+    proposal: Option<ProposalId>,
+    intent: Option<Intent>,
+    handle: Option<Vec<u8>>,
+    certificate: Option<(Vec<u8>, Vec<Vec<u8>>)>,
+    quarantined: Option<Vec<u8>>,
+    refusal: Option<Refusal>,
+    revoked: Option<(RevocationReason, Timestamp)>,
+    received_at: Option<Timestamp>,
+}
+
+impl Enrollment {
+    /// An enrollment nothing has happened to.
+    pub const fn new(id: EnrollmentId) -> Self {
+        Self {
+            id,
+            state: None,
+            application: None,
+            proposal: None,
+            intent: None,
+            handle: None,
+            certificate: None,
+            quarantined: None,
+            refusal: None,
+            revoked: None,
+            received_at: None,
+        }
+    }
+
+    /// Where it stands; `None` before it was received.
+    pub const fn state(&self) -> Option<EnrollmentState> {
+        self.state
+    }
+
+    /// What was asked.
+    pub fn application(&self) -> Option<&Application> {
+        self.application.as_deref()
+    }
+
+    /// The proposal people decide on.
+    pub const fn proposal(&self) -> Option<ProposalId> {
+        self.proposal
+    }
+
+    /// What is or was about to be signed.
+    pub const fn intent(&self) -> Option<&Intent> {
+        self.intent.as_ref()
+    }
+
+    /// What the backend needs to go on.
+    pub fn handle(&self) -> Option<&[u8]> {
+        self.handle.as_deref()
+    }
+
+    /// The accepted certificate and its chain, in DER.
+    pub fn certificate(&self) -> Option<(&[u8], &[Vec<u8>])> {
+        self.certificate
+            .as_ref()
+            .map(|(certificate, chain)| (certificate.as_slice(), chain.as_slice()))
+    }
+
+    /// A certificate that failed the acceptance checks: evidence, never delivered.
+    pub fn quarantined(&self) -> Option<&[u8]> {
+        self.quarantined.as_deref()
+    }
+
+    /// Why it ended without a certificate.
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Since when it is revoked, and why.
+    pub const fn revoked(&self) -> Option<(RevocationReason, Timestamp)> {
+        self.revoked
+    }
+
+    /// When it was received.
+    pub const fn received_at(&self) -> Option<Timestamp> {
+        self.received_at
+    }
+
+    /// The events that a command leads to, or why it cannot be.
+    pub fn decide(&self, command: Command) -> Result<EnrollmentEvent, NotPossible> {
+        use EnrollmentState as S;
+        let name = command.name();
+        let refuse = || NotPossible {
+            command: name,
+            state: self.state.map_or("none", S::as_str),
+        };
+        let possible = match (&command, self.state) {
+            (Command::Receive(_), None)
+            | (Command::Refer(_), Some(S::Received))
+            | (Command::Begin(_), Some(S::Approved))
+            | (Command::Progress(_) | Command::Doubt, Some(S::Issuing))
+            | (Command::Issue { .. } | Command::Quarantine { .. }, Some(S::Issuing | S::InDoubt))
+            | (Command::Confirm, Some(S::Issued))
+            | (Command::Expire, Some(S::AwaitingApproval))
+            | (Command::Refuse(_), Some(S::Received | S::AwaitingApproval | S::Approved | S::Issuing))
+            | (Command::Fail(_), Some(S::Received | S::Approved | S::Issuing | S::InDoubt)) => true,
+            (Command::Approve(None), Some(S::Received)) => true,
+            (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
+            (Command::Revoke(reason), Some(S::Issued | S::Confirmed)) => match self.revoked {
+                None => true,
+                Some((earlier, _)) => {
+                    *reason == RevocationReason::KeyCompromise && earlier != RevocationReason::KeyCompromise
+                }
+            },
+            _ => false,
+        };
+        if possible {
+            Ok(command.into_event())
+        } else {
+            Err(refuse())
+        }
+    }
+
+    /// Takes an event into account. Cannot fail: what happened, happened.
+    pub fn apply(&mut self, event: &EnrollmentEvent, at: Timestamp) {
+        use EnrollmentState as S;
+        let next = match event {
+            EnrollmentEvent::Received(application) => {
+                self.application = Some(application.clone());
+                self.received_at = Some(at);
+                S::Received
+            }
+            EnrollmentEvent::Referred { proposal } => {
+                self.proposal = Some(*proposal);
+                S::AwaitingApproval
+            }
+            EnrollmentEvent::Approved { .. } => S::Approved,
+            EnrollmentEvent::Issuing { intent } => {
+                self.intent = Some(intent.clone());
+                S::Issuing
+            }
+            EnrollmentEvent::Progressed { handle } => {
+                self.handle = Some(handle.clone());
+                S::Issuing
+            }
+            EnrollmentEvent::Issued { certificate, chain } => {
+                self.certificate = Some((certificate.clone(), chain.clone()));
+                S::Issued
+            }
+            EnrollmentEvent::Confirmed => S::Confirmed,
+            EnrollmentEvent::Refused { refusal } => {
+                self.refusal = Some(refusal.clone());
+                S::Refused
+            }
+            EnrollmentEvent::Failed { .. } => {
+                self.refusal = Some(Refusal::NotIssued);
+                S::Failed
+            }
+            EnrollmentEvent::Expired => {
+                self.refusal = Some(Refusal::Expired);
+                S::Expired
+            }
+            EnrollmentEvent::InDoubt => S::InDoubt,
+            EnrollmentEvent::Quarantined { certificate, .. } => {
+                self.quarantined = Some(certificate.clone());
+                S::Quarantined
+            }
+            EnrollmentEvent::Revoked { reason } => {
+                let since = self.revoked.map_or(at, |(_, since)| since);
+                self.revoked = Some((*reason, since));
+                return;
+            }
+        };
+        self.state = Some(next);
+    }
+
+    /// When the claim on a certificate with these times ends: at two thirds of its life, when renewal begins.
+    pub fn claim_ends(certificate: &Certificate) -> Timestamp {
+        let life = certificate.not_after().since(certificate.not_before());
+        certificate.not_before().saturating_add(life / 3 * 2)
+    }
+
+    /// How long an operator's denial keeps the claim.
+    pub const DENIAL_CLAIM: Duration = Duration::from_secs(24 * 3600);
+
+    /// The key that will be certified.
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        self.application()
+            .map(|application| &application.contents.public_key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What somebody wants to happen to an enrollment.
+
+use super::{Application, EnrollmentEvent};
+use crate::domain::{Intent, ProposalId, Refusal, RevocationReason};
+
+/// What somebody wants to happen to an enrollment.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Record it.
+    Receive(Box<Application>),
+    /// Let people decide.
+    Refer(ProposalId),
+    /// Let it be issued.
+    Approve(Option<ProposalId>),
+    /// Fix what will be signed.
+    Begin(Intent),
+    /// Keep what the backend needs to go on.
+    Progress(Vec<u8>),
+    /// Record the accepted certificate.
+    Issue {
+        /// The certificate.
+        certificate: Vec<u8>,
+        /// Its chain.
+        chain: Vec<Vec<u8>>,
+    },
+    /// The client has it.
+    Confirm,
+    /// End with a no.
+    Refuse(Refusal),
+    /// End without.
+    Fail(String),
+    /// End for lack of a decision.
+    Expire,
+    /// The backend cannot tell.
+    Doubt,
+    /// Keep a wrong certificate as evidence.
+    Quarantine {
+        /// The certificate.
+        certificate: Vec<u8>,
+        /// What differs.
+        difference: String,
+    },
+    /// Revoke.
+    Revoke(RevocationReason),
+}
+
+/// A command that the state does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{command} is not possible in state {state}")]
+pub struct NotPossible {
+    pub(super) command: &'static str,
+    pub(super) state: &'static str,
+}
+
+impl Command {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Receive(_) => "receive",
+            Self::Refer(_) => "refer",
+            Self::Approve(_) => "approve",
+            Self::Begin(_) => "begin",
+            Self::Progress(_) => "progress",
+            Self::Issue { .. } => "issue",
+            Self::Confirm => "confirm",
+            Self::Refuse(_) => "refuse",
+            Self::Fail(_) => "fail",
+            Self::Expire => "expire",
+            Self::Doubt => "doubt",
+            Self::Quarantine { .. } => "quarantine",
+            Self::Revoke(_) => "revoke",
+        }
+    }
+
+    pub(super) fn into_event(self) -> EnrollmentEvent {
+        match self {
+            Self::Receive(application) => EnrollmentEvent::Received(application),
+            Self::Refer(proposal) => EnrollmentEvent::Referred { proposal },
+            Self::Approve(proposal) => EnrollmentEvent::Approved { proposal },
+            Self::Begin(intent) => EnrollmentEvent::Issuing { intent },
+            Self::Progress(handle) => EnrollmentEvent::Progressed { handle },
+            Self::Issue { certificate, chain } => EnrollmentEvent::Issued { certificate, chain },
+            Self::Confirm => EnrollmentEvent::Confirmed,
+            Self::Refuse(refusal) => EnrollmentEvent::Refused { refusal },
+            Self::Fail(reason) => EnrollmentEvent::Failed { reason },
+            Self::Expire => EnrollmentEvent::Expired,
+            Self::Doubt => EnrollmentEvent::InDoubt,
+            Self::Quarantine {
+                certificate,
+                difference,
+            } => EnrollmentEvent::Quarantined {
+                certificate,
+                difference,
+            },
+            Self::Revoke(reason) => EnrollmentEvent::Revoked { reason },
+        }
+    }
+}

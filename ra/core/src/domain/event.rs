@@ -1,0 +1,133 @@
+//! Every event there is, and its stable number.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::account::AccountEvent;
+use super::enrollment::EnrollmentEvent;
+use super::incident::{IncidentEvent, RequestRefused};
+use super::object::ObjectEvent;
+use super::proof::ProofEvent;
+use super::proposal::ProposalEvent;
+
+/// One thing that happened. Encoded with borsh inside a record's payload; variants are only ever added at the end.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Event {
+    /// About an enrollment.
+    Enrollment(EnrollmentEvent),
+    /// About a proposal.
+    Proposal(ProposalEvent),
+    /// About an account.
+    Account(AccountEvent),
+    /// About a proven identifier.
+    Proof(ProofEvent),
+    /// About a versioned object.
+    Object(ObjectEvent),
+    /// About an incident.
+    Incident(IncidentEvent),
+    /// A request that policy refused.
+    Refusal(RequestRefused),
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// What happened, as a stable number: it stays readable when a payload has been erased.
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum EventKind { $($(#[$doc])* $name),* }
+
+        impl EventKind {
+            /// The number in the signed header.
+            pub const fn number(self) -> u16 { match self { $(Self::$name => $number),* } }
+            /// The kind with this number.
+            pub const fn from_number(number: u16) -> Option<Self> {
+                match number { $($number => Some(Self::$name),)* _ => None }
+            }
+            /// The dotted name for people: `enrollment.issued`.
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$name => $text),* } }
+        }
+    };
+}
+
+kinds! {
+    /// A request arrived and was recorded.
+    EnrollmentReceived = 0x0101, "enrollment.received";
+    /// It waits for people.
+    EnrollmentReferred = 0x0102, "enrollment.referred";
+    /// It may be issued.
+    EnrollmentApproved = 0x0103, "enrollment.approved";
+    /// The intent stands; a signature may follow.
+    EnrollmentIssuing = 0x0104, "enrollment.issuing";
+    /// The backend deferred, or asked for a checkpoint.
+    EnrollmentProgressed = 0x0105, "enrollment.progressed";
+    /// The certificate exists and was accepted.
+    EnrollmentIssued = 0x0106, "enrollment.issued";
+    /// The client confirmed it.
+    EnrollmentConfirmed = 0x0107, "enrollment.confirmed";
+    /// People or the CA said no.
+    EnrollmentRefused = 0x0108, "enrollment.refused";
+    /// It could not be done.
+    EnrollmentFailed = 0x0109, "enrollment.failed";
+    /// Nobody decided in time.
+    EnrollmentExpired = 0x010a, "enrollment.expired";
+    /// The backend cannot tell whether it issued.
+    EnrollmentInDoubt = 0x010b, "enrollment.in_doubt";
+    /// The certificate failed the acceptance checks.
+    EnrollmentQuarantined = 0x010c, "enrollment.quarantined";
+    /// The certificate was revoked.
+    EnrollmentRevoked = 0x010d, "enrollment.revoked";
+    /// People are asked.
+    ProposalOpened = 0x0201, "proposal.opened";
+    /// Somebody decided.
+    ProposalDecided = 0x0202, "proposal.decided";
+    /// An account was opened.
+    AccountOpened = 0x0301, "account.opened";
+    /// Its key changed.
+    AccountKeyChanged = 0x0302, "account.key_changed";
+    /// Its contacts changed.
+    AccountContactsChanged = 0x0303, "account.contacts_changed";
+    /// Terms were agreed to.
+    AccountAgreed = 0x0304, "account.agreed";
+    /// It was deactivated, for good.
+    AccountDeactivated = 0x0305, "account.deactivated";
+    /// Control over an identifier was shown.
+    IdentifierProven = 0x0401, "identifier.proven";
+    /// The proof no longer counts.
+    IdentifierWithdrawn = 0x0402, "identifier.withdrawn";
+    /// A version of an object is in force.
+    ObjectPublished = 0x0501, "object.published";
+    /// The object is no longer in force.
+    ObjectRetired = 0x0502, "object.retired";
+    /// Something is wrong that a person must look at.
+    IncidentRaised = 0x0601, "incident.raised";
+    /// A person has looked at it.
+    IncidentClosed = 0x0602, "incident.closed";
+    /// Policy refused a request.
+    RequestRefused = 0x0701, "request.refused";
+}
+
+impl BorshSerialize for EventKind {
+    fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
+        self.number().serialize(writer)
+    }
+}
+
+impl BorshDeserialize for EventKind {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        Self::from_number(u16::deserialize_reader(reader)?)
+            .ok_or_else(|| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, "unknown event kind"))
+    }
+}
+
+impl Event {
+    /// The kind of this event.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Enrollment(event) => event.kind(),
+            Self::Proposal(event) => event.kind(),
+            Self::Account(event) => event.kind(),
+            Self::Proof(event) => event.kind(),
+            Self::Object(event) => event.kind(),
+            Self::Incident(event) => event.kind(),
+            Self::Refusal(_) => EventKind::RequestRefused,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The domain: words of the Registration Authority as types. Nothing here does I/O.
+
+mod account;
+mod actor;
+mod claim;
+mod contents;
+mod endpoint;
+mod enrollment;
+mod event;
+mod ids;
+mod incident;
+mod intent;
+mod object;
+mod proof;
+mod proposal;
+mod purpose;
+mod record;
+mod refusal;
+mod request;
+mod revocation;
+mod verdict;
+
+pub use account::{Account, AccountEvent, AccountStatus};
+pub use actor::{Actor, Origin, Requester};
+pub use claim::{Claim, ClaimHandle, ClaimKey};
+pub use contents::{CertificateContents, Publication, ValidityPeriod};
+pub use endpoint::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
+pub use enrollment::{Application, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible};
+pub use event::{Event, EventKind};
+pub use ids::{
+    AccountId, BackendName, BadName, EndpointName, EnrollmentId, NodeId, ProfileName, ProposalId, StreamId,
+    StreamKind, TaskId,
+};
+pub use incident::{Incident, IncidentEvent, IncidentKind, RequestRefused};
+pub use intent::{Intent, IntentBody, Issuance};
+pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion};
+pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
+pub use proposal::{Decision, Proposal, ProposalEvent, ProposalState};
+pub use purpose::{KeyId, Purpose};
+pub use record::{
+    Circumstances, Digest, Header, MAX_EVENTS, MAX_PAYLOAD, Place, Record, RecordError, StoredRecord,
+    Unsigned,
+};
+pub use refusal::{KeyRejection, NameRejection, Refusal};
+pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, Waiting};
+pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
+pub use verdict::{Facts, Finding, Outcome, Verdict};

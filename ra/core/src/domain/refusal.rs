@@ -1,0 +1,182 @@
+//! Refusals are data: one closed list, mapped by each protocol in one exhaustive `match`.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use std::time::Duration;
+
+use super::ids::AccountId;
+
+/// Why a key is not certified or not accepted as an account key.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, thiserror::Error)]
+pub enum KeyRejection {
+    /// Not an algorithm the profile lists.
+    #[error("key algorithm {0} is not allowed")]
+    Algorithm(String),
+    /// RSA modulus too short, too long or not a multiple of 8 bits.
+    #[error("RSA modulus of {0} bits is not allowed")]
+    RsaSize(u32),
+    /// RSA exponent other than 65537.
+    #[error("RSA exponent must be 65537")]
+    RsaExponent,
+    /// RSA modulus with a small factor.
+    #[error("RSA modulus has a small factor")]
+    RsaSmallFactor,
+    /// RSA modulus with the fingerprint of CVE-2017-15361.
+    #[error("RSA key was made by a faulty generator (ROCA, CVE-2017-15361)")]
+    RsaRoca,
+    /// RSA primes close to each other.
+    #[error("RSA primes are too close to each other (Fermat)")]
+    RsaClosePrimes,
+    /// The key is on a blocklist, or was reported as compromised.
+    #[error("key is known to be compromised")]
+    Blocked,
+    /// The encoding or the point is not valid.
+    #[error("not a valid public key")]
+    Invalid,
+}
+
+/// Why one name is refused.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct NameRejection {
+    /// The name as asked for, at most 253 characters.
+    pub name: String,
+    /// Why, in words for the client.
+    pub reason: String,
+}
+
+/// Why a request is refused. Every variant may be shown to the client that asked.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, thiserror::Error)]
+pub enum Refusal {
+    /// No such endpoint.
+    #[error("no such endpoint")]
+    UnknownEndpoint,
+    /// The endpoint does not offer this profile.
+    #[error("profile {0} is not offered here")]
+    UnknownProfile(String),
+    /// No such account.
+    #[error("no such account")]
+    AccountUnknown,
+    /// The account was deactivated.
+    #[error("account is deactivated")]
+    AccountDeactivated,
+    /// The account's key is in use by another account.
+    #[error("key is in use by another account")]
+    KeyInUse(AccountId),
+    /// The credential does not verify, or does not give the right asked for. Says nothing about what exists.
+    #[error("not authorized")]
+    NotAuthorized,
+    /// The handle already leads to another request that has not ended.
+    #[error("another request is under way under the same handle")]
+    ClaimConflict,
+    /// The same one-time value was used before.
+    #[error("one-time value was used before")]
+    AlreadySpent,
+    /// No enrollment is known under this handle.
+    #[error("no such request")]
+    UnknownRequest,
+    /// The request is not what its format says.
+    #[error("request is malformed: {0}")]
+    Malformed(String),
+    /// Possession of the key is shown with an algorithm that proves nothing.
+    #[error("request is signed with a weak algorithm")]
+    PossessionWeak,
+    /// Possession of the key is not shown.
+    #[error("request is not signed by its own key")]
+    PossessionNotProven,
+    /// The key is refused.
+    #[error("{0}")]
+    Key(KeyRejection),
+    /// Names are refused, each with its reason.
+    #[error("names are not allowed")]
+    Names(Vec<NameRejection>),
+    /// Names were not proven by this requester.
+    #[error("names are not proven")]
+    NamesUnproven(Vec<NameRejection>),
+    /// The subject is refused.
+    #[error("subject is not allowed: {0}")]
+    Subject(String),
+    /// The validity asked for is refused.
+    #[error("validity is not allowed: {0}")]
+    Validity(String),
+    /// A requested extension is refused.
+    #[error("extension is not allowed: {0}")]
+    Extension(String),
+    /// People said no.
+    #[error("request was denied")]
+    Denied,
+    /// Nobody decided in time.
+    #[error("request expired before it was decided")]
+    Expired,
+    /// The CA said no.
+    #[error("the CA refused the request")]
+    CaRejected,
+    /// It could not be issued.
+    #[error("the certificate could not be issued")]
+    NotIssued,
+    /// Too many requests.
+    #[error("too many requests")]
+    RateLimited(#[borsh(serialize_with = "seconds::write", deserialize_with = "seconds::read")] Duration),
+    /// No such certificate of ours.
+    #[error("no such certificate")]
+    UnknownCertificate,
+    /// It is revoked already.
+    #[error("certificate is revoked already")]
+    AlreadyRevoked,
+    /// This reason cannot be given.
+    #[error("revocation reason is not allowed")]
+    RevocationReason,
+    /// The proposal is decided already.
+    #[error("proposal is decided already")]
+    AlreadyDecided,
+    /// The digest the decision names is not that of the proposal.
+    #[error("proposal has changed: digest does not match")]
+    DigestMismatch,
+}
+
+impl Refusal {
+    /// A stable word for logs, metrics and the operator API.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownEndpoint => "unknown_endpoint",
+            Self::UnknownProfile(_) => "unknown_profile",
+            Self::AccountUnknown => "account_unknown",
+            Self::AccountDeactivated => "account_deactivated",
+            Self::KeyInUse(_) => "key_in_use",
+            Self::NotAuthorized => "not_authorized",
+            Self::ClaimConflict => "claim_conflict",
+            Self::AlreadySpent => "already_spent",
+            Self::UnknownRequest => "unknown_request",
+            Self::Malformed(_) => "malformed",
+            Self::PossessionWeak => "possession_weak",
+            Self::PossessionNotProven => "possession_not_proven",
+            Self::Key(_) => "key_rejected",
+            Self::Names(_) => "names_rejected",
+            Self::NamesUnproven(_) => "names_unproven",
+            Self::Subject(_) => "subject_rejected",
+            Self::Validity(_) => "validity_rejected",
+            Self::Extension(_) => "extension_rejected",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::CaRejected => "ca_rejected",
+            Self::NotIssued => "not_issued",
+            Self::RateLimited(_) => "rate_limited",
+            Self::UnknownCertificate => "unknown_certificate",
+            Self::AlreadyRevoked => "already_revoked",
+            Self::RevocationReason => "revocation_reason",
+            Self::AlreadyDecided => "already_decided",
+            Self::DigestMismatch => "digest_mismatch",
+        }
+    }
+}
+
+mod seconds {
+    use borsh::{BorshDeserialize, BorshSerialize};
+    use std::time::Duration;
+
+    pub(super) fn write<W: borsh::io::Write>(value: &Duration, writer: &mut W) -> borsh::io::Result<()> {
+        value.as_secs().serialize(writer)
+    }
+
+    pub(super) fn read<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Duration> {
+        u64::deserialize_reader(reader).map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,109 @@
+//! What arrives at the RA, and what it answers.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use portreeve_pkix::{PublicKey, Timestamp};
+use std::time::Duration;
+
+use super::actor::Origin;
+use super::claim::ClaimHandle;
+use super::ids::{AccountId, EndpointName, EnrollmentId, ProfileName};
+use super::intent::Issuance;
+use super::refusal::Refusal;
+use crate::ports::{DocumentWrite, Spend};
+
+/// What is asked for.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize)]
+pub enum Operation {
+    /// A certificate for names the requester has not necessarily had before.
+    Enroll,
+    /// A certificate in place of an earlier one.
+    Renew,
+}
+
+impl Operation {
+    /// The word in claims and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+            Self::Renew => "renew",
+        }
+    }
+}
+
+/// Claim and evidence of who asks. The wire proof (a signature over the message) has been checked by the edge's
+/// codec against the key named here; whether that key is to be trusted is decided by `steps::admit`.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The message was signed by this key, and claims to come from this account.
+    Account {
+        /// The account claimed.
+        account: AccountId,
+        /// The key the signature verified under.
+        key: PublicKey,
+    },
+    /// The message was signed by this key and claims nothing else.
+    Key(PublicKey),
+}
+
+/// What to commit in the same transaction as the RA's own rows: an edge's documents and the nonces it spends.
+#[derive(Debug, Default)]
+pub struct Alongside {
+    /// Documents to write.
+    pub documents: Vec<DocumentWrite>,
+    /// Nonces and secrets to spend.
+    pub spends: Vec<Spend>,
+}
+
+/// A request for a certificate.
+#[derive(Debug)]
+pub struct EnrollmentRequest {
+    /// Where it arrived.
+    pub endpoint: EndpointName,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Who asks.
+    pub credential: Credential,
+    /// What the client will return with.
+    pub handle: ClaimHandle,
+    /// The PKCS#10 request in DER, as received.
+    pub request: Vec<u8>,
+    /// The profile the client names, if it does.
+    pub profile_hint: Option<ProfileName>,
+    /// The beginning it asks for.
+    pub not_before: Option<Timestamp>,
+    /// The end it asks for.
+    pub not_after: Option<Timestamp>,
+    /// From where.
+    pub origin: Origin,
+    /// What to commit in the same transaction as the first durable step.
+    pub alongside: Alongside,
+}
+
+/// What a pending enrollment waits for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// People.
+    Approval,
+    /// The CA.
+    Issuance,
+    /// An operator, because the CA cannot tell or returned something else.
+    Operator,
+}
+
+/// Where an enrollment stands, as its client may know it.
+#[derive(Clone, Debug)]
+pub enum Disposition {
+    /// The certificate is there.
+    Issued(Box<Issuance>),
+    /// Come back.
+    Pending {
+        /// The enrollment.
+        enrollment: EnrollmentId,
+        /// When.
+        retry_after: Duration,
+        /// For what it waits.
+        waiting: Waiting,
+    },
+    /// There will be none.
+    Refused(Refusal),
+}

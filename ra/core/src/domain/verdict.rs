@@ -1,0 +1,80 @@
+//! What policy may look at, and what it says.
+
+use portreeve_pkix::{Identifier, Timestamp};
+use std::sync::Arc;
+
+use super::actor::Requester;
+use super::contents::CertificateContents;
+use super::endpoint::{ApprovalPolicy, Endpoint};
+use super::refusal::Refusal;
+
+/// What policy may look at besides the profile and the request. Gathered once, never fetched by a rule.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The time of judgement.
+    pub now: Timestamp,
+    /// Where the request arrived.
+    pub endpoint: Arc<Endpoint>,
+    /// Who asks.
+    pub requester: Requester,
+    /// Identifiers of the request that this requester has proven and whose proof is live.
+    pub validated: Vec<Identifier>,
+    /// Whether the key is on the installation's own list of compromised keys.
+    pub key_blocked: bool,
+    /// The end the client asked for.
+    pub not_after_asked: Option<Timestamp>,
+    /// The beginning the client asked for.
+    pub not_before_asked: Option<Timestamp>,
+}
+
+/// What one rule came to.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The rule holds.
+    Held,
+    /// The rule set or changed something.
+    Applied,
+    /// The rule dropped something that was asked for.
+    Dropped,
+    /// The rule refuses.
+    Refused,
+}
+
+/// What one rule said, in words for the operator and the audit log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Why.
+    pub text: String,
+}
+
+/// What policy says, with what each rule said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Issue this.
+    Permit {
+        /// What will be certified.
+        contents: CertificateContents,
+        /// What each rule said.
+        findings: Vec<Finding>,
+    },
+    /// Issue this when people agree.
+    Refer {
+        /// What will be certified.
+        contents: CertificateContents,
+        /// Who must agree.
+        approval: ApprovalPolicy,
+        /// What each rule said.
+        findings: Vec<Finding>,
+    },
+    /// Do not issue.
+    Refuse {
+        /// Why.
+        refusal: Refusal,
+        /// What each rule said.
+        findings: Vec<Finding>,
+    },
+}

@@ -1,0 +1,19 @@
+//! The Registration Authority of Portreeve: who may have which certificate, and what happened.
+//!
+//! The crate knows no protocol, no transport, no database and no CA product. Edges translate into
+//! [`authority::RegistrationAuthority`], which judges by [`ports::Policy`], writes signed records through
+//! [`ports::Store`] and lets a [`ports::CaBackend`] sign. See `ARCHITECTURE.md` for the one issuance path.
+
+pub mod accounts;
+pub mod authority;
+pub mod domain;
+pub mod error;
+mod ledger;
+pub mod objects;
+pub mod ports;
+pub mod proofs;
+pub mod steps;
+
+pub use authority::{Parts, RegistrationAuthority};
+pub use domain::*;
+pub use error::{Error, InternalError};

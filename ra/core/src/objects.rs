@@ -1,0 +1,155 @@
+//! Versioned objects: published as signed events, read verified.
+
+use std::sync::Arc;
+
+use crate::accounts::{commit_error, may_race};
+use crate::domain::{
+    Actor, Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Origin, Purpose, StreamKind,
+};
+use crate::error::{Error, InternalError};
+use crate::ledger::{Ledger, Saying};
+use crate::ports::{Batch, CommitError, Conflict};
+use crate::steps::Verified;
+use crate::steps::verify;
+
+/// Octets of one object's text, at most.
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// Who publishes, from where, and why.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+    /// Why.
+    pub reason: String,
+}
+
+/// Profiles, endpoints and CAs.
+pub struct Objects {
+    ledger: Arc<Ledger>,
+}
+
+impl Objects {
+    pub(crate) const fn new(ledger: Arc<Ledger>) -> Self {
+        Self { ledger }
+    }
+
+    /// The version in force.
+    pub async fn current(&self, kind: ObjectKind, name: &str) -> Result<Option<ObjectVersion>, Error> {
+        Ok(self.load(kind, name).await?.value().current().cloned())
+    }
+
+    /// A version, in force or not.
+    pub async fn version(
+        &self,
+        kind: ObjectKind,
+        name: &str,
+        number: u32,
+    ) -> Result<Option<ObjectVersion>, Error> {
+        Ok(self.load(kind, name).await?.value().version(number).cloned())
+    }
+
+    /// Publishes a text. The text in force again makes no new version. The caller has checked that it can be read.
+    pub async fn publish(
+        &self,
+        kind: ObjectKind,
+        name: &str,
+        body: String,
+        by: Publisher,
+    ) -> Result<ObjectVersion, Error> {
+        if body.len() > BODY_MAX {
+            let reason = format!("text is longer than {BODY_MAX} octets");
+            return Err(Error::Internal(InternalError::Object {
+                name: name.to_owned(),
+                reason,
+            }));
+        }
+        let mut turn = 0;
+        loop {
+            let history = self.load(kind, name).await?;
+            if let Some(current) = history.value().current().filter(|current| current.body == body) {
+                return Ok(current.clone());
+            }
+            let version = ObjectVersion {
+                kind,
+                name: name.to_owned(),
+                version: history.value().next_version(),
+                body: body.clone(),
+            };
+            match self
+                .append(&history, ObjectEvent::Published(version.clone()), &by)
+                .await?
+            {
+                Ok(()) => return Ok(version),
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, ObjectVersion::stream(kind, name))),
+            }
+        }
+    }
+
+    /// Takes an object out of force. Doing so twice is one event.
+    pub async fn retire(&self, kind: ObjectKind, name: &str, by: Publisher) -> Result<(), Error> {
+        let history = self.load(kind, name).await?;
+        if history.value().current().is_none() {
+            return Ok(());
+        }
+        let stream = ObjectVersion::stream(kind, name);
+        self.append(&history, ObjectEvent::Retired, &by)
+            .await?
+            .map_err(|error| commit_error(error, stream))
+    }
+
+    /// Every object of a kind that is in force, by name.
+    pub async fn list(&self, kind: ObjectKind) -> Result<Vec<ObjectVersion>, Error> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .ledger
+                .store
+                .streams(StreamKind::Object, after.as_ref(), 200)
+                .await?;
+            for history in self.ledger.histories(&page.items).await? {
+                let object = verify::object(history);
+                found.extend(
+                    object
+                        .value()
+                        .current()
+                        .filter(|object| object.kind == kind)
+                        .cloned(),
+                );
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    async fn load(&self, kind: ObjectKind, name: &str) -> Result<Verified<ObjectHistory>, Error> {
+        Ok(verify::object(
+            self.ledger.history(ObjectVersion::stream(kind, name)).await?,
+        ))
+    }
+
+    async fn append(
+        &self,
+        history: &Verified<ObjectHistory>,
+        event: ObjectEvent,
+        by: &Publisher,
+    ) -> Result<Result<(), CommitError>, Error> {
+        let saying = Saying::new(Purpose::Console, by.actor.clone(), by.origin.clone(), &by.reason);
+        let record = self
+            .ledger
+            .record(history.next(), saying, &[Event::Object(event)])?;
+        let batch = Batch {
+            records: vec![record],
+            ..Batch::default()
+        };
+        Ok(self.ledger.store.commit(batch).await)
+    }
+}

@@ -1,0 +1,20 @@
+//! Ports: what the RA needs from the world. Each is implemented in a crate of its own and wired by the gateway.
+
+mod backend;
+mod keys;
+mod policy;
+mod runtime;
+mod store;
+
+pub use backend::{
+    CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, IssuedCertificate, ReconcileOutcome,
+    RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome,
+};
+pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
+pub use policy::{Policy, PolicyError};
+pub use runtime::{Admission, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups};
+pub use store::{
+    Batch, CertificateRow, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite, Documents,
+    LeaseRow, Leases, NewTask, Page, Projection, RequestFilter, RequestRow, Reservation, RevokedRow, Space,
+    Spend, Store, StoreError, StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
+};

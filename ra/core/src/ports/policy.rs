@@ -1,0 +1,31 @@
+//! Policy: pure judgement over facts.
+
+use std::sync::Arc;
+
+use crate::domain::{Endpoint, Facts, ObjectVersion, Verdict};
+use crate::steps::ProvenRequest;
+
+/// A published object that cannot be read. Publishing checks this, so it means a newer or damaged object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} version {version}: {reason}")]
+pub struct PolicyError {
+    /// Which object.
+    pub name: String,
+    /// Which version.
+    pub version: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads published objects and judges requests. Pure and synchronous: no I/O, no clock, no chance.
+pub trait Policy: Send + Sync {
+    /// The endpoint in this text.
+    fn endpoint(&self, object: &ObjectVersion) -> Result<Arc<Endpoint>, PolicyError>;
+    /// Judges a request by a profile. Refers when the endpoint asks for approval.
+    fn evaluate(
+        &self,
+        facts: &Facts,
+        profile: &ObjectVersion,
+        request: &ProvenRequest,
+    ) -> Result<Verdict, PolicyError>;
+}

@@ -1,0 +1,439 @@
+//! The store: durable, not trusted. What decides is signed; what only finds or shows is not.
+
+use async_trait::async_trait;
+use portreeve_pkix::{SerialNumber, Timestamp};
+use std::time::Duration;
+
+use crate::domain::{
+    Claim, ClaimKey, EnrollmentId, NodeId, ProposalId, Record, RevocationReason, StreamId, StreamKind, TaskId,
+};
+
+/// Why the store did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Down, full or busy: come back.
+    #[error("store is not available")]
+    Unavailable {
+        /// When.
+        retry_after: Duration,
+    },
+    /// A row cannot be read, or the schema is not ours.
+    #[error("store is broken: {0}")]
+    Broken(String),
+}
+
+/// What stood in the way of a commit. Nothing of the batch was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The stream has a record at this position already.
+    Stream(StreamId),
+    /// The claim is taken and still live.
+    Claim(ClaimKey),
+    /// The reservation is taken.
+    Reservation(Space),
+    /// The document has another version, or exists already.
+    Document(DocumentId),
+    /// A unique key of a document is taken.
+    DocumentKey(&'static str),
+    /// A one-time value was spent before.
+    Spent,
+    /// The task is leased to somebody else, or done.
+    Fence(TaskId),
+}
+
+/// Why a batch was not committed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody was faster.
+    #[error("conflict: {0:?}")]
+    Conflict(Conflict),
+    /// The store failed. Whether a commit that was under way took effect is not known for `Unavailable`;
+    /// everything in a batch is written so that doing it again is either the same or a conflict.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a reservation keeps unique.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Space {
+    /// Issuer and serial number: leads to the enrollment.
+    Serial,
+    /// Endpoint and account key: leads to the account.
+    AccountKey,
+    /// A key reported as compromised: leads to the enrollment that said so.
+    BlockedKey,
+}
+
+impl Space {
+    /// The number in the store.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Serial => 1,
+            Self::AccountKey => 2,
+            Self::BlockedKey => 3,
+        }
+    }
+}
+
+/// A unique key that leads to a stream. An index: the stream's own events decide.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reservation {
+    /// Take the key; a conflict if it is taken by another stream.
+    Take {
+        /// Among what it is unique.
+        space: Space,
+        /// The key: a SHA-256.
+        key: [u8; 32],
+        /// Where it leads.
+        stream: StreamId,
+    },
+    /// Give the key up.
+    Release {
+        /// Among what it was unique.
+        space: Space,
+        /// The key.
+        key: [u8; 32],
+    },
+}
+
+/// A value that is good once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spend {
+    /// SHA-256 of the value.
+    pub key: [u8; 32],
+    /// After this the row may be forgotten, since the value is refused for its age.
+    pub until: Timestamp,
+}
+
+/// Names a document.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct DocumentId {
+    /// The kind, for example `acme.order`.
+    pub kind: &'static str,
+    /// Its id within the kind.
+    pub id: [u8; 16],
+}
+
+/// A secondary key of a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DocumentKey {
+    /// The index, for example `account`.
+    pub index: &'static str,
+    /// The value, at most 128 octets.
+    pub value: Vec<u8>,
+    /// Whether no other document of the kind may have it.
+    pub unique: bool,
+}
+
+/// A document to write. The store seals the body with (kind, id, version) as associated data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DocumentWrite {
+    /// Which.
+    pub id: DocumentId,
+    /// The version this write makes: 1 creates, n replaces n-1.
+    pub version: u64,
+    /// The body, at most 256 KiB; `None` deletes.
+    pub body: Option<Vec<u8>>,
+    /// All its secondary keys; they replace the earlier ones.
+    pub keys: Vec<DocumentKey>,
+    /// When it may be removed.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A document as read, opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredDocument {
+    /// Its id within the kind.
+    pub id: [u8; 16],
+    /// Its version.
+    pub version: u64,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What background work is about.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum TaskKind {
+    /// Bring an enrollment forward.
+    Enrollment,
+    /// Tell a CA to revoke.
+    Revoke,
+}
+
+impl TaskKind {
+    /// The number in the store.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Enrollment => 1,
+            Self::Revoke => 2,
+        }
+    }
+
+    /// The kind with this number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Enrollment),
+            2 => Some(Self::Revoke),
+            _ => None,
+        }
+    }
+}
+
+/// Work to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewTask {
+    /// Its id.
+    pub id: TaskId,
+    /// What it is about.
+    pub kind: TaskKind,
+    /// On what.
+    pub subject: StreamId,
+    /// From when on.
+    pub due: Timestamp,
+    /// Leased from the start to this node for this long, with fence 1.
+    pub lease: Option<(NodeId, Duration)>,
+}
+
+/// A task somebody holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskLease {
+    /// Its id.
+    pub id: TaskId,
+    /// What it is about.
+    pub kind: TaskKind,
+    /// On what.
+    pub subject: StreamId,
+    /// How often it was claimed, this time included.
+    pub attempts: u32,
+    /// Grows with every claim; a commit with an older one is refused.
+    pub fence: u64,
+}
+
+/// What becomes of a task that is held. Refused when the fence is old.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TaskChange {
+    /// It is done.
+    Complete {
+        /// Which.
+        id: TaskId,
+        /// The fence under which it was held.
+        fence: u64,
+    },
+    /// It is to be done again.
+    RetryAt {
+        /// Which.
+        id: TaskId,
+        /// The fence under which it was held.
+        fence: u64,
+        /// From when on.
+        due: Timestamp,
+    },
+}
+
+/// A row of the list of requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestRow {
+    /// The enrollment.
+    pub enrollment: EnrollmentId,
+    /// Where it arrived.
+    pub endpoint: String,
+    /// Who asks.
+    pub requester: String,
+    /// Subject and names, in words, at most 1,024 characters.
+    pub names: String,
+    /// The profile.
+    pub profile: String,
+    /// The state's word.
+    pub state: String,
+    /// What people decide on.
+    pub proposal: Option<ProposalId>,
+    /// When it was received.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A row of the list of certificates.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateRow {
+    /// The enrollment it came from.
+    pub enrollment: EnrollmentId,
+    /// The backend that signed it.
+    pub backend: String,
+    /// Its serial number.
+    pub serial: SerialNumber,
+    /// Subject and names, in words.
+    pub names: String,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub key: [u8; 32],
+    /// Its beginning.
+    pub not_before: Timestamp,
+    /// Its end.
+    pub not_after: Timestamp,
+}
+
+/// A row a CRL is built from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevokedRow {
+    /// The enrollment.
+    pub enrollment: EnrollmentId,
+    /// The backend that signed the certificate.
+    pub backend: String,
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Since when.
+    pub revoked_at: Timestamp,
+    /// When the certificate ends.
+    pub not_after: Timestamp,
+}
+
+/// Rows that help to find and to show. They decide nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Projection {
+    /// Insert or replace by enrollment.
+    Request(RequestRow),
+    /// Insert by enrollment.
+    Certificate(CertificateRow),
+    /// Insert or replace by enrollment.
+    Revoked(RevokedRow),
+}
+
+/// Everything one step changes, in one transaction. Nothing else writes.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Records to append; each names its stream and position.
+    pub records: Vec<Record>,
+    /// Tasks to create. Only a commit creates tasks.
+    pub tasks: Vec<NewTask>,
+    /// What becomes of tasks that are held.
+    pub task_changes: Vec<TaskChange>,
+    /// Documents to write.
+    pub documents: Vec<DocumentWrite>,
+    /// Claims to take: inserted, or replacing one whose `until` has passed or that leads to the same enrollment.
+    pub claims: Vec<Claim>,
+    /// Values to spend.
+    pub spends: Vec<Spend>,
+    /// Unique keys to take or to give up.
+    pub reservations: Vec<Reservation>,
+    /// Rows to show.
+    pub projections: Vec<Projection>,
+}
+
+/// Where a list goes on; opaque.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cursor(pub Vec<u8>);
+
+/// One page of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the list goes on, if it does.
+    pub next: Option<Cursor>,
+}
+
+/// Which requests to list.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RequestFilter {
+    /// Only those in this state.
+    pub state: Option<String>,
+    /// Only those at this endpoint.
+    pub endpoint: Option<String>,
+}
+
+/// The truth. A commit is acknowledged only when it is durable.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes all of the batch or nothing.
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+    /// The records of these streams, each in order; a stream that has none gives an empty list.
+    /// Answers in the order asked. Never shows half a batch.
+    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError>;
+    /// The claim with this key, live or not.
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError>;
+    /// Where a reservation leads.
+    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError>;
+    /// Streams of a kind, newest first (by id).
+    async fn streams(
+        &self,
+        kind: StreamKind,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StreamId>, StoreError>;
+    /// Requests, newest first.
+    async fn requests(
+        &self,
+        filter: &RequestFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RequestRow>, StoreError>;
+    /// Certificates, newest first.
+    async fn certificates(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<CertificateRow>, StoreError>;
+    /// Revoked certificates of a backend that end after `not_after_min`, by serial.
+    async fn revoked(
+        &self,
+        backend: &str,
+        not_after_min: Timestamp,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RevokedRow>, StoreError>;
+    /// Removes spent values, documents and claims whose time is over, at most `limit` of each; says how many.
+    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Reads and writes one row; says how long that took.
+    async fn probe(&self) -> Result<Duration, StoreError>;
+}
+
+/// Background work. Only [`Store::commit`] creates and finishes it. Time comes from the store.
+#[async_trait]
+pub trait Tasks: Send + Sync {
+    /// Leases up to `limit` due tasks that nobody holds.
+    async fn claim_due(
+        &self,
+        node: NodeId,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<TaskLease>, StoreError>;
+    /// Voids what this node held before it was restarted; says how many.
+    async fn release_of(&self, node: NodeId) -> Result<u64, StoreError>;
+    /// When the next task is due.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+}
+
+/// A protocol's private state. Writing goes through [`Store::commit`].
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// The document, if it is there. A body that does not open counts as tampered and is `Broken`.
+    async fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StoreError>;
+    /// These documents, in the order asked.
+    async fn documents(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, StoreError>;
+    /// Documents of a kind with this value in this index, newest first.
+    async fn find(
+        &self,
+        kind: &'static str,
+        key: &DocumentKey,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StoredDocument>, StoreError>;
+}
+
+/// A duty that one node does at a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaseRow {
+    /// Grows with every change of holder.
+    pub fence: u64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Leases of singleton duties: CRL signing, sealing, sweeping.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// Takes or extends the duty for this node; `None` when another holds it.
+    async fn lease(&self, duty: &str, node: NodeId, term: Duration) -> Result<Option<LeaseRow>, StoreError>;
+}

@@ -1,0 +1,235 @@
+//! From stored rows to facts: a stream counts only when every record of it verifies.
+
+use portreeve_pkix::Timestamp;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::{
+    Account, Digest, Enrollment, EnrollmentId, Event, ObjectHistory, Place, Proposal, ProvenIdentifier,
+    Record, StreamId, StreamKind,
+};
+use crate::ports::EventSigner;
+
+/// Record hashes remembered as verified, at most twice this many.
+const SEEN_MAX: usize = 65_536;
+
+/// A stored stream that does not verify, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tampered(pub(crate) &'static str);
+
+/// A value that comes from a stream which verified whole. Only this step makes one.
+#[derive(Clone, Debug)]
+pub struct Verified<T> {
+    value: T,
+    next: Place,
+}
+
+impl<T> Verified<T> {
+    /// The value.
+    pub const fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Gives the value up.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// Where the next record of the stream goes.
+    pub(crate) const fn next(&self) -> Place {
+        self.next
+    }
+
+    /// The value after a record that was committed just now.
+    pub(crate) fn after(self, record: &Record, value: T) -> Self {
+        let place = self.next;
+        let next = Place {
+            position: place.position.saturating_add(1),
+            previous: record.hash(),
+            ..place
+        };
+        Self { value, next }
+    }
+
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Verified<U> {
+        Verified {
+            value: change(self.value),
+            next: self.next,
+        }
+    }
+}
+
+/// Events of a verified stream with their times.
+pub(crate) type History = Verified<Vec<(Event, Timestamp)>>;
+
+/// Verifies streams. Remembers the hashes of records it has verified, so that reading one again costs a hash
+/// and no signature check: the hash covers every signed octet and the signature itself.
+pub(crate) struct Verifier {
+    signer: Arc<dyn EventSigner>,
+    seen: Mutex<(HashSet<Digest>, HashSet<Digest>)>,
+}
+
+impl Verifier {
+    pub(crate) fn new(signer: Arc<dyn EventSigner>) -> Self {
+        Self {
+            signer,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The events of a stream, if every record of it verifies.
+    pub(crate) fn history(&self, stream: StreamId, records: &[Record]) -> Result<History, Tampered> {
+        let mut next = Place {
+            stream,
+            position: 1,
+            previous: [0; 32],
+        };
+        let mut value = Vec::with_capacity(records.len());
+        for record in records {
+            let (events, hash) = self.record(next, record)?;
+            let at = record.header().at;
+            value.extend(events.into_iter().map(|event| (event, at)));
+            next = Place {
+                stream,
+                position: next.position.saturating_add(1),
+                previous: hash,
+            };
+        }
+        Ok(Verified { value, next })
+    }
+
+    fn record(&self, place: Place, record: &Record) -> Result<(Vec<Event>, Digest), Tampered> {
+        let header = record.header();
+        if header.stream != place.stream {
+            return Err(Tampered("record belongs to another stream"));
+        }
+        if header.position != place.position {
+            return Err(Tampered("record is out of place"));
+        }
+        if header.previous != place.previous {
+            return Err(Tampered("chain of records is broken"));
+        }
+        let hash = record.hash();
+        if !self.has_seen(&hash) {
+            self.signer
+                .verify(
+                    header.purpose,
+                    record.key(),
+                    &record.signed_bytes(),
+                    record.signature(),
+                )
+                .map_err(|_| Tampered("signature does not verify"))?;
+            self.remember(hash);
+        }
+        let events = record
+            .events()
+            .map_err(|_| Tampered("payload is not what was signed"))?;
+        for event in &events {
+            if !header.purpose.may_say(event.kind()) {
+                return Err(Tampered("role may not say this event"));
+            }
+            if !belongs(event, place.stream.kind) {
+                return Err(Tampered("event does not belong into this stream"));
+            }
+        }
+        Ok((events, hash))
+    }
+
+    fn has_seen(&self, hash: &Digest) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.0.contains(hash) || seen.1.contains(hash)
+    }
+
+    /// Remembers a record as verified: after checking its signature, or because this node made it just now.
+    pub(crate) fn remember(&self, hash: Digest) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0.len() >= SEEN_MAX {
+            seen.1 = std::mem::take(&mut seen.0);
+        }
+        seen.0.insert(hash);
+    }
+}
+
+const fn belongs(event: &Event, kind: StreamKind) -> bool {
+    matches!(
+        (event, kind),
+        (Event::Enrollment(_), StreamKind::Enrollment)
+            | (Event::Proposal(_), StreamKind::Proposal)
+            | (Event::Account(_), StreamKind::Account)
+            | (Event::Proof(_), StreamKind::Proof)
+            | (Event::Object(_), StreamKind::Object)
+            | (Event::Incident(_), StreamKind::Incident)
+            | (Event::Refusal(_), StreamKind::Refusal)
+    )
+}
+
+/// The enrollment that a verified stream tells of.
+pub(crate) fn enrollment(history: History) -> Option<Verified<Enrollment>> {
+    let id = EnrollmentId::from_bytes(history.next.stream.id);
+    fold(history, Enrollment::new(id), |this, event, at| {
+        if let Event::Enrollment(event) = event {
+            this.apply(event, at);
+        }
+    })
+}
+
+/// The proposal that a verified stream tells of.
+pub(crate) fn proposal(history: History) -> Option<Verified<Proposal>> {
+    flatten(fold(history, None, |this, event, _| {
+        if let Event::Proposal(event) = event {
+            Proposal::apply(this, event);
+        }
+    }))
+}
+
+/// The account that a verified stream tells of.
+pub(crate) fn account(history: History) -> Option<Verified<Account>> {
+    flatten(fold(history, None, |this, event, at| {
+        if let Event::Account(event) = event {
+            Account::apply(this, event, at);
+        }
+    }))
+}
+
+/// The proof that a verified stream tells of.
+pub(crate) fn proof(history: History) -> Option<Verified<ProvenIdentifier>> {
+    flatten(fold(history, None, |this, event, _| {
+        if let Event::Proof(event) = event {
+            ProvenIdentifier::apply(this, event);
+        }
+    }))
+}
+
+/// The versions of the object that a verified stream tells of; empty when there are none.
+pub(crate) fn object(history: History) -> Verified<ObjectHistory> {
+    let next = history.next;
+    fold(history, ObjectHistory::default(), |this, event, _| {
+        if let Event::Object(event) = event {
+            this.apply(event);
+        }
+    })
+    .unwrap_or(Verified {
+        value: ObjectHistory::default(),
+        next,
+    })
+}
+
+fn fold<T>(history: History, mut value: T, apply: impl Fn(&mut T, &Event, Timestamp)) -> Option<Verified<T>> {
+    if history.value.is_empty() {
+        return None;
+    }
+    for (event, at) in &history.value {
+        apply(&mut value, event, *at);
+    }
+    Some(history.map(|_| value))
+}
+
+fn flatten<T>(verified: Option<Verified<Option<T>>>) -> Option<Verified<T>> {
+    verified.and_then(|verified| {
+        let next = verified.next;
+        verified.value.map(|value| Verified { value, next })
+    })
+}
+
+#[cfg(test)]
+mod tests;

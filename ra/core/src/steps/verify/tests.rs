@@ -1,0 +1,174 @@
+use super::*;
+use crate::domain::{
+    Actor, Circumstances, Incident, IncidentEvent, IncidentKind, KeyId, NodeId, Origin, Purpose,
+    StoredRecord, Unsigned,
+};
+use crate::ports::KeyError;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+struct OneKey(Ed25519KeyPair);
+
+impl EventSigner for OneKey {
+    fn sign(&self, _: Purpose, message: &[u8]) -> Result<(KeyId, [u8; 64]), KeyError> {
+        Ok((KeyId([1; 8]), self.0.sign(message).as_ref().try_into().unwrap()))
+    }
+
+    fn verify(
+        &self,
+        purpose: Purpose,
+        key: KeyId,
+        message: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<(), KeyError> {
+        if purpose != Purpose::Worker || key != KeyId([1; 8]) {
+            return Err(KeyError::Invalid);
+        }
+        let public = UnparsedPublicKey::new(&ED25519, self.0.public_key().as_ref());
+        public.verify(message, signature).map_err(|_| KeyError::Invalid)
+    }
+}
+
+fn signer() -> Arc<OneKey> {
+    Arc::new(OneKey(Ed25519KeyPair::from_seed_unchecked(&[3; 32]).unwrap()))
+}
+
+fn stream() -> StreamId {
+    incident("a").stream()
+}
+
+fn incident(detail: &str) -> Incident {
+    let subject = StreamId {
+        kind: StreamKind::Account,
+        id: [1; 16],
+    };
+    Incident {
+        what: IncidentKind::Tampered,
+        subject,
+        detail: detail.to_owned(),
+    }
+}
+
+fn record(signer: &OneKey, place: Place, purpose: Purpose, event: Event) -> Record {
+    let circumstances = Circumstances {
+        purpose,
+        at: Timestamp::from_unix_seconds(1_000),
+        actor: Actor::Node,
+        origin: Origin::node(NodeId::from_bytes([2; 16])),
+        reason: "test".to_owned(),
+    };
+    let unsigned = Unsigned::new(place, circumstances, &[event], [4; 16]).unwrap();
+    let (key, signature) = signer.sign(purpose, &unsigned.signed_bytes()).unwrap();
+    unsigned.sign_with(key, signature)
+}
+
+fn two_records(signer: &OneKey) -> [Record; 2] {
+    let place = Place {
+        stream: stream(),
+        position: 1,
+        previous: [0; 32],
+    };
+    let first = record(signer, place, Purpose::Worker, raised());
+    let place = Place {
+        stream: stream(),
+        position: 2,
+        previous: first.hash(),
+    };
+    let closed = Event::Incident(IncidentEvent::Closed {
+        comment: "looked".to_owned(),
+    });
+    let second = record(signer, place, Purpose::Worker, closed);
+    [first, second]
+}
+
+fn raised() -> Event {
+    Event::Incident(IncidentEvent::Raised(incident("a")))
+}
+
+#[test]
+fn a_whole_stream_verifies_and_a_cut_one_is_a_prefix() {
+    let signer = signer();
+    let records = two_records(&signer);
+    let verifier = Verifier::new(signer);
+    assert_eq!(verifier.history(stream(), &records).unwrap().value().len(), 2);
+    assert_eq!(
+        verifier.history(stream(), &records[..1]).unwrap().value().len(),
+        1
+    );
+}
+
+#[test]
+fn the_bytes_of_a_record_are_fixed() {
+    let [first, _] = two_records(&signer());
+    let hash = hex::encode(first.hash());
+    assert_eq!(
+        hash,
+        "bd8f1be329c9846c443de28fdb4745732553984974570e5a057250f7d0d3d36e"
+    );
+}
+
+#[test]
+fn every_edit_of_a_stored_record_is_noticed() {
+    type Edit = fn(&mut StoredRecord);
+    let edits: [(&str, Edit); 8] = [
+        ("header", |row| *row.header.last_mut().unwrap() ^= 1),
+        ("position", |row| row.header[18] ^= 1),
+        ("payload digest", |row| row.payload_digest[0] ^= 1),
+        ("salt", |row| row.salt.as_mut().unwrap()[0] ^= 1),
+        ("payload", |row| {
+            *row.payload.as_mut().unwrap().last_mut().unwrap() ^= 1
+        }),
+        ("payload removed", |row| row.payload = None),
+        ("key", |row| row.key[0] ^= 1),
+        ("signature", |row| row.signature[63] ^= 1),
+    ];
+    for (name, edit) in edits {
+        for warm in [false, true] {
+            let signer = signer();
+            let records = two_records(&signer);
+            let verifier = Verifier::new(signer);
+            if warm {
+                verifier.history(stream(), &records).unwrap();
+            }
+            let mut stored = records[0].to_stored();
+            edit(&mut stored);
+            let edited = Record::from_stored(stored)
+                .map(|first| verifier.history(stream(), &[first, records[1].clone()]).is_ok());
+            assert_ne!(edited, Ok(true), "{name}, warm cache: {warm}");
+        }
+    }
+}
+
+#[test]
+fn streams_cannot_be_mixed_reordered_or_said_by_the_wrong_role() {
+    let signer = signer();
+    let [first, second] = two_records(&signer);
+    let elsewhere = StreamId {
+        id: [9; 16],
+        ..stream()
+    };
+    let place = Place {
+        stream: stream(),
+        position: 1,
+        previous: [0; 32],
+    };
+    let wrong_role = record(&signer, place, Purpose::Ca, raised());
+    let account = Place {
+        stream: StreamId {
+            kind: StreamKind::Account,
+            id: [1; 16],
+        },
+        ..place
+    };
+    let wrong_stream = record(&signer, account, Purpose::Worker, raised());
+    let verifier = Verifier::new(signer);
+    let cases: [(&str, StreamId, Vec<Record>); 5] = [
+        ("other stream", elsewhere, vec![first.clone()]),
+        ("first missing", stream(), vec![second.clone()]),
+        ("reordered", stream(), vec![second, first]),
+        ("wrong role", stream(), vec![wrong_role]),
+        ("wrong kind of stream", account.stream, vec![wrong_stream]),
+    ];
+    for (name, stream, records) in cases {
+        assert!(verifier.history(stream, &records).is_err(), "{name}");
+    }
+}

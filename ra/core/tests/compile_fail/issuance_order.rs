@@ -1,0 +1,10 @@
+//! An order cannot be made outside `steps::issue`.
+
+use portreeve_ra::steps::IssuanceOrder;
+use portreeve_ra::{CertificateContents, EnrollmentId, Intent};
+
+fn forge(enrollment: EnrollmentId, intent: Intent, contents: CertificateContents) -> IssuanceOrder {
+    IssuanceOrder { enrollment, intent, contents, request: Vec::new() }
+}
+
+fn main() {}
