@@ -1,0 +1,142 @@
+-- Times are milliseconds since 1970 (UTC), identifiers are 16 octets, digests 32. README.md explains each table.
+
+-- What happened, as signed records. `sequence` is the order of commits.
+CREATE TABLE record (
+    sequence       INTEGER PRIMARY KEY,
+    kind           INTEGER NOT NULL,
+    stream         BLOB    NOT NULL CHECK (length(stream) = 16),
+    position       INTEGER NOT NULL CHECK (position > 0),
+    header         BLOB    NOT NULL,
+    payload_digest BLOB    NOT NULL,
+    salt           BLOB,
+    payload        BLOB,
+    key            BLOB    NOT NULL,
+    signature      BLOB    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX record_place ON record (kind, stream, position);
+
+-- From a client's handle to an enrollment.
+CREATE TABLE claim (
+    key        BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    requester  BLOB    NOT NULL,
+    digest     BLOB    NOT NULL CHECK (length(digest) = 32),
+    enrollment BLOB    NOT NULL CHECK (length(enrollment) = 16),
+    until      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_until ON claim (until);
+
+-- Values that are good once.
+CREATE TABLE spent (
+    key   BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_until ON spent (until);
+
+-- Unique keys that lead to a stream.
+CREATE TABLE reservation (
+    space  INTEGER NOT NULL,
+    key    BLOB    NOT NULL CHECK (length(key) = 32),
+    kind   INTEGER NOT NULL,
+    stream BLOB    NOT NULL CHECK (length(stream) = 16),
+    PRIMARY KEY (space, key)
+) STRICT, WITHOUT ROWID;
+
+-- Background work. `ready_at` is when it may be claimed: when it is due, or when its lease ends.
+CREATE TABLE task (
+    id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    kind         INTEGER NOT NULL,
+    subject_kind INTEGER NOT NULL,
+    subject      BLOB    NOT NULL CHECK (length(subject) = 16),
+    due          INTEGER NOT NULL,
+    ready_at     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    fence        INTEGER NOT NULL,
+    holder       BLOB
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_ready ON task (ready_at);
+
+-- Duties that one node does at a time.
+CREATE TABLE lease (
+    duty  TEXT    NOT NULL PRIMARY KEY,
+    node  BLOB    NOT NULL CHECK (length(node) = 16),
+    fence INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A protocol's private state, sealed. `sequence` is the order of creation.
+CREATE TABLE document (
+    sequence   INTEGER PRIMARY KEY,
+    kind       TEXT    NOT NULL,
+    id         BLOB    NOT NULL CHECK (length(id) = 16),
+    version    INTEGER NOT NULL CHECK (version > 0),
+    sealed     BLOB    NOT NULL,
+    expires_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX document_id ON document (kind, id);
+CREATE INDEX document_expires ON document (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Secondary keys of documents; `only` says that no other document of the kind may have it.
+CREATE TABLE document_key (
+    kind     TEXT    NOT NULL,
+    name     TEXT    NOT NULL,
+    value    BLOB    NOT NULL,
+    document INTEGER NOT NULL REFERENCES document (sequence) ON DELETE CASCADE,
+    only     INTEGER NOT NULL,
+    PRIMARY KEY (kind, name, value, document)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX document_key_document ON document_key (document);
+CREATE UNIQUE INDEX document_key_only ON document_key (kind, name, value) WHERE only = 1;
+
+-- What follows only finds and shows.
+CREATE TABLE request (
+    enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
+    endpoint   TEXT    NOT NULL,
+    requester  TEXT    NOT NULL,
+    names      TEXT    NOT NULL,
+    profile    TEXT    NOT NULL,
+    state      TEXT    NOT NULL,
+    proposal   BLOB,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX request_state ON request (state, enrollment);
+CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+
+CREATE TABLE certificate (
+    enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
+    backend    TEXT    NOT NULL,
+    serial     BLOB    NOT NULL CHECK (length(serial) = 20),
+    names      TEXT    NOT NULL,
+    key        BLOB    NOT NULL CHECK (length(key) = 32),
+    not_before INTEGER NOT NULL,
+    not_after  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revoked (
+    enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
+    backend    TEXT    NOT NULL,
+    serial     BLOB    NOT NULL CHECK (length(serial) = 20),
+    reason     INTEGER NOT NULL,
+    revoked_at INTEGER NOT NULL,
+    not_after  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revoked_serial ON revoked (backend, serial, enrollment);
+
+-- One row each: which installation this is, and what a probe last wrote.
+CREATE TABLE installation (
+    singleton  INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    id         BLOB    NOT NULL CHECK (length(id) = 16),
+    made_by    TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE probe (
+    singleton INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    at        INTEGER NOT NULL
+) STRICT;
+
+-- What is needed before any sealer exists: the wrapped keyset, the node's id.
+CREATE TABLE installation_value (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,74 @@
+//! A test of every statement that finds rows: it must use an index.
+
+use std::collections::BTreeMap;
+
+use portreeve_ra::ports::RequestFilter;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
+
+use super::{batch, documents, projections, read, tasks};
+
+#[tokio::test]
+async fn no_statement_goes_through_a_whole_table() {
+    let filter = |state: &[&str], endpoint: &[&str]| {
+        let [state, endpoint] = [state, endpoint].map(|words| words.first().map(|word| (*word).to_owned()));
+        projections::requests_statement(&RequestFilter { state, endpoint })
+    };
+    let mut statements: BTreeMap<String, String> = [
+        ("load one", read::load_statement(&read::places(1).1)),
+        ("load many", read::load_statement(&read::places(20).1)),
+        ("claim", read::CLAIM.to_owned()),
+        ("reserved", read::RESERVED.to_owned()),
+        ("streams", read::STREAMS.to_owned()),
+        ("document", documents::read_statement(&read::places(1).1)),
+        ("documents", documents::read_statement(&read::places(20).1)),
+        ("find", documents::FIND.to_owned()),
+        ("drop keys", documents::DROP_KEYS.to_owned()),
+        ("append", batch::APPEND.to_owned()),
+        ("requests by state", filter(&["s"], &[])),
+        ("requests by endpoint", filter(&[], &["e"])),
+        ("requests by both", filter(&["s"], &["e"])),
+        ("requests", filter(&[], &[])),
+        ("certificates", projections::CERTIFICATES.to_owned()),
+        ("revoked", projections::ALL_REVOKED.to_owned()),
+        ("claim due", tasks::CLAIM_DUE.to_owned()),
+    ]
+    .map(|(name, sql)| (name.to_owned(), sql))
+    .into();
+    statements.extend(
+        tasks::SWEEP
+            .iter()
+            .enumerate()
+            .map(|(at, sql)| (format!("sweep {at}"), (*sql).to_owned())),
+    );
+
+    let mut connection = SqliteConnectOptions::new()
+        .in_memory(true)
+        .connect()
+        .await
+        .unwrap();
+    connection
+        .execute(sqlx::raw_sql(include_str!(
+            "../../migrations/sqlite/0001_first.sql"
+        )))
+        .await
+        .unwrap();
+    for (name, sql) in statements {
+        let explained = connection
+            .fetch_all(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+            .await
+            .unwrap();
+        let steps: Vec<String> = explained.iter().map(|row| row.get(3)).collect();
+        assert!(
+            steps.iter().any(|step| step.starts_with("SEARCH")),
+            "{name}: {steps:?}"
+        );
+        for step in &steps {
+            let through_rows_asked = step.contains("CONSTANT ROW") || step.starts_with("SCAN w");
+            assert!(
+                !step.starts_with("SCAN") || through_rows_asked,
+                "{name}: {steps:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Tasks, leases of duties, sweeping and probing, as plans and questions.
+
+use std::time::Duration;
+
+use portreeve_pkix::Timestamp;
+use portreeve_ra::ports::{LeaseRow, StoreError, TaskKind, TaskLease};
+use portreeve_ra::{NodeId, TaskId};
+use sqlx::sqlite::SqliteRow;
+
+use super::plan::{Expected, Plan};
+use super::readers::Readers;
+use super::row::{number, octets, stream, time};
+
+pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = ?, holder = ?, fence = fence + 1, attempts = attempts + 1 \
+    WHERE id IN (SELECT id FROM task WHERE ready_at <= ? ORDER BY ready_at, id LIMIT ?) \
+    RETURNING id, kind, subject_kind, subject, attempts, fence, due";
+
+const RELEASE_OF: &str = "UPDATE task SET ready_at = due, holder = NULL WHERE holder = ?";
+
+pub(crate) const NEXT_DUE: &str = "SELECT ready_at FROM task ORDER BY ready_at LIMIT 1";
+
+const LEASE: &str = "INSERT INTO lease (duty, node, fence, until) VALUES (?, ?, 1, ?) \
+    ON CONFLICT (duty) DO UPDATE SET until = excluded.until, node = excluded.node, \
+    fence = lease.fence + (lease.node <> excluded.node) \
+    WHERE lease.node = excluded.node OR lease.until <= ? RETURNING fence, until";
+
+pub(crate) const SWEEP: [&str; 3] = [
+    "DELETE FROM spent WHERE key IN (SELECT key FROM spent WHERE until < ? ORDER BY until LIMIT ?)",
+    "DELETE FROM claim WHERE key IN (SELECT key FROM claim WHERE until <= ? ORDER BY until LIMIT ?)",
+    "DELETE FROM document WHERE sequence IN \
+     (SELECT sequence FROM document WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+];
+
+const PROBE: &str = "INSERT INTO probe (singleton, at) VALUES (1, ?) \
+                     ON CONFLICT (singleton) DO UPDATE SET at = excluded.at";
+
+const PROBED: &str = "SELECT at FROM probe WHERE singleton = 1";
+
+/// Leases due tasks to a node.
+pub(crate) fn claim_due(node: NodeId, lease: Duration, limit: u32, now: Timestamp) -> Plan {
+    let mut plan = Plan::of(CLAIM_DUE);
+    plan.integer(now.saturating_add(lease).unix_millis())
+        .blob(*node.as_bytes())
+        .integer(now.unix_millis())
+        .integer(limit.into());
+    plan
+}
+
+/// The leases that [`claim_due`] gave, the longest due first.
+pub(crate) fn leases(rows: &[SqliteRow]) -> Result<Vec<TaskLease>, StoreError> {
+    let mut leases = rows
+        .iter()
+        .map(|row| Ok((time(row, 6)?, lease(row)?)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    leases.sort_by_key(|(due, lease)| (*due, lease.id));
+    Ok(leases.into_iter().map(|(_, lease)| lease).collect())
+}
+
+fn lease(row: &SqliteRow) -> Result<TaskLease, StoreError> {
+    let kind = TaskKind::from_number(number(row, 1)?)
+        .ok_or_else(|| StoreError::Broken("unknown kind of task".to_owned()))?;
+    Ok(TaskLease {
+        id: TaskId::from_bytes(octets(row, 0)?),
+        kind,
+        subject: stream(row, 2)?,
+        attempts: number(row, 4)?,
+        fence: number(row, 5)?,
+    })
+}
+
+/// Voids what a node holds.
+pub(crate) fn release_of(node: NodeId) -> Plan {
+    let mut plan = Plan::of(RELEASE_OF);
+    plan.blob(*node.as_bytes());
+    plan
+}
+
+/// When the next task may be claimed.
+pub(crate) async fn next_due(readers: &Readers) -> Result<Option<Timestamp>, StoreError> {
+    let row = readers.row(sqlx::query(NEXT_DUE)).await?;
+    row.map(|row| time(&row, 0)).transpose()
+}
+
+/// Takes or extends a duty.
+pub(crate) fn take_duty(duty: &str, node: NodeId, term: Duration, now: Timestamp) -> Plan {
+    let mut plan = Plan::of(LEASE);
+    plan.text(duty)
+        .blob(*node.as_bytes())
+        .integer(now.saturating_add(term).unix_millis())
+        .integer(now.unix_millis());
+    plan
+}
+
+/// The lease that [`take_duty`] gave, if it did.
+pub(crate) fn duty(rows: &[SqliteRow]) -> Result<Option<LeaseRow>, StoreError> {
+    rows.first()
+        .map(|row| {
+            Ok(LeaseRow {
+                fence: number(row, 0)?,
+                until: time(row, 1)?,
+            })
+        })
+        .transpose()
+}
+
+/// Removes what has had its time.
+pub(crate) fn sweep(now: Timestamp, limit: u32) -> Plan {
+    let mut plan = Plan::new();
+    for sql in SWEEP {
+        plan.step(sql, Expected::Whatever)
+            .integer(now.unix_millis())
+            .integer(limit.into());
+    }
+    plan
+}
+
+/// Writes the row of the probe.
+pub(crate) fn probe(now: Timestamp) -> Plan {
+    let mut plan = Plan::of(PROBE);
+    plan.integer(now.unix_millis());
+    plan
+}
+
+/// Reads the row of the probe.
+pub(crate) async fn probed(readers: &Readers) -> Result<Timestamp, StoreError> {
+    let row = readers.row(sqlx::query(PROBED)).await?;
+    row.map_or_else(
+        || Err(StoreError::Broken("the probe left no row".to_owned())),
+        |row| time(&row, 0),
+    )
+}
