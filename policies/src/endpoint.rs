@@ -1,0 +1,282 @@
+//! Endpoints: their text form.
+
+use std::time::Duration;
+
+use portreeve_ra::{
+    ApprovalPolicy, BackendName, Endpoint, EndpointName, NameAuthority, ProfileName, RateLimit,
+};
+use serde::Deserialize;
+
+use crate::duration;
+
+const PROFILES_MAX: usize = 64;
+const AGE_MAX: Duration = Duration::from_secs(365 * 86_400);
+const INLINE_WAIT_MAX: Duration = Duration::from_secs(60);
+/// ACME clients poll anyway; those of the other protocols are better off waiting.
+const INLINE_WAIT_ACME: Duration = Duration::from_secs(2);
+const INLINE_WAIT_OTHERS: Duration = Duration::from_secs(10);
+
+/// Why a text is not an endpoint.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EndpointError {
+    /// Not TOML, an unknown key, a missing one or a value of another kind.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// The name is not `protocol/name`.
+    #[error("\"{0}\" is not of the form protocol/name")]
+    Name(String),
+    /// No profile, too many, or one twice.
+    #[error("profiles: 1 to {PROFILES_MAX}, none twice")]
+    Profiles,
+    /// Approval by nobody, or a proposal that would not expire within a year.
+    #[error("approval: at least one approval, age_max from 1s to 365d")]
+    Approval,
+    /// Longer than a client keeps a connection.
+    #[error("inline_wait: at most {}s", INLINE_WAIT_MAX.as_secs())]
+    InlineWait,
+    /// Clients would poll without a pause.
+    #[error("retry_after: at least 1s, at most a day")]
+    RetryAfter,
+    /// A limit of zero.
+    #[error("rate_limit: requests, period and burst must not be zero")]
+    RateLimit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    profiles: Vec<ProfileName>,
+    backend: BackendName,
+    approval: Option<WrittenApproval>,
+    #[serde(default)]
+    names: WrittenNames,
+    #[serde(default, with = "duration::optional")]
+    inline_wait: Option<Duration>,
+    #[serde(default = "three_seconds", with = "duration")]
+    retry_after: Duration,
+    rate_limit: Option<WrittenRateLimit>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenApproval {
+    approvals: u8,
+    #[serde(with = "duration")]
+    age_max: Duration,
+}
+
+#[derive(Copy, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenNames {
+    #[default]
+    Proven,
+    Profile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRateLimit {
+    requests: u32,
+    #[serde(with = "duration")]
+    period: Duration,
+    burst: Option<u32>,
+}
+
+/// Reads the endpoint with this name and version.
+///
+/// Keys: `profiles`, `backend`, `approval = { approvals, age_max }`, `names` (`"proven"`, the default, or `"profile"`),
+/// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit = { requests, period, burst }` (burst: as
+/// many as `requests`).
+pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, EndpointError> {
+    let (name, protocol) = endpoint_name(name)?;
+    let written: Written = toml::from_str(text)?;
+    let profiles = written.profiles;
+    let twice = profiles
+        .iter()
+        .enumerate()
+        .any(|(index, one)| profiles.iter().take(index).any(|other| other == one));
+    if profiles.is_empty() || profiles.len() > PROFILES_MAX || twice {
+        return Err(EndpointError::Profiles);
+    }
+    let usual_wait = if protocol == "acme" {
+        INLINE_WAIT_ACME
+    } else {
+        INLINE_WAIT_OTHERS
+    };
+    let inline_wait = written.inline_wait.unwrap_or(usual_wait);
+    if inline_wait > INLINE_WAIT_MAX {
+        return Err(EndpointError::InlineWait);
+    }
+    if !(Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&written.retry_after) {
+        return Err(EndpointError::RetryAfter);
+    }
+    Ok(Endpoint {
+        name,
+        version,
+        profiles,
+        backend: written.backend,
+        approval: written.approval.map(approval).transpose()?,
+        names: match written.names {
+            WrittenNames::Proven => NameAuthority::Proven,
+            WrittenNames::Profile => NameAuthority::Profile,
+        },
+        inline_wait,
+        retry_after: written.retry_after,
+        rate_limit: written.rate_limit.map(rate_limit).transpose()?,
+    })
+}
+
+fn endpoint_name(text: &str) -> Result<(EndpointName, &str), EndpointError> {
+    let bad = || EndpointError::Name(text.to_owned());
+    let (protocol, rest) = text.split_once('/').ok_or_else(bad)?;
+    if protocol.is_empty() || rest.is_empty() || rest.contains('/') {
+        return Err(bad());
+    }
+    Ok((EndpointName::new(text).map_err(|_| bad())?, protocol))
+}
+
+fn approval(written: WrittenApproval) -> Result<ApprovalPolicy, EndpointError> {
+    let WrittenApproval { approvals, age_max } = written;
+    if approvals == 0 || age_max < Duration::from_secs(1) || age_max > AGE_MAX {
+        return Err(EndpointError::Approval);
+    }
+    Ok(ApprovalPolicy { approvals, age_max })
+}
+
+fn rate_limit(written: WrittenRateLimit) -> Result<RateLimit, EndpointError> {
+    let WrittenRateLimit {
+        requests,
+        period,
+        burst,
+    } = written;
+    let burst = burst.unwrap_or(requests);
+    if requests == 0 || period.is_zero() || burst == 0 {
+        return Err(EndpointError::RateLimit);
+    }
+    Ok(RateLimit {
+        requests,
+        period,
+        burst,
+    })
+}
+
+const fn three_seconds() -> Duration {
+    Duration::from_secs(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "profiles = [\"dev\"]\nbackend = \"issuing\"\n";
+
+    #[test]
+    fn defaults_refuse_and_depend_on_the_protocol() {
+        for (name, wait) in [("acme/default", 2), ("est/default", 10)] {
+            let endpoint = parse_endpoint(name, 7, MINIMAL).expect(name);
+            assert_eq!(endpoint.inline_wait, Duration::from_secs(wait), "{name}");
+            assert_eq!(endpoint.names, NameAuthority::Proven, "{name}");
+            assert_eq!(
+                (endpoint.approval, endpoint.rate_limit, endpoint.version),
+                (None, None, 7),
+                "{name}"
+            );
+            assert_eq!(endpoint.retry_after, Duration::from_secs(3), "{name}");
+        }
+    }
+
+    #[test]
+    fn reads_every_key() {
+        let text = r#"
+            profiles = ["dev", "short-lived"]
+            backend = "issuing"
+            approval = { approvals = 2, age_max = "7d" }
+            names = "profile"
+            inline_wait = "500ms"
+            retry_after = "5s"
+            rate_limit = { requests = 100, period = "1h", burst = 50 }
+        "#;
+        let endpoint = parse_endpoint("acme/four-eyes", 1, text).expect("endpoint");
+        assert_eq!(endpoint.name.as_str(), "acme/four-eyes");
+        assert_eq!(
+            endpoint
+                .profiles
+                .iter()
+                .map(ProfileName::as_str)
+                .collect::<Vec<_>>(),
+            ["dev", "short-lived"]
+        );
+        assert_eq!(endpoint.backend.as_str(), "issuing");
+        let approval = ApprovalPolicy {
+            approvals: 2,
+            age_max: Duration::from_secs(604_800),
+        };
+        assert_eq!(endpoint.approval, Some(approval));
+        assert_eq!(endpoint.names, NameAuthority::Profile);
+        assert_eq!(endpoint.inline_wait, Duration::from_millis(500));
+        assert_eq!(endpoint.retry_after, Duration::from_secs(5));
+        let limit = RateLimit {
+            requests: 100,
+            period: Duration::from_secs(3600),
+            burst: 50,
+        };
+        assert_eq!(endpoint.rate_limit, Some(limit));
+    }
+
+    #[test]
+    fn refuses() {
+        let rows = [
+            ("unknown key", "acme/a", "colour = 1", "unknown field"),
+            ("name without protocol", "default", "", "protocol/name"),
+            ("name without name", "acme/", "", "protocol/name"),
+            ("name of three parts", "acme/a/b", "", "protocol/name"),
+            (
+                "approval by nobody",
+                "acme/a",
+                "approval = { approvals = 0, age_max = \"7d\" }",
+                "approval:",
+            ),
+            (
+                "approval without end",
+                "acme/a",
+                "approval = { approvals = 1, age_max = \"999d\" }",
+                "approval:",
+            ),
+            (
+                "approval without age",
+                "acme/a",
+                "approval = { approvals = 1 }",
+                "age_max",
+            ),
+            ("names", "acme/a", "names = \"any\"", "unknown variant"),
+            ("wait", "acme/a", "inline_wait = \"61s\"", "inline_wait"),
+            ("number for a duration", "acme/a", "inline_wait = 2", "string"),
+            ("retry", "acme/a", "retry_after = \"0s\"", "retry_after"),
+            (
+                "no requests",
+                "acme/a",
+                "rate_limit = { requests = 0, period = \"1h\" }",
+                "rate_limit",
+            ),
+            (
+                "no period",
+                "acme/a",
+                "rate_limit = { requests = 1, period = \"0s\" }",
+                "rate_limit",
+            ),
+        ];
+        for (name, endpoint, line, reason) in rows {
+            let result = parse_endpoint(endpoint, 1, &format!("{MINIMAL}{line}\n"));
+            let error = result.expect_err(name).to_string();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+        for profiles in ["[]", "[\"a\", \"a\"]"] {
+            let text = format!("backend = \"b\"\nprofiles = {profiles}");
+            assert_eq!(
+                parse_endpoint("acme/a", 1, &text),
+                Err(EndpointError::Profiles),
+                "{profiles}"
+            );
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The policy port of the RA.
+
+use std::fmt;
+use std::sync::Arc;
+
+use portreeve_pkix::CertificationRequest;
+use portreeve_ra::ports::{Policy, PolicyError};
+use portreeve_ra::steps::ProvenRequest;
+use portreeve_ra::{Endpoint, Facts, ObjectKind, ObjectVersion, Verdict};
+
+use crate::cache::Cache;
+use crate::endpoint::parse_endpoint;
+use crate::engine::{Question, judge};
+use crate::hygiene::Blocklist;
+use crate::profile::Profile;
+use crate::rules::RULES;
+
+/// Objects kept compiled, of each kind. Older versions are wanted while enrollments judged by them are under way.
+const CACHED_MAX: usize = 256;
+
+/// Reads profiles and endpoints and judges requests; the one implementation of [`Policy`].
+pub struct Policies {
+    blocklist: Arc<Blocklist>,
+    profiles: Cache<Profile>,
+    endpoints: Cache<Endpoint>,
+}
+
+impl Policies {
+    /// Judges with these keys refused, besides those with known weaknesses.
+    pub fn new(blocklist: Arc<Blocklist>) -> Self {
+        Self {
+            blocklist,
+            profiles: Cache::new(CACHED_MAX),
+            endpoints: Cache::new(CACHED_MAX),
+        }
+    }
+
+    /// The keys that are refused: also for account keys.
+    pub const fn blocklist(&self) -> &Arc<Blocklist> {
+        &self.blocklist
+    }
+
+    /// The profile in this text.
+    pub fn profile(&self, object: &ObjectVersion) -> Result<Arc<Profile>, PolicyError> {
+        check_kind(object, ObjectKind::Profile)?;
+        self.profiles.entry(object, |object| {
+            Profile::parse(&object.body).map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    /// Judges a request whose proof of possession is not in question.
+    fn judge(
+        &self,
+        facts: &Facts,
+        profile: &ObjectVersion,
+        request: &CertificationRequest,
+    ) -> Result<Verdict, PolicyError> {
+        let profile = self.profile(profile)?;
+        Ok(judge(
+            &Question {
+                profile: &profile,
+                facts,
+                request,
+                blocklist: &self.blocklist,
+            },
+            RULES,
+        ))
+    }
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self::new(Arc::new(Blocklist::embedded()))
+    }
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Policies({:?})", self.blocklist)
+    }
+}
+
+impl Policy for Policies {
+    fn endpoint(&self, object: &ObjectVersion) -> Result<Arc<Endpoint>, PolicyError> {
+        check_kind(object, ObjectKind::Endpoint)?;
+        self.endpoints.entry(object, |object| {
+            parse_endpoint(&object.name, object.version, &object.body)
+                .map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    fn evaluate(
+        &self,
+        facts: &Facts,
+        profile: &ObjectVersion,
+        request: &ProvenRequest,
+    ) -> Result<Verdict, PolicyError> {
+        self.judge(facts, profile, request.request())
+    }
+}
+
+fn check_kind(object: &ObjectVersion, kind: ObjectKind) -> Result<(), PolicyError> {
+    if object.kind == kind {
+        return Ok(());
+    }
+    let reason = format!("is a {}, not a {}", object.kind.as_str(), kind.as_str());
+    Err(PolicyError {
+        name: object.name.clone(),
+        version: object.version,
+        reason,
+    })
+}
+
+fn unreadable(object: &ObjectVersion, error: &dyn fmt::Display) -> PolicyError {
+    PolicyError {
+        name: object.name.clone(),
+        version: object.version,
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
