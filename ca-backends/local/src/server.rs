@@ -1,0 +1,92 @@
+//! TLS certificates of the installation itself, under its management CA. They belong to no requester and to no
+//! enrollment of the RA, so only a management CA may sign them: a root that has no CA below it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use portreeve_pkix::signed::assemble;
+use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyUsage, Oid, PublicKey, SerialNumber};
+use portreeve_ra::ports::ToSign;
+use portreeve_ra::{CertificateContents, EnrollmentId, Publication, ValidityPeriod};
+
+use crate::addresses::Addresses;
+use crate::authority::{AuthorityError, BACKDATE, Ceremony, Parent};
+use crate::draft::{Draft, Issuer};
+use crate::lint::{self, Specimen};
+use crate::validity;
+
+/// What a TLS certificate of the installation shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerContents {
+    /// Its key.
+    pub key: PublicKey,
+    /// DNS names and addresses; at least one.
+    pub names: Vec<GeneralName>,
+    /// From notBefore to notAfter; cut where the management CA ends.
+    pub lifetime: Duration,
+}
+
+/// Certifies a TLS server of the installation itself.
+pub async fn create_server(
+    management: &Parent<'_>,
+    contents: &ServerContents,
+    ceremony: &Ceremony<'_>,
+) -> Result<Certificate, AuthorityError> {
+    let issuer = management.certificate;
+    let is_management = issuer.is_ca()
+        && issuer.path_len() == Some(0)
+        && issuer.issuer_der() == issuer.subject_der()
+        && management.signer.public_key() == issuer.public_key();
+    if !is_management || contents.names.is_empty() {
+        return Err(AuthorityError::Parent);
+    }
+    let period = ValidityPeriod {
+        backdate: BACKDATE,
+        lifetime: contents.lifetime,
+    };
+    let now = ceremony.clock.now();
+    let validity = validity::validity(period, issuer, now)
+        .map_err(|error| AuthorityError::Lifetime(error.to_string()))?;
+    let mut octets = [0; 16];
+    ceremony.random.fill(&mut octets);
+    let algorithm = management.signer.algorithm();
+    let named = Issuer {
+        certificate: issuer,
+        algorithm,
+        addresses: &Addresses::default(),
+    };
+    let serial = SerialNumber::random128(&octets);
+    let certified = certified(contents, period);
+    let tbs = Draft::of_end_entity(&certified, &named, validity, serial).to_der();
+    let specimen = Specimen {
+        tbs: &tbs,
+        contents: &certified,
+        issuer: &named,
+        now,
+    };
+    lint::lint(&specimen, &BTreeSet::new()).map_err(|found| AuthorityError::Contents(found.to_string()))?;
+    let enrollment = EnrollmentId::new(now, ceremony.random);
+    let signature = management
+        .signer
+        .sign(ToSign::Certificate {
+            enrollment,
+            tbs: tbs.clone(),
+        })
+        .await?;
+    Ok(Certificate::from_der(&assemble(&tbs, algorithm, &signature))?)
+}
+
+/// The subject stays empty: clients look at the names only (RFC 9525 section 2).
+fn certified(contents: &ServerContents, validity: ValidityPeriod) -> CertificateContents {
+    CertificateContents {
+        subject: DistinguishedName::empty(),
+        names: contents.names.clone(),
+        public_key: contents.key.clone(),
+        validity,
+        key_usage: KeyUsage::DIGITAL_SIGNATURE,
+        extended_key_usage: vec![Oid::EKU_SERVER_AUTH],
+        policies: Vec::new(),
+        basic_constraints: true,
+        publication: Publication::default(),
+    }
+}
