@@ -1,0 +1,28 @@
+//! The edge port: what a protocol crate gives to the gateway, and what the gateway gives to it.
+//!
+//! An [`Edge`] names the paths it serves ([`Mount`]) and answers each [`Call`] with a response. It never fails:
+//! every failure is worded in its own protocol, the limits that the router enforces included
+//! ([`Edge::refuse`]). Only `http` types occur here: no server framework, no sockets, no TLS library.
+
+mod body;
+mod call;
+mod mount;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Response;
+
+pub use body::BodyRefusal;
+pub use call::{Call, Peer, TlsPeer, TlsVersion};
+pub use mount::Mount;
+
+/// A protocol, as the gateway sees it.
+#[async_trait]
+pub trait Edge: Send + Sync {
+    /// The paths this edge serves.
+    fn mounts(&self) -> Vec<Mount>;
+    /// Answers one call. Infallible: every failure is rendered in the words of the protocol.
+    async fn handle(&self, call: Call) -> Response<Bytes>;
+    /// Words a limit that the router enforced before the call reached [`Edge::handle`].
+    fn refuse(&self, why: BodyRefusal, path: &str) -> Response<Bytes>;
+}
