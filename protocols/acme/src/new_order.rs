@@ -1,0 +1,234 @@
+//! newOrder (RFC 8555 section 7.4): an order, and an authorization for each of its names.
+
+use http::StatusCode;
+use portreeve_pkix::{DnsName, Identifier, Timestamp};
+use portreeve_ra::{Endpoint, NameAuthority, Requester};
+use serde::Deserialize;
+
+use crate::authenticate::AccountRequest;
+use crate::document::{
+    Authorization, AuthorizationId, Challenge, ChallengeState, Order, OrderId, Progress, Standing, Stored,
+};
+use crate::error::AcmeError;
+use crate::identifiers::{self, Asked};
+use crate::open_orders;
+use crate::order::OrderStatus;
+use crate::render;
+use crate::reply::Reply;
+use crate::service::Service;
+use crate::site::Site;
+use crate::validator::ChallengeKind;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewOrder {
+    pub(crate) identifiers: Vec<Asked>,
+    pub(crate) not_before: Option<String>,
+    pub(crate) not_after: Option<String>,
+    /// Of draft-ietf-acme-profiles; none is advertised, so any is unknown.
+    profile: Option<String>,
+}
+
+pub(crate) async fn handle(service: &Service, site: &Site, by: AccountRequest) -> Result<Reply, AcmeError> {
+    let wish: NewOrder = by.request.object()?;
+    if let Some(profile) = wish.profile {
+        return Err(AcmeError::Profile(profile.chars().take(64).collect()));
+    }
+    let names = identifiers::read(&wish.identifiers, service.config.identifiers_max)?;
+    let times = times(
+        service.now(),
+        wish.not_before.as_deref(),
+        wish.not_after.as_deref(),
+    )?;
+    let endpoint = service.ra.endpoint(&site.endpoint).await?;
+    let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
+    check_names(service, &endpoint, &identifiers).await?;
+    open_orders::admit(service, by.id).await?;
+    let proven = proven(service, &endpoint, &by, &identifiers).await?;
+    let (order, authorizations) = make(service, site, &by, (names, times, proven));
+    let retention = service.config.retention;
+    let mut documents = vec![order.write(retention)?];
+    for authorization in &authorizations {
+        documents.push(authorization.write(retention)?);
+    }
+    service.ra.keep(by.request.alongside(documents)).await?;
+    let id = OrderId::from_bytes(order.id);
+    tracing::debug!(endpoint = %site.endpoint, account = %by.id, order = %id, names = order.value.names.len(), "order made");
+    let status = OrderStatus::of_open(&order.value, &authorizations, service.now());
+    let reply = Reply::json(StatusCode::CREATED, &render::order(site, &order, &status));
+    Ok(reply.location(&site.order(id)))
+}
+
+async fn check_names(service: &Service, endpoint: &Endpoint, names: &[Identifier]) -> Result<(), AcmeError> {
+    let rejected = service.names.check(endpoint, names).await?;
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    let refused = rejected
+        .into_iter()
+        .map(|name| identifiers::rejected(name.identifier.to_string(), name.reason));
+    Err(AcmeError::Identifiers(refused.collect()))
+}
+
+/// Until when each name needs no new proof.
+async fn proven(
+    service: &Service,
+    endpoint: &Endpoint,
+    by: &AccountRequest,
+    names: &[Identifier],
+) -> Result<Vec<Option<Timestamp>>, AcmeError> {
+    if endpoint.names == NameAuthority::Profile {
+        let until = service
+            .now()
+            .saturating_add(service.config.authorization_lifetime);
+        return Ok(vec![Some(until); names.len()]);
+    }
+    if !service.config.authorization_reuse {
+        return Ok(vec![None; names.len()]);
+    }
+    Ok(service
+        .ra
+        .proofs()
+        .live(&Requester::Account(by.id), names)
+        .await?)
+}
+
+type Times = (Option<Timestamp>, Option<Timestamp>);
+
+/// The validity a client asks for. Whether it is granted is for the profile to say.
+pub(crate) fn times(
+    now: Timestamp,
+    not_before: Option<&str>,
+    not_after: Option<&str>,
+) -> Result<Times, AcmeError> {
+    let read = |text: &str| {
+        Timestamp::parse_rfc3339(text)
+            .map_err(|_| AcmeError::Malformed("notBefore and notAfter must be RFC 3339 times"))
+    };
+    let (not_before, not_after) = (
+        not_before.map(read).transpose()?,
+        not_after.map(read).transpose()?,
+    );
+    if not_after.is_some_and(|end| end <= not_before.unwrap_or(now) || end <= now) {
+        return Err(AcmeError::Malformed(
+            "notAfter must lie in the future and after notBefore",
+        ));
+    }
+    Ok((not_before, not_after))
+}
+
+type Made = (Stored<Order>, Vec<Stored<Authorization>>);
+
+fn make(
+    service: &Service,
+    site: &Site,
+    by: &AccountRequest,
+    (names, (not_before, not_after), proven): (Vec<DnsName>, Times, Vec<Option<Timestamp>>),
+) -> Made {
+    let now = service.now();
+    let id = OrderId::new(now, service.random.as_ref());
+    let authorizations: Vec<Stored<Authorization>> = names
+        .iter()
+        .zip(proven)
+        .map(|(name, proven)| {
+            let value = Authorization {
+                account: by.id,
+                endpoint: site.endpoint.clone(),
+                order: id,
+                name: name.clone(),
+                created_at: now,
+                expires_at: proven
+                    .unwrap_or_else(|| now.saturating_add(service.config.authorization_pending_lifetime)),
+                standing: if proven.is_some() {
+                    Standing::Valid
+                } else {
+                    Standing::Pending
+                },
+                challenges: if proven.is_some() {
+                    Vec::new()
+                } else {
+                    challenges(service, name)
+                },
+            };
+            Stored::new(
+                *AuthorizationId::new(now, service.random.as_ref()).as_bytes(),
+                value,
+            )
+        })
+        .collect();
+    let order = Order {
+        account: by.id,
+        endpoint: site.endpoint.clone(),
+        created_at: now,
+        expires_at: now.saturating_add(service.config.order_lifetime),
+        names,
+        authorizations: authorizations
+            .iter()
+            .map(|stored| AuthorizationId::from_bytes(stored.id))
+            .collect(),
+        not_before,
+        not_after,
+        progress: Progress::Open,
+    };
+    (Stored::new(*id.as_bytes(), order), authorizations)
+}
+
+/// One challenge of each kind that can prove the name (RFC 8555 section 7.1.4: wildcards by DNS alone).
+fn challenges(service: &Service, name: &DnsName) -> Vec<Challenge> {
+    let fits = |kind: &ChallengeKind| !name.is_wildcard() || kind.proves_wildcards();
+    let make = |kind| {
+        let mut token = [0; 24];
+        service.random.fill(&mut token);
+        Challenge {
+            kind,
+            token,
+            state: ChallengeState::Pending,
+        }
+    };
+    ChallengeKind::ALL.into_iter().filter(fits).map(make).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asked_validity() {
+        let now = Timestamp::parse_rfc3339("2030-01-01T00:00:00Z").unwrap();
+        let rows = [
+            ("none", None, None, true),
+            ("an end", None, Some("2030-02-01T00:00:00Z"), true),
+            ("a beginning", Some("2030-01-02T00:00:00Z"), None, true),
+            (
+                "both",
+                Some("2030-01-02T00:00:00Z"),
+                Some("2030-01-03T00:00:00+02:00"),
+                true,
+            ),
+            ("end in the past", None, Some("2029-12-31T00:00:00Z"), false),
+            (
+                "end before beginning",
+                Some("2030-02-02T00:00:00Z"),
+                Some("2030-02-01T00:00:00Z"),
+                false,
+            ),
+            (
+                "empty period",
+                Some("2030-02-01T00:00:00Z"),
+                Some("2030-02-01T00:00:00Z"),
+                false,
+            ),
+            (
+                "both in the past",
+                Some("2020-01-01T00:00:00Z"),
+                Some("2020-02-01T00:00:00Z"),
+                false,
+            ),
+            ("not a time", None, Some("tomorrow"), false),
+            ("a date alone", Some("2030-01-02"), None, false),
+        ];
+        for (name, not_before, not_after, accepted) in rows {
+            assert_eq!(times(now, not_before, not_after).is_ok(), accepted, "{name}");
+        }
+    }
+}

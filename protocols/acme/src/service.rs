@@ -1,0 +1,73 @@
+//! What all operations share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use portreeve_pkix::{PublicKey, Timestamp};
+use portreeve_ra::ports::{Clock, Documents, Random, Spawn};
+use portreeve_ra::{KeyRejection, RegistrationAuthority};
+
+use crate::attempts::Attempts;
+use crate::config::AcmeConfig;
+use crate::document::{Document, Stored, document_id};
+use crate::error::AcmeError;
+use crate::names::NameCheck;
+use crate::nonce::Nonces;
+use crate::open_orders::OpenOrders;
+use crate::site::Site;
+use crate::validator::Validator;
+
+/// Judges whether a key may be an account's.
+pub type KeyCheck = dyn Fn(&PublicKey) -> Result<(), KeyRejection> + Send + Sync;
+
+/// What all operations share.
+pub(crate) struct Service {
+    pub(crate) ra: Arc<RegistrationAuthority>,
+    pub(crate) documents: Arc<dyn Documents>,
+    pub(crate) validator: Arc<dyn Validator>,
+    pub(crate) key_check: Arc<KeyCheck>,
+    pub(crate) names: Arc<dyn NameCheck>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawn: Arc<dyn Spawn>,
+    pub(crate) config: AcmeConfig,
+    pub(crate) nonces: Nonces,
+    pub(crate) attempts: Attempts,
+    pub(crate) open_orders: OpenOrders,
+    /// By the last part of the endpoint's name.
+    pub(crate) sites: BTreeMap<String, Site>,
+}
+
+impl Service {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The directory a path belongs to, and the rest of the path.
+    pub(crate) fn site<'a, 'b>(&'a self, path: &'b str) -> Option<(&'a Site, &'b str)> {
+        let (name, rest) = path.strip_prefix("/acme/")?.split_once('/')?;
+        Some((self.sites.get(name)?, rest))
+    }
+
+    /// One document.
+    pub(crate) async fn document<T: Document>(&self, id: [u8; 16]) -> Result<Option<Stored<T>>, AcmeError> {
+        let document = self.documents.document(&document_id::<T>(id)).await?;
+        document.as_ref().map(Stored::read).transpose()
+    }
+
+    /// Many documents in one read, in the order asked; one that is gone is an error.
+    pub(crate) async fn documents<T: Document>(
+        &self,
+        ids: impl Iterator<Item = [u8; 16]>,
+    ) -> Result<Vec<Stored<T>>, AcmeError> {
+        let ids: Vec<_> = ids.map(document_id::<T>).collect();
+        let documents = self.documents.documents(&ids).await?;
+        let read = |document: &Option<_>| {
+            document
+                .as_ref()
+                .map(Stored::read)
+                .ok_or(AcmeError::Document(T::KIND))?
+        };
+        documents.iter().map(read).collect()
+    }
+}

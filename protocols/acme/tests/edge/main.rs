@@ -1,0 +1,5 @@
+//! The edge over a real RA, store, keyset and policies; several nodes at once, with a network in the test's hands.
+
+mod node;
+mod requests;
+mod validation;
