@@ -1,0 +1,251 @@
+//! Keeps the CRL of each CA fresh.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use portreeve_pkix::{Timestamp, sha256};
+use portreeve_ra::ports::{
+    Batch, CaBackend, CaError, Clock, CommitError, Conflict, Documents, Leases, Store, StoreError, WakeKey,
+    Wakeups,
+};
+use portreeve_ra::{BackendName, NodeId};
+
+use crate::config::StatusConfig;
+use crate::list::{self, Head};
+use crate::revoked::Entries;
+use crate::shelf::{Published, Shelf};
+
+/// How long a node that was interrupted keeps others from signing.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long to wait after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Signing may take this part of the time, at most: after a CRL that took 1 s to make, the next one waits for 4 s.
+const PAUSE_PER_WORK: u32 = 4;
+
+/// What a publisher is made of.
+pub struct PublisherParts {
+    /// Where revocations are read and CRLs are written.
+    pub store: Arc<dyn Store>,
+    /// Where CRLs are read.
+    pub documents: Arc<dyn Documents>,
+    /// Lets one node sign at a time.
+    pub leases: Arc<dyn Leases>,
+    /// Hints that something was revoked.
+    pub wakeups: Arc<dyn Wakeups>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The CAs; those that sign no CRL from our store are left alone.
+    pub backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
+    /// This node.
+    pub node: NodeId,
+    /// What is served.
+    pub shelf: Arc<Shelf>,
+    /// The knobs.
+    pub config: StatusConfig,
+}
+
+/// Signs CRLs when it is this node's turn, and puts the last good one of each CA on the shelf.
+pub struct CrlPublisher {
+    parts: PublisherParts,
+}
+
+/// Why a CRL could not be made or read.
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    #[error("signing: {0}")]
+    Ca(#[from] CaError),
+    #[error("the stored CRL cannot be read")]
+    Unreadable,
+    #[error("the CRL is too large to be stored")]
+    TooLarge,
+}
+
+/// The head that was read last, with its version; version 0 stands for none.
+type Known = (Option<Head>, u64);
+
+impl CrlPublisher {
+    /// A publisher of these parts.
+    pub fn new(parts: PublisherParts) -> Self {
+        Self { parts }
+    }
+
+    /// Works until it is dropped. Nothing is lost by dropping it at any point.
+    pub async fn run(&self) {
+        let mut known = BTreeMap::new();
+        loop {
+            // Registered before the work, so that what is revoked during it is not missed.
+            let woken = self
+                .parts
+                .wakeups
+                .wait(WakeKey::Status, self.parts.config.look_every);
+            let begun = self.parts.clock.now();
+            let next = self.round(&mut known).await;
+            let work = self.parts.clock.now().since(begun);
+            let pause = self.parts.config.gather.max(work.saturating_mul(PAUSE_PER_WORK));
+            let wait = next
+                .since(self.parts.clock.now())
+                .min(self.parts.config.look_every);
+            if let Either::Left(_) = select(woken, self.parts.clock.sleep(wait)).await {
+                self.parts.clock.sleep(pause).await;
+            }
+        }
+    }
+
+    /// Looks at every CA once: reads what others signed, signs what is due. The moment to look again.
+    pub async fn once(&self) -> Timestamp {
+        self.round(&mut BTreeMap::new()).await
+    }
+
+    async fn round(&self, known: &mut BTreeMap<BackendName, Known>) -> Timestamp {
+        let now = self.parts.clock.now();
+        let mut next = now.saturating_add(self.parts.config.look_every);
+        for (ca, backend) in &self.parts.backends {
+            if backend.revocation_list().is_none() {
+                continue;
+            }
+            let last = known.remove(ca).unwrap_or((None, 0));
+            let soon = now.saturating_add(AFTER_FAILURE);
+            match self.look(ca, backend.as_ref(), last).await {
+                Ok(current) => {
+                    // One that is overdue is another node's to sign, or will be this node's when that one has gone.
+                    let due = current.0.as_ref().map_or(soon, Head::renew_at);
+                    next = next.min(due.max(soon));
+                    known.insert(ca.clone(), current);
+                }
+                Err(error) => {
+                    // The last good one goes on being served.
+                    tracing::error!(%ca, %error, "CRL not published");
+                    next = next.min(soon);
+                }
+            }
+        }
+        next
+    }
+
+    async fn look(
+        &self,
+        ca: &BackendName,
+        backend: &dyn CaBackend,
+        last: Known,
+    ) -> Result<Known, PublishError> {
+        let current = self.take_over(ca, last).await?;
+        if !self.is_due(ca, current.0.as_ref()).await? {
+            return Ok(current);
+        }
+        let duty = format!("crl/{ca}");
+        if self
+            .parts
+            .leases
+            .lease(&duty, self.parts.node, LEASE)
+            .await?
+            .is_none()
+        {
+            return Ok(current);
+        }
+        self.sign(ca, backend, current).await
+    }
+
+    /// Reads the head, and puts the CRL on the shelf when it is another one than before.
+    async fn take_over(&self, ca: &BackendName, last: Known) -> Result<Known, PublishError> {
+        let Some(document) = self.parts.documents.document(&list::head_id(ca)).await? else {
+            return Ok((None, 0));
+        };
+        if document.version == last.1 {
+            return Ok(last);
+        }
+        let head = Head::read(&document.body).ok_or(PublishError::Unreadable)?;
+        let parts = self.parts.documents.documents(&head.part_ids(ca)).await?;
+        let parts = parts
+            .iter()
+            .map(|part| part.as_ref().map(|part| part.body.as_slice()));
+        match head.assemble(parts) {
+            Some(body) => self
+                .parts
+                .shelf
+                .put_list(ca, Published::new(body, head.this_update, head.next_update)),
+            // The number still counts; a new CRL is made, since this one cannot be served.
+            None => {
+                tracing::warn!(%ca, number = head.number, "parts of the stored CRL are gone");
+                let over = Head {
+                    this_update: head.this_update,
+                    next_update: head.this_update,
+                    ..head
+                };
+                return Ok((Some(over), document.version));
+            }
+        }
+        Ok((Some(head), document.version))
+    }
+
+    /// Whether half of the CRL's life is over, or something was revoked since.
+    async fn is_due(&self, ca: &BackendName, head: Option<&Head>) -> Result<bool, PublishError> {
+        let Some(head) = head else { return Ok(true) };
+        if self.parts.clock.now() >= head.renew_at() {
+            return Ok(true);
+        }
+        let entries = Entries::gather(self.parts.store.as_ref(), ca, head.horizon).await?;
+        Ok(entries.digest() != head.entries)
+    }
+
+    async fn sign(
+        &self,
+        ca: &BackendName,
+        backend: &dyn CaBackend,
+        (head, version): Known,
+    ) -> Result<Known, PublishError> {
+        let Some(source) = backend.revocation_list() else {
+            return Ok((head, version));
+        };
+        let number = head.as_ref().map_or(1, |head| head.number.saturating_add(1));
+        // Certificates that ended before the last CRL was made have been on it, if they were revoked.
+        let horizon = head
+            .as_ref()
+            .map_or(Timestamp::default(), |head| head.this_update);
+        let entries = Entries::gather(self.parts.store.as_ref(), ca, horizon).await?;
+        let this_update = self.parts.clock.now().floor_to_second();
+        let next_update = this_update.saturating_add(self.parts.config.next_update);
+        let body = source
+            .sign_list(number, this_update, next_update, &entries.0)
+            .await?;
+        let signed = Head {
+            number,
+            this_update,
+            next_update,
+            horizon,
+            entries: entries.digest(),
+            digest: sha256(&body),
+            parts: list::parts_of(&body),
+        };
+        let documents = list::writes(ca, &signed, &body, version).ok_or(PublishError::TooLarge)?;
+        match self
+            .parts
+            .store
+            .commit(Batch {
+                documents,
+                ..Batch::default()
+            })
+            .await
+        {
+            Ok(()) => {}
+            // Another node was faster, in spite of the lease: its CRL is the one with this number.
+            Err(CommitError::Conflict(Conflict::Document(_))) => return self.take_over(ca, (None, 0)).await,
+            Err(CommitError::Conflict(_)) => return Err(PublishError::Unreadable),
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        self.parts
+            .shelf
+            .put_list(ca, Published::new(body, this_update, next_update));
+        tracing::info!(%ca, number, entries = entries.0.len(), %next_update, "CRL published");
+        Ok((Some(signed), version.saturating_add(1)))
+    }
+}
+
+#[cfg(test)]
+#[path = "publisher/tests.rs"]
+mod tests;

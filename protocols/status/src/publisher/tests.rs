@@ -1,0 +1,411 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use portreeve_pkix::{Certificate, SerialNumber};
+use portreeve_ra::ports::{
+    CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, IssueOutcome, LeaseRow, Page,
+    ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource, RevocationPower, RevokeOrder,
+    RevokeOutcome, RevokedRow, Space, StoredDocument,
+};
+use portreeve_ra::steps::IssuanceOrder;
+use portreeve_ra::{
+    CertificateContents, Claim, ClaimKey, EnrollmentId, Intent, Record, RevocationReason, StreamId,
+    StreamKind,
+};
+
+use super::*;
+
+const START: i64 = 2_000_000;
+
+/// A store that knows revocations and documents, a clock, leases, and a CA, all by hand.
+#[derive(Default)]
+struct World {
+    now: AtomicI64,
+    revoked: Mutex<Vec<RevokedRow>>,
+    documents: Mutex<HashMap<DocumentId, (u64, Vec<u8>)>>,
+    holder: Mutex<Option<NodeId>>,
+    signed: AtomicUsize,
+    broken: AtomicUsize,
+}
+
+type Stored<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl Store for World {
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let mut documents = self.documents.lock().unwrap();
+        for write in &batch.documents {
+            let version = documents.get(&write.id).map_or(0, |(version, _)| *version);
+            if write.version != version + 1 {
+                return Err(CommitError::Conflict(Conflict::Document(write.id.clone())));
+            }
+        }
+        for write in batch.documents {
+            documents.insert(write.id, (write.version, write.body.unwrap()));
+        }
+        Ok(())
+    }
+
+    async fn load(&self, _: &[StreamId]) -> Stored<Vec<Vec<Record>>> {
+        unreachable!()
+    }
+
+    async fn claim(&self, _: &ClaimKey) -> Stored<Option<Claim>> {
+        unreachable!()
+    }
+
+    async fn reserved(&self, _: Space, _: &[u8; 32]) -> Stored<Option<StreamId>> {
+        unreachable!()
+    }
+
+    async fn streams(&self, _: StreamKind, _: Option<&Cursor>, _: u32) -> Stored<Page<StreamId>> {
+        unreachable!()
+    }
+
+    async fn requests(&self, _: &RequestFilter, _: Option<&Cursor>, _: u32) -> Stored<Page<RequestRow>> {
+        unreachable!()
+    }
+
+    async fn certificates(&self, _: Option<&Cursor>, _: u32) -> Stored<Page<CertificateRow>> {
+        unreachable!()
+    }
+
+    /// One row a page, so that every list of more than one has pages.
+    async fn revoked(
+        &self,
+        backend: &str,
+        not_after_min: Timestamp,
+        after: Option<&Cursor>,
+        _: u32,
+    ) -> Stored<Page<RevokedRow>> {
+        let rows = self.revoked.lock().unwrap();
+        let mut rows: Vec<&RevokedRow> = rows
+            .iter()
+            .filter(|row| row.backend == backend && row.not_after > not_after_min)
+            .collect();
+        rows.sort_by(|a, b| a.serial.cmp(&b.serial));
+        let skip = after.map_or(0, |cursor| usize::from(cursor.0[0]));
+        let next = (rows.len() > skip + 1).then(|| Cursor(vec![u8::try_from(skip + 1).unwrap()]));
+        Ok(Page {
+            items: rows.into_iter().skip(skip).take(1).cloned().collect(),
+            next,
+        })
+    }
+
+    async fn sweep(&self, _: Timestamp, _: u32) -> Stored<u64> {
+        unreachable!()
+    }
+
+    async fn probe(&self) -> Stored<Duration> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Documents for World {
+    async fn document(&self, id: &DocumentId) -> Stored<Option<StoredDocument>> {
+        if self.broken.load(Ordering::Relaxed) > 0 {
+            return Err(StoreError::Unavailable {
+                retry_after: Duration::from_secs(1),
+            });
+        }
+        let documents = self.documents.lock().unwrap();
+        let document = documents.get(id);
+        Ok(document.map(|(version, body)| StoredDocument {
+            id: id.id,
+            version: *version,
+            body: body.clone(),
+        }))
+    }
+
+    async fn documents(&self, ids: &[DocumentId]) -> Stored<Vec<Option<StoredDocument>>> {
+        let mut found = Vec::new();
+        for id in ids {
+            found.push(self.document(id).await?);
+        }
+        Ok(found)
+    }
+
+    async fn find(
+        &self,
+        _: &'static str,
+        _: &DocumentKey,
+        _: Option<&Cursor>,
+        _: u32,
+    ) -> Stored<Page<StoredDocument>> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Leases for World {
+    async fn lease(&self, duty: &str, node: NodeId, _: Duration) -> Stored<Option<LeaseRow>> {
+        assert_eq!(duty, "crl/issuing");
+        let mut holder = self.holder.lock().unwrap();
+        let mine = *holder.get_or_insert(node) == node;
+        Ok(mine.then_some(LeaseRow {
+            fence: 1,
+            until: Timestamp::default(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(START + self.now.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[async_trait]
+impl Wakeups for World {
+    fn wake(&self, _: WakeKey) {}
+
+    fn wait(&self, _: WakeKey, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Signs by writing down what it was asked to sign.
+struct Ca(BackendName, Arc<World>);
+
+#[async_trait]
+impl RevocationListSource for Ca {
+    async fn sign_list(
+        &self,
+        number: u64,
+        this_update: Timestamp,
+        _: Timestamp,
+        revoked: &[(SerialNumber, Timestamp, RevocationReason)],
+    ) -> Result<Vec<u8>, CaError> {
+        self.1.signed.fetch_add(1, Ordering::Relaxed);
+        let serials: Vec<String> = revoked.iter().map(|(serial, ..)| serial.to_hex()).collect();
+        let at = this_update.unix_seconds() - START;
+        Ok(format!("{number} @{at}: {}", serials.join(" ")).into_bytes())
+    }
+}
+
+#[async_trait]
+impl CaBackend for Ca {
+    fn name(&self) -> &BackendName {
+        &self.0
+    }
+
+    fn prepare(&self, _: &CertificateContents, _: EnrollmentId, _: Timestamp) -> Result<Intent, CaError> {
+        unreachable!()
+    }
+
+    async fn issue(&self, _: &IssuanceOrder, _: Option<&[u8]>) -> Result<IssueOutcome, CaError> {
+        unreachable!()
+    }
+
+    async fn reconcile(&self, _: &Intent, _: Option<&[u8]>) -> Result<ReconcileOutcome, CaError> {
+        unreachable!()
+    }
+
+    async fn revoke(&self, _: &RevokeOrder) -> Result<RevokeOutcome, CaError> {
+        unreachable!()
+    }
+
+    fn chain(&self) -> Vec<Certificate> {
+        Vec::new()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            revocation: RevocationPower::FromStore,
+            defers: false,
+            lifetime_max: None,
+        }
+    }
+
+    async fn health(&self) -> CaHealth {
+        CaHealth::Ready
+    }
+
+    fn revocation_list(&self) -> Option<&dyn RevocationListSource> {
+        Some(self)
+    }
+}
+
+/// One node of the installation.
+struct Node(CrlPublisher, Arc<Shelf>);
+
+impl Node {
+    fn new(world: &Arc<World>, number: u8) -> Self {
+        let shelf = Arc::new(Shelf::default());
+        let ca = BackendName::new("issuing").unwrap();
+        let backend: Arc<dyn CaBackend> = Arc::new(Ca(ca.clone(), Arc::clone(world)));
+        let parts = PublisherParts {
+            store: world.clone(),
+            documents: world.clone(),
+            leases: world.clone(),
+            wakeups: world.clone(),
+            clock: world.clone(),
+            backends: BTreeMap::from([(ca, backend)]),
+            node: NodeId::from_bytes([number; 16]),
+            shelf: Arc::clone(&shelf),
+            config: StatusConfig {
+                next_update: Duration::from_secs(1000),
+                ..StatusConfig::default()
+            },
+        };
+        Self(CrlPublisher::new(parts), shelf)
+    }
+
+    /// Lets it look once; what it serves after that.
+    fn look(&self) -> Option<String> {
+        ready(self.0.once());
+        let list = self.1.list("issuing")?;
+        Some(String::from_utf8(list.body.to_vec()).unwrap())
+    }
+}
+
+/// The result of a future that never waits.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("pending"),
+    }
+}
+
+/// Revokes a certificate that ends so many seconds after the start.
+fn revoke(world: &World, serial: u8, ends: i64) {
+    world.revoked.lock().unwrap().push(RevokedRow {
+        enrollment: EnrollmentId::from_bytes([serial; 16]),
+        backend: "issuing".into(),
+        serial: SerialNumber::from_bytes(&[serial]).unwrap(),
+        reason: RevocationReason::Superseded,
+        revoked_at: world.now(),
+        not_after: Timestamp::from_unix_seconds(START + ends),
+    });
+}
+
+fn at(world: &World, seconds: i64) {
+    world.now.store(seconds, Ordering::Relaxed);
+}
+
+#[test]
+fn one_is_signed_at_once_and_then_only_when_it_is_due() {
+    let world = Arc::new(World::default());
+    let node = Node::new(&world, 1);
+    assert_eq!(node.look().as_deref(), Some("1 @0: "));
+    at(&world, 499);
+    assert_eq!(node.look().as_deref(), Some("1 @0: "), "before half of its life");
+    at(&world, 500);
+    assert_eq!(node.look().as_deref(), Some("2 @500: "), "at half of its life");
+    revoke(&world, 0x0a, 9_000);
+    revoke(&world, 0x0b, 9_000);
+    assert_eq!(
+        node.look().as_deref(),
+        Some("3 @500: 0a 0b"),
+        "after a revocation, all pages"
+    );
+    assert_eq!(node.look().as_deref(), Some("3 @500: 0a 0b"));
+    assert_eq!(world.signed.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn an_expired_certificate_appears_once_more() {
+    let world = Arc::new(World::default());
+    let node = Node::new(&world, 1);
+    revoke(&world, 0x0a, 100);
+    assert_eq!(node.look().as_deref(), Some("1 @0: 0a"));
+    at(&world, 200);
+    assert_eq!(
+        node.look().as_deref(),
+        Some("1 @0: 0a"),
+        "its end alone is no reason to sign"
+    );
+    at(&world, 500);
+    assert_eq!(
+        node.look().as_deref(),
+        Some("2 @500: 0a"),
+        "it ended after the last CRL was made"
+    );
+    at(&world, 1000);
+    assert_eq!(node.look().as_deref(), Some("3 @1000: "));
+}
+
+#[test]
+fn a_restart_goes_on_with_what_is_stored() {
+    let world = Arc::new(World::default());
+    assert_eq!(Node::new(&world, 1).look().as_deref(), Some("1 @0: "));
+    let restarted = Node::new(&world, 1);
+    assert_eq!(
+        restarted.look().as_deref(),
+        Some("1 @0: "),
+        "served without signing"
+    );
+    assert_eq!(world.signed.load(Ordering::Relaxed), 1);
+    revoke(&world, 0x0a, 9_000);
+    assert_eq!(
+        Node::new(&world, 1).look().as_deref(),
+        Some("2 @0: 0a"),
+        "revoked while nobody looked"
+    );
+}
+
+#[test]
+fn one_node_signs_and_the_others_serve() {
+    let world = Arc::new(World::default());
+    let (one, two) = (Node::new(&world, 1), Node::new(&world, 2));
+    assert_eq!(one.look().as_deref(), Some("1 @0: "));
+    assert_eq!(two.look().as_deref(), Some("1 @0: "));
+    revoke(&world, 0x0a, 9_000);
+    assert_eq!(two.look().as_deref(), Some("1 @0: "), "not its turn");
+    assert_eq!(one.look().as_deref(), Some("2 @0: 0a"));
+    assert_eq!(two.look().as_deref(), Some("2 @0: 0a"));
+    *world.holder.lock().unwrap() = None;
+    at(&world, 500);
+    assert_eq!(
+        two.look().as_deref(),
+        Some("3 @500: 0a"),
+        "the first one has gone"
+    );
+    assert_eq!(world.signed.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn the_number_never_repeats_even_without_the_lease() {
+    let world = Arc::new(World::default());
+    let (one, two) = (Node::new(&world, 1), Node::new(&world, 2));
+    let ca = BackendName::new("issuing").unwrap();
+    let backend = one.0.parts.backends[&ca].clone();
+    let none: Known = (None, 0);
+    let first = ready(one.0.sign(&ca, backend.as_ref(), none.clone())).unwrap();
+    let second = ready(two.0.sign(&ca, backend.as_ref(), none)).unwrap();
+    assert_eq!(first, second, "the slower one adopts what was stored");
+    assert_eq!(first.0.unwrap().number, 1);
+}
+
+#[test]
+fn the_last_good_one_is_served_while_the_store_is_down() {
+    let world = Arc::new(World::default());
+    let node = Node::new(&world, 1);
+    node.look();
+    world.broken.store(1, Ordering::Relaxed);
+    at(&world, 900);
+    assert_eq!(node.look().as_deref(), Some("1 @0: "));
+    let again = ready(node.0.once());
+    assert_eq!(again, world.now().saturating_add(AFTER_FAILURE));
+}
+
+#[test]
+fn a_stored_list_that_lost_its_parts_is_replaced() {
+    let world = Arc::new(World::default());
+    Node::new(&world, 1).look();
+    world
+        .documents
+        .lock()
+        .unwrap()
+        .retain(|id, _| id.kind == "status.crl");
+    assert_eq!(Node::new(&world, 1).look().as_deref(), Some("2 @0: "));
+}
