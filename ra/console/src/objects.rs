@@ -1,0 +1,101 @@
+//! `profiles` and `endpoints`: what an installation offers.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use portreeve_ra::objects::Publisher;
+use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin};
+use serde::{Deserialize, Serialize};
+
+use crate::ConsoleParts;
+use crate::paging::List;
+use crate::principal::Principal;
+use crate::problem::Problem;
+
+/// The version of an object that is in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ObjectView {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// SHA-256 of its text, in hex.
+    pub sha256: String,
+    /// Its text, TOML.
+    pub body: String,
+}
+
+/// A text to publish.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publication {
+    /// The name of the object.
+    pub name: String,
+    /// Its text, TOML.
+    pub body: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+pub(crate) async fn list_profiles(
+    State(parts): State<ConsoleParts>,
+    _: Principal,
+) -> Result<Json<List<ObjectView>>, Problem> {
+    list(&parts, ObjectKind::Profile).await
+}
+
+pub(crate) async fn list_endpoints(
+    State(parts): State<ConsoleParts>,
+    _: Principal,
+) -> Result<Json<List<ObjectView>>, Problem> {
+    list(&parts, ObjectKind::Endpoint).await
+}
+
+pub(crate) async fn publish_profile(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    body: Result<Json<Publication>, JsonRejection>,
+) -> Result<Json<ObjectView>, Problem> {
+    let Json(publication) = body?;
+    publish(&parts, ObjectKind::Profile, (principal, publication)).await
+}
+
+pub(crate) async fn publish_endpoint(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    body: Result<Json<Publication>, JsonRejection>,
+) -> Result<Json<ObjectView>, Problem> {
+    let Json(publication) = body?;
+    publish(&parts, ObjectKind::Endpoint, (principal, publication)).await
+}
+
+async fn list(parts: &ConsoleParts, kind: ObjectKind) -> Result<Json<List<ObjectView>>, Problem> {
+    let found = parts.ra.objects().list(kind).await?;
+    Ok(Json(List::new(found.into_iter().map(view).collect(), None)))
+}
+
+async fn publish(
+    parts: &ConsoleParts,
+    kind: ObjectKind,
+    (principal, publication): (Principal, Publication),
+) -> Result<Json<ObjectView>, Problem> {
+    parts.check.check(kind, &publication.name, &publication.body).map_err(Problem::Object)?;
+    let by = Publisher {
+        actor: Actor::Operator(principal.0),
+        origin: Origin::node(parts.ra.node()),
+        reason: publication.reason,
+    };
+    let version = parts.ra.objects().publish(kind, &publication.name, publication.body, by).await?;
+    (parts.published)(kind);
+    Ok(Json(view(version)))
+}
+
+fn view(version: ObjectVersion) -> ObjectView {
+    ObjectView {
+        sha256: hex::encode(version.digest()),
+        name: version.name,
+        version: version.version,
+        body: version.body,
+    }
+}

@@ -1,0 +1,280 @@
+//! `requests`: what is asked for, and the decisions on it.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use portreeve_pkix::{GeneralName, Timestamp};
+use portreeve_ra::authority::DecisionRequest;
+use portreeve_ra::ports::{RequestFilter, RequestRow};
+use portreeve_ra::{
+    Application, Decision, Enrollment, EnrollmentId, Origin, Proposal, ProposalId, ProposalState, Refusal,
+    RegistrationAuthority,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::paging::{List, PageQuery};
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::ConsoleParts;
+
+/// A row of the list of requests.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestSummary {
+    /// The enrollment.
+    pub id: String,
+    /// Where it stands.
+    pub state: String,
+    /// Where it arrived.
+    pub endpoint: String,
+    /// Who asks.
+    pub requester: String,
+    /// Subject and names, in words.
+    pub names: String,
+    /// The profile.
+    pub profile: String,
+    /// When it was received.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// One request, as its verified events tell.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestView {
+    /// The enrollment.
+    pub id: String,
+    /// Where it stands.
+    pub state: String,
+    /// Where it arrived.
+    pub endpoint: String,
+    /// Who asks.
+    pub requester: String,
+    /// The profile.
+    pub profile: String,
+    /// The version of the profile it was judged by.
+    pub profile_version: u32,
+    /// Who would sign or has signed.
+    pub backend: String,
+    /// The subject to be certified.
+    pub subject: String,
+    /// The names to be certified.
+    pub names: Vec<String>,
+    /// The kind of key.
+    pub key_algorithm: String,
+    /// SHA-256 of the SubjectPublicKeyInfo, in hex.
+    pub key_sha256: String,
+    /// How long the certificate will live, in seconds.
+    pub lifetime_seconds: u64,
+    /// What each rule said.
+    pub findings: Vec<String>,
+    /// What people decide on.
+    pub proposal: Option<ProposalView>,
+    /// The certificate's serial number, once it is issued.
+    pub serial: Option<String>,
+    /// Why it ended without a certificate.
+    pub refusal: Option<String>,
+    /// When it was received.
+    pub received_at: Option<Timestamp>,
+}
+
+/// What people decide on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProposalView {
+    /// The proposal.
+    pub id: String,
+    /// What exactly, in hex: a decision names it.
+    pub digest: String,
+    /// Where it stands: `open`, `approved`, `rejected` or `expired`.
+    pub state: String,
+    /// How many different principals must approve.
+    pub approvals: u8,
+    /// When it expires.
+    pub until: Timestamp,
+    /// Who decided what, in order.
+    pub decisions: Vec<DecisionView>,
+}
+
+/// One decision.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// The principal.
+    pub by: String,
+    /// `approve` or `reject`.
+    pub decision: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// What a principal decides with.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
+    /// Why; at most 1,024 characters count.
+    #[serde(default)]
+    pub comment: String,
+    /// The digest of the proposal that was looked at, in hex. Refused when the proposal has another.
+    #[serde(default)]
+    pub digest: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct ListQuery {
+    state: Option<String>,
+    endpoint: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(crate) async fn list(
+    State(parts): State<ConsoleParts>,
+    _: Principal,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<List<RequestSummary>>, Problem> {
+    let Query(query) = query?;
+    let page = PageQuery { cursor: query.cursor, limit: query.limit };
+    let filter = RequestFilter { state: query.state, endpoint: query.endpoint };
+    let found = parts.ra.store().requests(&filter, page.cursor()?.as_ref(), page.limit()).await;
+    let found = found.map_err(portreeve_ra::Error::from)?;
+    Ok(Json(List::new(found.items.into_iter().map(summary).collect(), found.next)))
+}
+
+pub(crate) async fn show(
+    State(parts): State<ConsoleParts>,
+    _: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<RequestView>, Problem> {
+    let (_, view, _) = load(&parts.ra, &id).await?;
+    Ok(Json(view))
+}
+
+pub(crate) async fn approve(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Result<Json<DecisionBody>, JsonRejection>,
+) -> Result<Json<RequestView>, Problem> {
+    let Json(body) = body?;
+    decide(&parts.ra, &id, (principal, body), Decision::Approve).await
+}
+
+pub(crate) async fn reject(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Result<Json<DecisionBody>, JsonRejection>,
+) -> Result<Json<RequestView>, Problem> {
+    let Json(body) = body?;
+    decide(&parts.ra, &id, (principal, body), Decision::Reject).await
+}
+
+async fn decide(
+    ra: &std::sync::Arc<RegistrationAuthority>,
+    id: &str,
+    (principal, body): (Principal, DecisionBody),
+    decision: Decision,
+) -> Result<Json<RequestView>, Problem> {
+    let (enrollment, _, proposal) = load(ra, id).await?;
+    let state = enrollment.state().map_or("none", |state| state.as_str());
+    let proposal = proposal.ok_or(Problem::NothingToDecide(state))?;
+    let request = DecisionRequest {
+        by: principal.0,
+        digest: body.digest.as_deref().map(digest).transpose()?,
+        comment: body.comment,
+        origin: Origin::node(ra.node()),
+    };
+    match decision {
+        Decision::Approve => ra.approve(proposal, request).await?,
+        Decision::Reject => ra.reject(proposal, request).await?,
+    };
+    let (_, view, _) = load(ra, id).await?;
+    Ok(Json(view))
+}
+
+/// The enrollment with this id, what is shown of it, and the proposal that people decide on.
+async fn load(
+    ra: &RegistrationAuthority,
+    id: &str,
+) -> Result<(Enrollment, RequestView, Option<ProposalId>), Problem> {
+    let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
+    let enrollment = ra.enrollment(id).await?.ok_or(Refusal::UnknownRequest).map_err(portreeve_ra::Error::from)?;
+    let application = enrollment.application().ok_or(Problem::NotFound("request"))?;
+    let mut shown = view(&enrollment, application);
+    let proposal = enrollment.proposal();
+    if let Some(id) = proposal {
+        shown.proposal = ra.proposal(id).await?.map(|proposal| proposal_view(id, &proposal, ra.now()));
+    }
+    Ok((enrollment, shown, proposal))
+}
+
+fn digest(text: &str) -> Result<[u8; 32], Problem> {
+    let mut octets = [0; 32];
+    hex::decode_to_slice(text, &mut octets)
+        .map_err(|_| Problem::Malformed("digest is not 64 hexadecimal digits".to_owned()))?;
+    Ok(octets)
+}
+
+fn summary(row: RequestRow) -> RequestSummary {
+    RequestSummary {
+        id: row.enrollment.to_string(),
+        state: row.state,
+        endpoint: row.endpoint,
+        requester: row.requester,
+        names: row.names,
+        profile: row.profile,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+fn view(enrollment: &Enrollment, application: &Application) -> RequestView {
+    let contents = &application.contents;
+    RequestView {
+        id: enrollment.id.to_string(),
+        state: enrollment.state().map_or("none", |state| state.as_str()).to_owned(),
+        endpoint: application.endpoint.to_string(),
+        requester: application.requester.to_string(),
+        profile: application.profile.to_string(),
+        profile_version: application.profile_version,
+        backend: application.backend.to_string(),
+        subject: contents.subject.to_string(),
+        names: contents.names.iter().map(GeneralName::to_string).collect(),
+        key_algorithm: contents.public_key.algorithm().to_string(),
+        key_sha256: hex::encode(contents.public_key.fingerprint()),
+        lifetime_seconds: contents.validity.lifetime.as_secs(),
+        findings: application.findings.clone(),
+        proposal: None,
+        serial: enrollment.certificate().and_then(|(der, _)| serial(der)),
+        refusal: enrollment.refusal().map(Refusal::to_string),
+        received_at: enrollment.received_at(),
+    }
+}
+
+fn serial(der: &[u8]) -> Option<String> {
+    portreeve_pkix::Certificate::from_der(der).ok().map(|certificate| certificate.serial().to_hex())
+}
+
+fn proposal_view(id: ProposalId, proposal: &Proposal, now: Timestamp) -> ProposalView {
+    let decisions = proposal.decisions.iter().map(|(by, decision, comment)| DecisionView {
+        by: by.clone(),
+        decision: match decision {
+            Decision::Approve => "approve",
+            Decision::Reject => "reject",
+        }
+        .to_owned(),
+        comment: comment.clone(),
+    });
+    ProposalView {
+        id: id.to_string(),
+        digest: hex::encode(proposal.digest),
+        state: match proposal.state(now) {
+            ProposalState::Open => "open",
+            ProposalState::Approved => "approved",
+            ProposalState::Rejected => "rejected",
+            ProposalState::Expired => "expired",
+        }
+        .to_owned(),
+        approvals: proposal.approvals,
+        until: proposal.until,
+        decisions: decisions.collect(),
+    }
+}
