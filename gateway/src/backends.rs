@@ -1,0 +1,92 @@
+//! Every kind of CA backend this program has. A new one is one more arm here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use portreeve_ca_local::{Addresses, BadCa, LocalCa, LocalCaConfig, LocalCaParts};
+use portreeve_ra::ports::CaBackend;
+use portreeve_ra::{BackendName, BadName};
+
+use crate::authorities::{Authorities, AuthorityError};
+use crate::config::{BackendKind, BackendSection, Config};
+
+/// The CA backends of a node.
+pub type Backends = BTreeMap<BackendName, Arc<dyn CaBackend>>;
+
+/// Why a backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// Its name is none.
+    #[error("backend {name}: {source}")]
+    Name {
+        /// Which.
+        name: String,
+        /// Why.
+        source: BadName,
+    },
+    /// Its CA.
+    #[error("backend {name}: {source}")]
+    Authority {
+        /// Which.
+        name: String,
+        /// Why.
+        source: AuthorityError,
+    },
+    /// Certificate, key and addresses do not make a CA.
+    #[error("backend {name}: {source}")]
+    Ca {
+        /// Which.
+        name: String,
+        /// Why.
+        source: BadCa,
+    },
+}
+
+/// The backends that a configuration names.
+pub async fn backends(config: &Config, authorities: Authorities<'_>) -> Result<Backends, BackendError> {
+    let mut made = Backends::new();
+    for (name, section) in &config.backend {
+        let backend_name =
+            BackendName::new(name).map_err(|source| BackendError::Name { name: name.clone(), source })?;
+        let backend: Arc<dyn CaBackend> = match section.kind {
+            BackendKind::Local => {
+                Arc::new(local(&backend_name, section, (&config.server.status_url, authorities)).await?)
+            }
+        };
+        made.insert(backend_name, backend);
+    }
+    Ok(made)
+}
+
+async fn local(
+    name: &BackendName,
+    section: &BackendSection,
+    (status_url, authorities): (&str, Authorities<'_>),
+) -> Result<LocalCa, BackendError> {
+    let failed = |source| BackendError::Authority { name: name.to_string(), source };
+    let authority = authorities.get(section.ca(name.as_str())).await.map_err(failed)?;
+    let signer = authorities.signer(&authority).await.map_err(failed)?;
+    let config = LocalCaConfig {
+        name: name.clone(),
+        addresses: Addresses {
+            crl: vec![crl_url(status_url, name.as_str())],
+            ca_issuers: vec![format!("{status_url}/ca/{name}.cer")],
+            ocsp: Vec::new(),
+        },
+        excused: BTreeSet::new(),
+    };
+    let installation = authorities.installation;
+    let parts = LocalCaParts {
+        issuer: authority.certificate,
+        chain: authority.issuers,
+        signer,
+        clock: Arc::clone(&installation.clock),
+        random: Arc::clone(&installation.random),
+    };
+    LocalCa::new(config, parts).map_err(|source| BackendError::Ca { name: name.to_string(), source })
+}
+
+/// Where a backend's CRL is published.
+pub fn crl_url(status_url: &str, name: &str) -> String {
+    format!("{status_url}/crl/{name}.crl")
+}

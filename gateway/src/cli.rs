@@ -1,0 +1,151 @@
+//! The command line: noun then verb, one file per command.
+
+mod apply;
+mod audit;
+mod ca;
+mod cert;
+mod completions;
+mod config;
+mod dev;
+mod doctor;
+mod endpoint;
+mod error;
+mod health;
+mod migrate;
+mod output;
+mod profile;
+mod request;
+mod serve;
+mod signer;
+mod target;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::{CliError, Exit};
+pub use output::{Format, Output, Table, Tone};
+pub use target::{Target, configured_socket};
+
+/// PKI protocol gateway and Registration Authority.
+#[derive(Debug, Parser)]
+#[command(name = "portreeve", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Format,
+    /// Asks no questions.
+    #[arg(long, global = true)]
+    yes: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway by a configuration file.
+    Serve(serve::Arguments),
+    /// Runs a whole gateway on this machine, for development and trials.
+    Dev(dev::Arguments),
+    /// Shows or brings up to date the schema of the store.
+    Migrate(migrate::Arguments),
+    /// Checks, shows or describes the configuration.
+    Config(config::Arguments),
+    /// Publishes profiles and endpoints from a directory.
+    Apply(apply::Arguments),
+    /// Creates and lists certificate authorities.
+    Ca(ca::Arguments),
+    /// Tries out and lists certificate profiles.
+    Profile(profile::Arguments),
+    /// Lists endpoints.
+    Endpoint(endpoint::Arguments),
+    /// Lists and decides on requests for certificates.
+    Request(request::Arguments),
+    /// Lists certificates.
+    Cert(cert::Arguments),
+    /// Shows what a person must look at.
+    Audit(audit::Arguments),
+    /// Examines an installation and says what is wrong.
+    Doctor(doctor::Arguments),
+    /// Says whether a running gateway is ready.
+    Health(health::Arguments),
+    /// Prints a completion script for a shell.
+    Completions(completions::Arguments),
+    /// The process that holds CA keys; started by the gateway.
+    #[command(hide = true)]
+    Signer(signer::Arguments),
+}
+
+/// What every command gets besides its own arguments.
+#[derive(Copy, Clone, Debug)]
+pub struct Surroundings {
+    /// Where results are printed.
+    pub output: Output,
+    /// Whether questions are answered with yes.
+    pub yes: bool,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let around = Surroundings { output: Output::new(cli.output), yes: cli.yes };
+    match run(cli.command, around) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            report(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn run(command: Command, around: Surroundings) -> Result<Exit, CliError> {
+    // The signer child serves its keys without any of the rest, a thread pool included.
+    if let Command::Signer(arguments) = command {
+        return signer::run(arguments);
+    }
+    crate::listener::tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let exit = runtime.block_on(dispatch(command, around));
+    // Blocking calls that outlived their purpose (name look-ups) do not hold the process.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliError> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Dev(arguments) => dev::run(arguments, around).await,
+        Command::Migrate(arguments) => migrate::run(arguments, around).await,
+        Command::Config(arguments) => config::run(arguments, around),
+        Command::Apply(arguments) => apply::run(arguments, around).await,
+        Command::Ca(arguments) => ca::run(arguments, around).await,
+        Command::Profile(arguments) => profile::run(arguments, around).await,
+        Command::Endpoint(arguments) => endpoint::run(arguments, around).await,
+        Command::Request(arguments) => request::run(arguments, around).await,
+        Command::Cert(arguments) => cert::run(arguments, around).await,
+        Command::Audit(arguments) => audit::run(arguments, around).await,
+        Command::Doctor(arguments) => doctor::run(arguments, around).await,
+        Command::Health(arguments) => health::run(arguments, around).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Signer(arguments) => signer::run(arguments),
+    }
+}
+
+fn report(error: &CliError) {
+    let mut stream = std::io::stderr().lock();
+    let _ = writeln!(stream, "portreeve: {error}");
+    if let Some(advice) = error.advice() {
+        let _ = writeln!(stream, "  {advice}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

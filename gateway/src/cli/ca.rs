@@ -1,0 +1,170 @@
+//! `portreeve ca create|list`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use portreeve_pkix::DistinguishedName;
+use portreeve_ra::Actor;
+use portreeve_signer::SoftKeyAlgorithm;
+use serde::Serialize;
+
+use super::{CliError, Exit, Surroundings, Table, Target};
+use crate::authorities::{Authorities, Authority, NewAuthority, Rank};
+use crate::config::Config;
+use crate::control::{ControlClient, HOST_PRINCIPAL};
+use crate::installation::{self, Installation, Mode, SignerProgram};
+use crate::wiring::Shared;
+
+/// Certificate authorities. The gateway must not be running: these commands take the lock of its store.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Makes a CA: key and certificate. Makes the installation too, if there is none yet.
+    ///
+    /// `serve` needs three: a root, an issuing CA below it, and a management CA for the gateway's own TLS certificate.
+    Create {
+        /// What kind.
+        rank: RankArgument,
+        /// Its name; the kind if left out.
+        #[arg(long)]
+        name: Option<String>,
+        /// Its distinguished name, such as "CN=Example Issuing CA,O=Example".
+        #[arg(long)]
+        subject: String,
+        /// The kind of its key: P-256, P-384, RSA-2048, RSA-3072, RSA-4096, Ed25519.
+        #[arg(long, default_value = "P-256")]
+        key: SoftKeyAlgorithm,
+        /// How long its certificate lives, such as 3650d; 20 years for a root, else 10.
+        #[arg(long, value_parser = lifetime)]
+        lifetime: Option<Duration>,
+        /// The CA that signs an issuing CA.
+        #[arg(long, default_value = "root")]
+        parent: String,
+    },
+    /// Lists the CAs.
+    List,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+enum RankArgument {
+    Root,
+    Issuing,
+    Management,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    subject: String,
+    issuer: String,
+    key: String,
+    serial: String,
+    not_after: String,
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    portreeve_policies::duration::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
+    let config = arguments.target.configuration()?;
+    let socket = arguments.target.socket()?;
+    if ControlClient::new(&socket).is_running().await {
+        return Err(CliError::Failed(
+            "the gateway is running and has its store locked: stop it, then repeat this command".to_owned(),
+        ));
+    }
+    let mode = if arguments.target.config.is_some() { Mode::Create } else { Mode::Dev };
+    let creates = matches!(arguments.verb, Verb::Create { .. });
+    if !creates && !config.database.directory(config.data_dir()).exists() {
+        return Err(CliError::Failed(format!("{} holds no installation yet", config.data_dir().display())));
+    }
+    let installation = open(&config, mode).await?;
+    let done = act(&installation, arguments.verb, around).await;
+    installation.store.close().await;
+    done
+}
+
+async fn open(config: &Config, mode: Mode) -> Result<Installation, CliError> {
+    let program = SignerProgram::own().map_err(crate::StartError::from)?;
+    Ok(installation::open(config, mode, &program).await.map_err(crate::StartError::from)?)
+}
+
+async fn act(installation: &Installation, verb: Verb, around: Surroundings) -> Result<Exit, CliError> {
+    let library = Shared::new(installation.clone()).authority(std::collections::BTreeMap::new());
+    let authorities = Authorities { installation, objects: library.objects() };
+    let found = match verb {
+        Verb::List => authorities.list().await.map_err(crate::StartError::from)?,
+        Verb::Create { rank, name, subject, key, lifetime, parent } => {
+            let subject = DistinguishedName::parse(&subject)
+                .map_err(|error| CliError::Usage(format!("--subject {subject}: {error}")))?;
+            let new = NewAuthority {
+                name: name.unwrap_or_else(|| rank.word().to_owned()),
+                rank: rank.into(),
+                subject,
+                algorithm: key,
+                lifetime: lifetime.unwrap_or_else(|| rank.lifetime()),
+                parent,
+            };
+            let actor = Actor::Operator(HOST_PRINCIPAL.to_owned());
+            vec![authorities.create(&new, actor).await.map_err(crate::StartError::from)?]
+        }
+    };
+    let rows: Vec<Row> = found.iter().map(row).collect();
+    around.output.show(&rows, |rows| {
+        let mut table = Table::new(["NAME", "SUBJECT", "ISSUER", "KEY", "SERIAL", "NOT AFTER"]);
+        for row in rows {
+            let cells = [&row.name, &row.subject, &row.issuer, &row.key, &row.serial, &row.not_after];
+            table.row(cells.map(Clone::clone));
+        }
+        table
+    })?;
+    Ok(Exit::Fine)
+}
+
+fn row(authority: &Authority) -> Row {
+    let certificate = &authority.certificate;
+    Row {
+        name: authority.name.clone(),
+        subject: certificate.subject().to_string(),
+        issuer: certificate.issuer().to_string(),
+        key: certificate.public_key().algorithm().to_string(),
+        serial: certificate.serial().to_hex(),
+        not_after: certificate.not_after().to_string(),
+    }
+}
+
+impl RankArgument {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Issuing => "issuing",
+            Self::Management => "management",
+        }
+    }
+
+    const fn lifetime(self) -> Duration {
+        let years = match self {
+            Self::Root => 20,
+            Self::Issuing | Self::Management => 10,
+        };
+        Duration::from_secs(years * 365 * 86_400)
+    }
+}
+
+impl From<RankArgument> for Rank {
+    fn from(argument: RankArgument) -> Self {
+        match argument {
+            RankArgument::Root => Self::Root,
+            RankArgument::Issuing => Self::Issuing,
+            RankArgument::Management => Self::Management,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `portreeve dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::target::{DEV_DATA_DIR, absolute};
+use super::{CliError, Exit, Format, Surroundings, Table};
+use crate::config::Override;
+use crate::dev::{DevAddresses, Settings, configuration};
+use crate::installation::Mode;
+use crate::running::{StartOptions, Substitutes, start};
+use crate::signals::asked_to_end;
+use crate::telemetry::start_logs;
+use crate::tour::{self, Enrolled};
+
+/// Runs a whole gateway on this machine, for development and trials.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where everything lies; made if absent, kept over restarts.
+    #[arg(long, value_name = "DIR", default_value = DEV_DATA_DIR)]
+    data_dir: PathBuf,
+    /// Public HTTPS: ACME. Port 0 picks a free port, and the same one again on a restart.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Public HTTP: CRLs and CA certificates.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen_http: SocketAddr,
+    /// API and console; nothing listens there until operators can sign in.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8444")]
+    listen_admin: SocketAddr,
+    /// /livez, /readyz and /metrics.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    listen_management: SocketAddr,
+    /// Allows addresses that are not loopback.
+    #[arg(long)]
+    insecure_public: bool,
+    /// Any key of the configuration, or endpoint.PROTOCOL.NAME.KEY; VALUE is TOML, else text.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<Override>,
+    /// Enrols one certificate through each protocol, shows the result, and goes on serving.
+    #[arg(long)]
+    tour: bool,
+}
+
+/// A row of the tour's table.
+#[derive(Debug, Serialize)]
+struct Row {
+    protocol: &'static str,
+    operation: &'static str,
+    serial: String,
+    milliseconds: u128,
+}
+
+pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
+    let data_dir = absolute(&arguments.data_dir)?;
+    let settings = Settings::sort(arguments.set);
+    let addresses = DevAddresses {
+        public: arguments.listen,
+        http: arguments.listen_http,
+        management: arguments.listen_management,
+    };
+    if !arguments.insecure_public
+        && let Some(address) = addresses.exposed().chain(not_loopback(arguments.listen_admin)).next()
+    {
+        return Err(CliError::Usage(format!(
+            "{address} can be reached by others, and `dev` certifies whoever asks: \
+             listen on 127.0.0.1, or add --insecure-public"
+        )));
+    }
+    let config = configuration(&data_dir, addresses, &settings.config)?;
+    start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
+    let http_01_port = config.acme.validation.http_port;
+    let ended = asked_to_end();
+    let running = start(StartOptions {
+        config,
+        mode: Mode::Dev,
+        endpoints: settings.endpoints,
+        program: None,
+        substitutes: Substitutes::default(),
+    })
+    .await?;
+    let toured = if arguments.tour { take_tour(&running, http_01_port, around).await } else { Ok(()) };
+    if toured.is_ok() {
+        ended.await.map_err(CliError::Runtime)?;
+    }
+    running.stop().await;
+    toured.map(|()| Exit::Fine)
+}
+
+fn not_loopback(address: SocketAddr) -> Option<SocketAddr> {
+    (!address.ip().is_loopback()).then_some(address)
+}
+
+async fn take_tour(
+    running: &crate::Running,
+    http_01_port: u16,
+    around: Surroundings,
+) -> Result<(), CliError> {
+    let Some(manifest) = running.manifest() else { return Ok(()) };
+    let enrolled =
+        tour::take(manifest, http_01_port).await.map_err(|error| CliError::Failed(format!("tour: {error}")))?;
+    let rows: Vec<Row> = enrolled.into_iter().map(row).collect();
+    around.output.show(&rows, |rows| {
+        let mut table = Table::new(["PROTOCOL", "OPERATION", "SERIAL", "MILLISECONDS"]);
+        for row in rows {
+            let cells = [row.protocol, row.operation, &row.serial, &row.milliseconds.to_string()];
+            table.row(cells.map(str::to_owned));
+        }
+        table
+    })?;
+    if around.output.format() == Format::Table {
+        around.output.text(&format!("\n{}", tour::commands(manifest, http_01_port)))?;
+        around.output.text("\nServing; end with Ctrl-C.\n")?;
+    }
+    Ok(())
+}
+
+fn row(enrolled: Enrolled) -> Row {
+    Row {
+        protocol: enrolled.protocol,
+        operation: enrolled.operation,
+        serial: enrolled.serial,
+        milliseconds: enrolled.took.as_millis(),
+    }
+}

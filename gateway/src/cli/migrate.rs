@@ -1,0 +1,82 @@
+//! `portreeve migrate status|apply`.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use portreeve_queue::SystemClock;
+use portreeve_ra::ports::Clock;
+use portreeve_store::SchemaStatus;
+use serde::Serialize;
+
+use super::{CliError, Exit, Surroundings, Target};
+
+/// The schema of the store.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Says which version the store has and which one this program needs. Exit code 1 when they differ.
+    Status,
+    /// Brings the store up to date. The gateway must not be running.
+    Apply,
+}
+
+#[derive(Debug, Serialize)]
+struct Status {
+    state: &'static str,
+    detail: String,
+}
+
+pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
+    let config = arguments.target.configuration()?;
+    let directory = config.database.directory(config.data_dir());
+    match arguments.verb {
+        Verb::Status => status(&directory, around).await,
+        Verb::Apply => {
+            let migrated = portreeve_store::migrate(&directory, SystemClock.now()).await;
+            let migrated = migrated.map_err(|error| CliError::Failed(error.to_string()))?;
+            let text = if migrated.from == migrated.to {
+                format!("schema version {} is up to date\n", migrated.to)
+            } else {
+                format!("schema brought from version {} to {}\n", migrated.from, migrated.to)
+            };
+            around.output.text(&text)?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+async fn status(directory: &Path, around: Surroundings) -> Result<Exit, CliError> {
+    let found = portreeve_store::status(directory).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let status = describe(&found);
+    around.output.show(&status, |status| {
+        let mut table = super::Table::new(["STATE", "DETAIL"]);
+        table.row([status.state.to_owned(), status.detail.clone()]);
+        table
+    })?;
+    Ok(if matches!(found, SchemaStatus::Current { .. }) { Exit::Fine } else { Exit::Failed })
+}
+
+fn describe(status: &SchemaStatus) -> Status {
+    let (state, detail) = match status {
+        SchemaStatus::Empty => ("empty", "no installation yet".to_owned()),
+        SchemaStatus::Current { version } => ("current", format!("version {version}")),
+        SchemaStatus::Pending { found, known } => {
+            ("pending", format!("version {found}, {known} is needed: run `portreeve migrate apply`"))
+        }
+        SchemaStatus::Newer { found, known } => {
+            ("newer", format!("version {found}, this program knows {known}: run the newer program"))
+        }
+        SchemaStatus::Foreign { reason } => ("foreign", (*reason).to_owned()),
+        SchemaStatus::Altered { version } => {
+            ("altered", format!("version {version} is not the one this program would have made"))
+        }
+    };
+    Status { state, detail }
+}

@@ -1,0 +1,157 @@
+//! `portreeve request list|show|approve|reject`.
+
+use clap::{Args, Subcommand};
+use portreeve_console::{DecisionBody, List, RequestSummary, RequestView};
+
+use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone};
+use crate::control::ControlClient;
+
+/// Requests for certificates.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists requests, the newest first.
+    List {
+        /// Only those in this state, such as awaiting_approval.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only those at this endpoint, such as acme/approval.
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Where an earlier list ended.
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Shows a request with all that a decision is about.
+    Show {
+        /// The id of the request.
+        id: String,
+    },
+    /// Approves a request.
+    Approve(Decision),
+    /// Rejects a request.
+    Reject(Decision),
+}
+
+#[derive(Debug, Args)]
+struct Decision {
+    /// The id of the request.
+    id: String,
+    /// Why; it goes into the audit log.
+    #[arg(long, default_value = "")]
+    comment: String,
+    /// The digest that `request show` printed; refused when the proposal has another.
+    #[arg(long)]
+    digest: Option<String>,
+}
+
+pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
+    let client = arguments.target.client()?;
+    match arguments.verb {
+        Verb::List { state, endpoint, limit, cursor } => {
+            let mut query = vec![format!("limit={limit}")];
+            query.extend(state.map(|value| parameter("state", &value)));
+            query.extend(endpoint.map(|value| parameter("endpoint", &value)));
+            query.extend(cursor.map(|value| parameter("cursor", &value)));
+            let path = format!("/api/v1/requests?{}", query.join("&"));
+            let found: List<RequestSummary> = client.read(&path).await?;
+            around.output.show(&found, |found| table(found, around.output))?;
+        }
+        Verb::Show { id } => {
+            let found: RequestView = client.read(&format!("/api/v1/requests/{}", segment(&id)?)).await?;
+            show(&found, around.output)?;
+        }
+        Verb::Approve(decision) => decide(&client, "approve", (decision, around.output)).await?,
+        Verb::Reject(decision) => decide(&client, "reject", (decision, around.output)).await?,
+    }
+    Ok(Exit::Fine)
+}
+
+async fn decide(
+    client: &ControlClient,
+    verb: &str,
+    (decision, output): (Decision, Output),
+) -> Result<(), CliError> {
+    let body = DecisionBody { comment: decision.comment, digest: decision.digest };
+    let path = format!("/api/v1/requests/{}/{verb}", segment(&decision.id)?);
+    let found: RequestView = client.post(&path, &body).await?;
+    show(&found, output)
+}
+
+fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
+    if output.format() == Format::Json {
+        return Ok(output.json(request)?);
+    }
+    let mut lines = vec![
+        ("request", request.id.clone()),
+        ("state", output.tone(&request.state, tone(&request.state))),
+        ("endpoint", request.endpoint.clone()),
+        ("requester", request.requester.clone()),
+        ("profile", format!("{} version {}", request.profile, request.profile_version)),
+        ("backend", request.backend.clone()),
+        ("subject", request.subject.clone()),
+        ("names", request.names.join(", ")),
+        ("key", format!("{} sha256:{}", request.key_algorithm, request.key_sha256)),
+        ("lifetime", format!("{} s", request.lifetime_seconds)),
+    ];
+    lines.extend(request.received_at.map(|at| ("received", at.to_string())));
+    lines.extend(request.serial.clone().map(|serial| ("serial", serial)));
+    lines.extend(request.refusal.clone().map(|refusal| ("refusal", refusal)));
+    if let Some(proposal) = &request.proposal {
+        lines.push(("proposal", format!("{} until {}", proposal.state, proposal.until)));
+        lines.push(("digest", proposal.digest.clone()));
+        let approved = proposal.decisions.iter().filter(|one| one.decision == "approve").count();
+        lines.push(("approvals", format!("{approved} of {}", proposal.approvals)));
+        lines.extend(
+            proposal.decisions.iter().map(|one| ("decision", format!("{} {} {}", one.by, one.decision, one.comment))),
+        );
+    }
+    lines.extend(request.findings.iter().map(|finding| ("finding", finding.clone())));
+    let text: String = lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect();
+    Ok(output.text(&text)?)
+}
+
+fn table(found: &List<RequestSummary>, output: Output) -> Table {
+    let mut table = Table::new(["ID", "STATE", "ENDPOINT", "PROFILE", "NAMES", "RECEIVED"]);
+    for row in &found.items {
+        table.row([
+            row.id.clone(),
+            output.tone(&row.state, tone(&row.state)),
+            row.endpoint.clone(),
+            row.profile.clone(),
+            row.names.clone(),
+            row.created_at.to_string(),
+        ]);
+    }
+    table
+}
+
+fn tone(state: &str) -> Tone {
+    match state {
+        "issued" | "confirmed" => Tone::Good,
+        "awaiting_approval" => Tone::Warning,
+        "refused" | "failed" | "expired" | "in_doubt" | "quarantined" => Tone::Bad,
+        _ => Tone::Plain,
+    }
+}
+
+/// A query parameter, percent-encoded.
+pub(super) fn parameter(name: &str, value: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+}
+
+/// A part of a path: an id, nothing that could change the path.
+pub(super) fn segment(text: &str) -> Result<&str, CliError> {
+    let legal = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+    if legal { Ok(text) } else { Err(CliError::Usage(format!("{text} is not the id of a request"))) }
+}

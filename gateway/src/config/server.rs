@@ -1,0 +1,224 @@
+//! `server`: addresses, listeners, limits.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{ConfigError, Span, invalid};
+
+/// Addresses, listeners and limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    /// The directory in which everything without a path of its own lies.
+    pub data_dir: PathBuf,
+    /// The HTTPS address that clients use, written into every URL of the protocols. No path, no trailing slash.
+    pub external_url: String,
+    /// The HTTP address of CRLs and CA certificates, written into certificates.
+    pub status_url: String,
+    /// Lets several processes share the addresses (SO_REUSEPORT).
+    pub reuse_port: bool,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Further DNS names and IP addresses for the gateway's own TLS certificate, besides the host of `external_url`.
+    pub tls_names: Vec<String>,
+    /// The Unix socket of the command line; empty: `control.sock` in the data directory.
+    pub control_socket: PathBuf,
+    /// What listens where.
+    pub listeners: BTreeMap<String, ListenerSection>,
+    /// Bounds on connections and requests.
+    pub limits: LimitsSection,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/portreeve"),
+            external_url: String::new(),
+            status_url: String::new(),
+            reuse_port: false,
+            trusted_proxies: Vec::new(),
+            tls_names: Vec::new(),
+            control_socket: PathBuf::new(),
+            listeners: BTreeMap::new(),
+            limits: LimitsSection::default(),
+        }
+    }
+}
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerSection {
+    /// Address and port; port 0 picks a free one.
+    #[schemars(with = "String")]
+    pub addr: SocketAddr,
+    /// Whether TLS is spoken.
+    #[serde(default)]
+    pub tls: Transport,
+    /// What is served there.
+    pub mounts: Vec<MountGroup>,
+}
+
+/// Whether a listener speaks TLS. Written as a boolean.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum Transport {
+    /// HTTP over TLS.
+    #[default]
+    Tls,
+    /// HTTP.
+    Plain,
+}
+
+impl From<bool> for Transport {
+    fn from(tls: bool) -> Self {
+        if tls { Self::Tls } else { Self::Plain }
+    }
+}
+
+impl From<Transport> for bool {
+    fn from(transport: Transport) -> Self {
+        transport == Transport::Tls
+    }
+}
+
+impl JsonSchema for Transport {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Transport".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        bool::json_schema(generator)
+    }
+}
+
+/// A set of paths that belong together.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MountGroup {
+    /// `/acme/…`.
+    Acme,
+    /// `/crl/…` and `/ca/…`.
+    Status,
+    /// `/livez`, `/readyz`, `/metrics`.
+    Management,
+}
+
+/// Bounds on connections and requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Connections at once on each listener; further ones wait in the backlog.
+    pub connections_max: u32,
+    /// Octets of request line and headers together.
+    pub header_bytes_max: usize,
+    /// Time for a TLS handshake.
+    pub handshake_timeout: Span,
+    /// Time for request line and headers, from their first octet.
+    pub header_timeout: Span,
+    /// Time for a request body.
+    pub body_timeout: Span,
+    /// Time without any octet in either direction after which a connection is closed.
+    pub idle_timeout: Span,
+    /// Time for requests under way when the process is asked to end.
+    pub drain_timeout: Span,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            header_bytes_max: 16 * 1024,
+            handshake_timeout: Span::seconds(10),
+            header_timeout: Span::seconds(10),
+            body_timeout: Span::seconds(30),
+            idle_timeout: Span::seconds(75),
+            drain_timeout: Span::seconds(20),
+        }
+    }
+}
+
+impl ServerSection {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(invalid("server.data_dir", "must name a directory"));
+        }
+        check_url("server.external_url", &self.external_url, "https")?;
+        check_url("server.status_url", &self.status_url, "http")?;
+        for (name, listener) in &self.listeners {
+            let key = format!("server.listeners.{name}");
+            if listener.mounts.is_empty() {
+                return Err(invalid(key, "mounts nothing: give at least one of acme, status, management"));
+            }
+            if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Acme) {
+                return Err(invalid(key, "acme needs tls = true (RFC 8555 section 6.1)"));
+            }
+        }
+        self.limits.check()
+    }
+
+    /// What `serve` needs beyond what `config check` can ask of every file.
+    pub fn check_serving(&self) -> Result<(), ConfigError> {
+        if self.external_url.is_empty() {
+            return Err(invalid(
+                "server.external_url",
+                "is needed: clients sign it, so it must be the address they use, such as https://pki.example.com",
+            ));
+        }
+        if self.status_url.is_empty() {
+            return Err(invalid(
+                "server.status_url",
+                "is needed: it is written into certificates, such as http://pki.example.com",
+            ));
+        }
+        if self.listeners.is_empty() {
+            return Err(invalid("server.listeners", "is empty: nothing would listen"));
+        }
+        Ok(())
+    }
+}
+
+impl LimitsSection {
+    fn check(&self) -> Result<(), ConfigError> {
+        let spans = [
+            ("handshake_timeout", self.handshake_timeout),
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+            ("idle_timeout", self.idle_timeout),
+        ];
+        for (key, span) in spans {
+            if span.0.is_zero() || span > Span::seconds(3600) {
+                return Err(invalid(format!("server.limits.{key}"), "must lie between 1ms and 1h"));
+            }
+        }
+        if self.drain_timeout > Span::seconds(3600) {
+            return Err(invalid("server.limits.drain_timeout", "must be at most 1h"));
+        }
+        if self.connections_max == 0 {
+            return Err(invalid("server.limits.connections_max", "must not be zero"));
+        }
+        if !(1024..=256 * 1024).contains(&self.header_bytes_max) {
+            return Err(invalid("server.limits.header_bytes_max", "must lie between 1024 and 262144"));
+        }
+        Ok(())
+    }
+}
+
+fn check_url(key: &str, text: &str, scheme: &str) -> Result<(), ConfigError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let url = Url::parse(text).map_err(|error| invalid(key, format!("{text} is not a URL: {error}")))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
+    if url.scheme() != scheme || !bare || url.host().is_none() || !url.username().is_empty() {
+        return Err(invalid(key, format!("{text} must be {scheme}://HOST[:PORT] and nothing more")));
+    }
+    Ok(())
+}

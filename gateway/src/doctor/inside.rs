@@ -1,0 +1,124 @@
+//! What only somebody with the keys can see: CAs, the gateway's own certificate, CRLs, incidents.
+
+use std::sync::Arc;
+
+use portreeve_pkix::Timestamp;
+use portreeve_ra::RegistrationAuthority;
+use portreeve_status::Shelf;
+
+use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry};
+use crate::authorities::{Authorities, Authority};
+use crate::installation::Installation;
+use crate::own_certificate;
+
+/// Incidents looked through, at most.
+const INCIDENTS_MAX: u32 = 1000;
+
+/// An open installation.
+#[derive(Clone)]
+pub struct Inside {
+    /// Store, keys and signer.
+    pub installation: Installation,
+    /// Reads objects and incidents.
+    pub ra: Arc<RegistrationAuthority>,
+    /// The CRLs that are served, by CA; `None` when nothing is served.
+    pub shelf: Option<(Arc<Shelf>, Vec<String>)>,
+}
+
+impl Inside {
+    /// Every check.
+    pub async fn checks(&self) -> Vec<Finding> {
+        let now = self.installation.clock.now();
+        let mut findings = vec![
+            Finding::new("keyset", Severity::Ok, "opens"),
+            self.signer().await,
+            self.own_certificate(now).await,
+            self.incidents().await,
+        ];
+        findings.extend(self.authorities(now).await);
+        findings.extend(self.lists(now));
+        findings
+    }
+
+    async fn signer(&self) -> Finding {
+        match self.installation.signer.health().await {
+            Ok(()) => Finding::new("signer", Severity::Ok, "answers"),
+            Err(error) => Finding::new("signer", Severity::Error, error.to_string()),
+        }
+    }
+
+    async fn own_certificate(&self, now: Timestamp) -> Finding {
+        let check = "TLS certificate";
+        match own_certificate::stored(self.installation.store.as_ref()).await {
+            Ok(Some(certificate)) => expiry(check.to_owned(), certificate.not_after(), (now, EXPIRY_WARNING)),
+            Ok(None) => Finding::new(check, Severity::Skipped, "issued at the first start"),
+            Err(error) => Finding::new(check, Severity::Error, error.to_string()),
+        }
+    }
+
+    async fn incidents(&self) -> Finding {
+        match self.ra.incidents(None, INCIDENTS_MAX).await {
+            Ok(found) => incidents(found.items.iter().filter(|one| one.closed_at.is_none()).count()),
+            Err(error) => Finding::new("incidents", Severity::Error, error.to_string()),
+        }
+    }
+
+    async fn authorities(&self, now: Timestamp) -> Vec<Finding> {
+        let authorities = Authorities { installation: &self.installation, objects: self.ra.objects() };
+        let found = match authorities.list().await {
+            Ok(found) if found.is_empty() => {
+                let advice = "none: run `portreeve ca create root`, then issuing and management";
+                return vec![Finding::new("CAs", Severity::Error, advice)];
+            }
+            Ok(found) => found,
+            Err(error) => return vec![Finding::new("CAs", Severity::Error, error.to_string())],
+        };
+        let mut findings = Vec::with_capacity(found.len());
+        for authority in &found {
+            findings.push(self.authority(authorities, authority, now).await);
+        }
+        findings
+    }
+
+    /// Opening a key makes it sign once, so a key that opens signs.
+    async fn authority(
+        &self,
+        authorities: Authorities<'_>,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Finding {
+        let check = format!("CA {}", authority.name);
+        match authorities.signer(authority).await {
+            Err(error) => Finding::new(check, Severity::Error, error.to_string()),
+            Ok(signer) if signer.public_key() != authority.certificate.public_key() => {
+                Finding::new(check, Severity::Error, "its key is not that of its certificate")
+            }
+            Ok(_) => expiry(check, authority.certificate.not_after(), (now, CA_EXPIRY_WARNING)),
+        }
+    }
+
+    fn lists(&self, now: Timestamp) -> Vec<Finding> {
+        let Some((shelf, names)) = &self.shelf else {
+            return vec![Finding::new("CRLs", Severity::Skipped, "the gateway is not running")];
+        };
+        let finding = |name: &String| {
+            let check = format!("CRL {name}");
+            match shelf.list_until(name) {
+                Some(until) if until > now => Finding::new(check, Severity::Ok, format!("valid until {until}")),
+                Some(until) => Finding::new(check, Severity::Error, format!("over since {until}")),
+                None => Finding::new(check, Severity::Error, "there is none; the log says why"),
+            }
+        };
+        names.iter().map(finding).collect()
+    }
+}
+
+/// Open incidents are errors: somebody must look at each.
+fn incidents(open: usize) -> Finding {
+    match open {
+        0 => Finding::new("incidents", Severity::Ok, "none open"),
+        count => {
+            Finding::new("incidents", Severity::Error, format!("{count} open: see `portreeve audit incidents`"))
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Opening the installation, as the gateway would.
+
+use super::{Finding, Inside, Patient, Severity};
+use crate::backends::Backends;
+use crate::installation::{self, InstallationError, Mode, SignerProgram};
+use crate::wiring::Shared;
+
+/// What an installation that is not running looks like from inside.
+pub(super) async fn checks(patient: &Patient) -> Vec<Finding> {
+    match open(patient).await {
+        Ok(inside) => {
+            let findings = inside.checks().await;
+            inside.installation.store.close().await;
+            findings
+        }
+        Err(error) => vec![Finding::new("installation", Severity::Error, error.to_string())],
+    }
+}
+
+async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
+    let mode = if patient.made_by_dev { Mode::Dev } else { Mode::Serve };
+    let config = &patient.config;
+    if !config.database.directory(config.data_dir()).exists() {
+        return Err(InstallationError::Absent(config.data_dir().to_owned()));
+    }
+    let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
+    let ra = Shared::new(installation.clone()).authority(Backends::new());
+    Ok(Inside { installation, ra, shelf: None })
+}

@@ -1,0 +1,22 @@
+//! Asking the running gateway.
+
+use super::{Finding, Severity};
+use crate::control::ControlClient;
+use crate::health::Report;
+
+/// What the gateway says about itself.
+pub(super) async fn checks(client: &ControlClient) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match client.read::<Report>("/api/v1/health").await {
+        Ok(report) => findings.extend(report.checks.into_iter().map(|check| {
+            let severity = if check.ok { Severity::Ok } else { Severity::Error };
+            Finding::new(format!("live: {}", check.check), severity, check.detail)
+        })),
+        Err(error) => findings.push(Finding::new("live", Severity::Error, error.to_string())),
+    }
+    match client.read::<Vec<Finding>>("/api/v1/doctor").await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(Finding::new("inside", Severity::Error, error.to_string())),
+    }
+    findings
+}

@@ -1,0 +1,154 @@
+//! Every protocol this program speaks. A new one is one more entry here.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Response;
+use portreeve_acme::validator::Validator;
+use portreeve_acme::{AcmeConfig, AcmeEdge, AcmeParts};
+use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
+use portreeve_policies::{Policies, check_key};
+use portreeve_ra::ports::{Clock, Documents, Random, Sealer, Spawn};
+use portreeve_ra::{BadName, Error, ObjectKind, RegistrationAuthority};
+use portreeve_status::StatusEdge;
+
+use crate::config::{ListenerSection, MountGroup};
+use crate::management::Management;
+use crate::names::ProfileNames;
+use crate::router::NamedEdge;
+
+/// The part of an endpoint's name that stands for ACME.
+const ACME: &str = "acme/";
+
+/// The edges of a node.
+pub struct Edges {
+    /// RFC 8555.
+    pub acme: Arc<AcmeEndpoints>,
+    /// CRLs and CA certificates.
+    pub status: Arc<StatusEdge>,
+    /// Probes and metrics.
+    pub management: Arc<Management>,
+}
+
+impl Edges {
+    /// What a listener mounts.
+    pub fn of(&self, listener: &ListenerSection) -> Vec<NamedEdge> {
+        let mut groups = listener.mounts.clone();
+        groups.sort();
+        groups.dedup();
+        groups.into_iter().map(|group| self.named(group)).collect()
+    }
+
+    fn named(&self, group: MountGroup) -> NamedEdge {
+        match group {
+            MountGroup::Acme => {
+                let edge: Arc<dyn Edge> = Arc::clone(&self.acme) as _;
+                #[cfg(feature = "failpoints")]
+                let edge: Arc<dyn Edge> = Arc::new(crate::failpoints::FailingEdge(edge));
+                NamedEdge { name: "acme", edge }
+            }
+            MountGroup::Status => NamedEdge { name: "status", edge: Arc::clone(&self.status) as _ },
+            MountGroup::Management => NamedEdge { name: "management", edge: Arc::clone(&self.management) as _ },
+        }
+    }
+}
+
+/// What the ACME edge works with besides its endpoints.
+#[derive(Clone)]
+pub struct AcmeNeeds {
+    /// Decides.
+    pub ra: Arc<RegistrationAuthority>,
+    /// Orders and authorizations.
+    pub documents: Arc<dyn Documents>,
+    /// Nonces.
+    pub sealer: Arc<dyn Sealer>,
+    /// Looks at the network.
+    pub validator: Arc<dyn Validator>,
+    /// Judges keys and names.
+    pub policies: Arc<Policies>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Lets validations go on without their client.
+    pub spawn: Arc<dyn Spawn>,
+    /// The knobs.
+    pub config: AcmeConfig,
+}
+
+/// Why the ACME edge cannot serve the published endpoints.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The RA.
+    #[error(transparent)]
+    Ra(#[from] Error),
+    /// The name of an endpoint is none.
+    #[error(transparent)]
+    Name(#[from] BadName),
+}
+
+/// The ACME edge over the endpoints that are published, which may grow and shrink while it serves.
+pub struct AcmeEndpoints {
+    needs: AcmeNeeds,
+    current: ArcSwap<(Vec<String>, AcmeEdge)>,
+}
+
+impl AcmeEndpoints {
+    /// Over what is published now.
+    pub async fn new(needs: AcmeNeeds) -> Result<Self, EdgeError> {
+        let names = published(&needs.ra).await?;
+        let edge = edge(&needs, names.clone())?;
+        Ok(Self { needs, current: ArcSwap::from_pointee((names, edge)) })
+    }
+
+    /// Takes endpoints into account that were published or retired since.
+    pub async fn refresh(&self) -> Result<(), EdgeError> {
+        let names = published(&self.needs.ra).await?;
+        if self.current.load().0 != names {
+            tracing::info!(endpoints = names.join(" "), "ACME endpoints changed");
+            let edge = edge(&self.needs, names.clone())?;
+            self.current.store(Arc::new((names, edge)));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Edge for AcmeEndpoints {
+    fn mounts(&self) -> Vec<Mount> {
+        vec![Mount::tls_only("/acme/")]
+    }
+
+    async fn handle(&self, call: Call) -> Response<Bytes> {
+        let current = self.current.load_full();
+        current.1.handle(call).await
+    }
+
+    fn refuse(&self, why: BodyRefusal, path: &str) -> Response<Bytes> {
+        self.current.load().1.refuse(why, path)
+    }
+}
+
+async fn published(ra: &RegistrationAuthority) -> Result<Vec<String>, Error> {
+    let objects = ra.objects().list(ObjectKind::Endpoint).await?;
+    Ok(objects.iter().filter_map(|object| object.name.strip_prefix(ACME)).map(str::to_owned).collect())
+}
+
+fn edge(needs: &AcmeNeeds, endpoints: Vec<String>) -> Result<AcmeEdge, BadName> {
+    let blocklist = Arc::clone(needs.policies.blocklist());
+    AcmeEdge::new(AcmeParts {
+        ra: Arc::clone(&needs.ra),
+        documents: Arc::clone(&needs.documents),
+        sealer: Arc::clone(&needs.sealer),
+        validator: Arc::clone(&needs.validator),
+        key_check: Arc::new(move |key| check_key(key, &blocklist)),
+        names: Arc::new(ProfileNames { ra: Arc::clone(&needs.ra), policies: Arc::clone(&needs.policies) }),
+        random: Arc::clone(&needs.random),
+        clock: Arc::clone(&needs.clock),
+        spawn: Arc::clone(&needs.spawn),
+        config: needs.config.clone(),
+        endpoints,
+    })
+}

@@ -1,0 +1,150 @@
+//! Whether this gateway can do its work.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use portreeve_pkix::Timestamp;
+use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
+use portreeve_signer::SignerProcess;
+use serde::{Deserialize, Serialize};
+
+/// How long the findings of one look count, so that probing costs little.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How long one check may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How far the clock may go back before the gateway is not ready.
+const CLOCK_BACK_MAX: Duration = Duration::from_secs(60);
+
+/// A clock before this is wrong: 2026-01-01.
+const CLOCK_MIN: i64 = 1_767_225_600;
+
+/// What one check found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: String,
+    /// Whether it works.
+    pub ok: bool,
+    /// In words.
+    pub detail: String,
+}
+
+/// Whether this gateway can do its work, and why not.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether every check was passed.
+    pub ready: bool,
+    /// Each check.
+    pub checks: Vec<Finding>,
+}
+
+/// Looks after everything this node depends on.
+pub struct Health {
+    store: Arc<dyn Store>,
+    backends: Vec<Arc<dyn CaBackend>>,
+    clock: Arc<dyn Clock>,
+    signer: SignerProcess,
+    latest: Mutex<Timestamp>,
+    last: Mutex<Option<(Instant, Report)>>,
+}
+
+impl Health {
+    /// Of these parts.
+    pub fn new(
+        store: Arc<dyn Store>,
+        backends: Vec<Arc<dyn CaBackend>>,
+        clock: Arc<dyn Clock>,
+        signer: SignerProcess,
+    ) -> Self {
+        let latest = Mutex::new(clock.now());
+        Self { store, backends, clock, signer, latest, last: Mutex::new(None) }
+    }
+
+    /// Looks, or answers with what was found less than a second ago.
+    pub async fn report(&self) -> Report {
+        if let Some((at, report)) = self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && at.elapsed() < FRESH
+        {
+            return report.clone();
+        }
+        let mut checks = vec![self.store().await, self.clock(), self.signer().await];
+        for backend in &self.backends {
+            checks.push(self.backend(backend.as_ref()).await);
+        }
+        let report = Report { ready: checks.iter().all(|check| check.ok), checks };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
+        report
+    }
+
+    async fn store(&self) -> Finding {
+        let state = match tokio::time::timeout(CHECK_TIMEOUT, self.store.probe()).await {
+            Ok(Ok(took)) => Ok(format!("written and read in {} ms", took.as_millis())),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        finding("store".to_owned(), state)
+    }
+
+    async fn signer(&self) -> Finding {
+        let state = match tokio::time::timeout(CHECK_TIMEOUT, self.signer.health()).await {
+            Ok(Ok(())) => Ok("answers".to_owned()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        finding("signer".to_owned(), state)
+    }
+
+    async fn backend(&self, backend: &dyn CaBackend) -> Finding {
+        let state = match tokio::time::timeout(CHECK_TIMEOUT, backend.health()).await {
+            Ok(CaHealth::Ready) => Ok("ready".to_owned()),
+            Ok(CaHealth::NotReady(reason)) => Err(reason),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        finding(format!("backend {}", backend.name()), state)
+    }
+
+    fn clock(&self) -> Finding {
+        let now = self.clock.now();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = check_clock(now, *latest);
+        *latest = (*latest).max(now);
+        finding("clock".to_owned(), state)
+    }
+}
+
+fn check_clock(now: Timestamp, latest: Timestamp) -> Result<String, String> {
+    if now.unix_seconds() < CLOCK_MIN {
+        return Err(format!("{now} lies before this program was written"));
+    }
+    let back = latest.since(now);
+    if back > CLOCK_BACK_MAX {
+        return Err(format!("went back by {} s", back.as_secs()));
+    }
+    Ok(now.to_string())
+}
+
+fn finding(check: String, state: Result<String, String>) -> Finding {
+    let ok = state.is_ok();
+    Finding { check, ok, detail: state.unwrap_or_else(|reason| reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks() {
+        let base = Timestamp::from_unix_seconds(CLOCK_MIN + 1000);
+        let rows = [
+            ("goes on", base, base, true),
+            ("a little back", base, base.saturating_add(Duration::from_secs(59)), true),
+            ("far back", base, base.saturating_add(Duration::from_secs(61)), false),
+            ("never set", Timestamp::default(), Timestamp::default(), false),
+        ];
+        for (name, now, latest, ok) in rows {
+            assert_eq!(check_clock(now, latest).is_ok(), ok, "{name}");
+        }
+    }
+}

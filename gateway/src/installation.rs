@@ -1,0 +1,243 @@
+//! The installation on disk: data directory, keyset, store, signer. Everything else is built on these.
+
+use std::ffi::OsString;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portreeve_keyset::{Kek, KekError, KekSet, KekSource, Keyset, KeysetError, WrappedKeyset};
+use portreeve_queue::{SystemClock, SystemRandom};
+use portreeve_ra::ports::{Clock, Random, SignError, StoreError};
+use portreeve_ra::{NodeId, Purpose};
+use portreeve_signer::{SignerCommand, SignerKek, SignerProcess};
+use portreeve_store::{Database, MadeBy, OpenError, Options, PendingMigrations, SqliteStore};
+use tracing::info;
+
+use crate::config::{Config, SignerSection};
+use crate::dev::replace_file;
+
+/// The raw value under which the store keeps the wrapped keyset.
+const KEYSET_VALUE: &str = "keyset";
+
+/// The purposes a node with all roles opens. Purpose `ca` is opened by the signer child alone.
+const PURPOSES: [Purpose; 5] =
+    [Purpose::Edge, Purpose::Worker, Purpose::Status, Purpose::Console, Purpose::Audit];
+
+/// For what an installation is opened.
+#[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// `portreeve dev`: made on the way if absent.
+    #[default]
+    Dev,
+    /// `portreeve serve`: must have been made.
+    Serve,
+    /// `portreeve ca create`: made on the way if absent, for `serve`.
+    Create,
+}
+
+/// Why an installation does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallationError {
+    /// The data directory or a file in it.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store, while reading what it holds in the clear.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keyset.
+    #[error(transparent)]
+    Keyset(#[from] KeysetError),
+    /// The store has no keyset.
+    #[error("{0} holds no installation yet: run `portreeve ca create root` first")]
+    Absent(PathBuf),
+    /// The key encryption key is gone, and the keyset is not.
+    #[error("the store has a keyset and its key encryption key is missing ({0}): restore it from your copy")]
+    KekLost(String),
+    /// `serve` on what `dev` made.
+    #[error("{0} was made by `portreeve dev`, whose keys and profiles are for trials: make a new installation")]
+    MadeByDev(PathBuf),
+    /// `dev` on what is in earnest.
+    #[error("{0} is a real installation: give `portreeve dev` a directory of its own")]
+    NotMadeByDev(PathBuf),
+    /// The signer.
+    #[error(transparent)]
+    Signer(#[from] portreeve_signer::StartError),
+    /// A signer does its work no more.
+    #[error("signer: {0}")]
+    Sign(#[from] SignError),
+    /// No program to run as a signer.
+    #[error("the path of this program cannot be found: {0}")]
+    Program(std::io::Error),
+}
+
+/// How the signer child is started.
+#[derive(Clone, Debug)]
+pub struct SignerProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+impl SignerProgram {
+    /// This program itself, with its hidden command.
+    pub fn own() -> Result<Self, InstallationError> {
+        let program = std::env::current_exe().map_err(InstallationError::Program)?;
+        Ok(Self { program, args: vec!["signer".into()] })
+    }
+}
+
+/// An open installation: what everything else is built on.
+#[derive(Clone)]
+pub struct Installation {
+    /// The truth.
+    pub store: Arc<SqliteStore>,
+    /// The keys that seal and sign records.
+    pub keyset: Arc<Keyset>,
+    /// The child that holds CA keys.
+    pub signer: SignerProcess,
+    /// This node.
+    pub node: NodeId,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// Opens the installation that a configuration describes.
+pub async fn open(
+    config: &Config,
+    mode: Mode,
+    program: &SignerProgram,
+) -> Result<Installation, InstallationError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let data_dir = config.data_dir();
+    let directory = config.database.directory(data_dir);
+    if mode != Mode::Serve {
+        make_directory(data_dir)?;
+    }
+    make_directory(&directory)?;
+    let node = node(data_dir, (clock.as_ref(), random.as_ref()))?;
+    let mut database = open_database(&directory, mode, (Arc::clone(&clock), Arc::clone(&random))).await?;
+    let source = config.keyset.source(data_dir);
+    let wrapped = wrapped_keyset(&mut database, mode, (&source, random.as_ref())).await?;
+    let bytes = wrapped.to_bytes()?;
+    let keyset = Arc::new(wrapped.open(&KekSet::shared(Kek::from_source(&source)?), &PURPOSES)?);
+    let section = config.signer.get("soft").cloned().unwrap_or_default();
+    let signer = start_signer(&section, (data_dir, program), (source, bytes)).await?;
+    let store = database.into_store(Arc::clone(&keyset) as _).await?;
+    Ok(Installation { store, keyset, signer, node, clock, random })
+}
+
+/// The sealed form of a key in the store.
+pub async fn sealed_key(installation: &Installation, name: &str) -> Result<Option<Vec<u8>>, InstallationError> {
+    Ok(installation.store.value(&key_value(name)).await?)
+}
+
+/// Keeps the sealed form of a key in the store.
+pub async fn keep_key(installation: &Installation, name: &str, sealed: &[u8]) -> Result<(), InstallationError> {
+    Ok(installation.store.put_value(&key_value(name), sealed).await?)
+}
+
+fn key_value(name: &str) -> String {
+    format!("ca-key/{name}")
+}
+
+async fn open_database(
+    directory: &Path,
+    mode: Mode,
+    (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+) -> Result<Database, InstallationError> {
+    let made_by = if mode == Mode::Dev { MadeBy::Dev } else { MadeBy::Serve };
+    let pending = if mode == Mode::Serve { PendingMigrations::Refuse } else { PendingMigrations::Apply };
+    let database = Database::open(directory, Options { made_by, pending, clock, random }).await;
+    let database = database.map_err(|error| match error {
+        OpenError::Pending { found: 0, .. } => InstallationError::Absent(directory.to_owned()),
+        other => other.into(),
+    })?;
+    match (mode, database.installation().made_by) {
+        (Mode::Dev, MadeBy::Dev) | (Mode::Serve | Mode::Create, MadeBy::Serve) => Ok(database),
+        (Mode::Dev, MadeBy::Serve) => Err(InstallationError::NotMadeByDev(directory.to_owned())),
+        (Mode::Serve | Mode::Create, MadeBy::Dev) => Err(InstallationError::MadeByDev(directory.to_owned())),
+    }
+}
+
+/// The keyset of the store; a new installation gets one, and a key encryption key in a file if there is none.
+async fn wrapped_keyset(
+    database: &mut Database,
+    mode: Mode,
+    (source, random): (&KekSource, &dyn Random),
+) -> Result<WrappedKeyset, InstallationError> {
+    if let Some(bytes) = database.value(KEYSET_VALUE).await? {
+        if let KekSource::File(path) = source
+            && !path.exists()
+        {
+            return Err(InstallationError::KekLost(path.display().to_string()));
+        }
+        return Ok(WrappedKeyset::parse(&bytes)?);
+    }
+    if mode == Mode::Serve {
+        return Err(InstallationError::Absent(match source {
+            KekSource::File(path) => path.clone(),
+            KekSource::Environment(name) => PathBuf::from(name),
+        }));
+    }
+    let kek = match Kek::from_source(source) {
+        Err(KeysetError::Kek(KekError::File { source: error, path }))
+            if error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            info!(path, "made a key encryption key: keep a copy of it apart from the store");
+            Kek::generate_file(Path::new(&path), random)?
+        }
+        other => other?,
+    };
+    let wrapped = WrappedKeyset::generate(&KekSet::shared(kek), random)?;
+    database.put_value(KEYSET_VALUE, &wrapped.to_bytes()?).await?;
+    Ok(wrapped)
+}
+
+async fn start_signer(
+    section: &SignerSection,
+    (data_dir, program): (&Path, &SignerProgram),
+    (shared, keyset): (KekSource, Vec<u8>),
+) -> Result<SignerProcess, InstallationError> {
+    let kek = SignerKek { shared, ca: None };
+    let journal = section.path(data_dir);
+    let command = SignerCommand::new(program.program.clone(), program.args.clone(), kek, journal);
+    Ok(SignerProcess::start(command, keyset).await?)
+}
+
+/// The id of this node, the same on every start.
+fn node(
+    data_dir: &Path,
+    (clock, random): (&dyn Clock, &dyn Random),
+) -> Result<NodeId, InstallationError> {
+    let path = data_dir.join("node");
+    let io = |source| InstallationError::File { path: path.clone(), source };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|_| io(std::io::ErrorKind::InvalidData.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = NodeId::new(clock.now(), random);
+            replace_file(&path, format!("{id}\n").as_bytes()).map_err(io)?;
+            Ok(id)
+        }
+        Err(error) => Err(io(error)),
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), InstallationError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| InstallationError::File { path: path.to_owned(), source })
+}

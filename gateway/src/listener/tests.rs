@@ -1,0 +1,316 @@
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Response;
+use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
+use portreeve_queue::SystemClock;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::TlsConnector;
+
+use super::tls::{CurrentCertificate, acceptor};
+use super::*;
+use crate::config::{Span, Transport};
+use crate::router::{NamedEdge, RouterParts};
+
+/// Reads the body and says how long it was; `/wait/` answers when told to.
+struct Length(Arc<Notify>);
+
+#[async_trait]
+impl Edge for Length {
+    fn mounts(&self) -> Vec<Mount> {
+        vec![Mount::any("/length/"), Mount::any("/wait/")]
+    }
+
+    async fn handle(&self, mut call: Call) -> Response<Bytes> {
+        if call.path.starts_with("/wait/") {
+            self.0.notified().await;
+            return Response::new(Bytes::from_static(b"waited"));
+        }
+        let text = match call.body(1024).await {
+            Ok(body) => format!("length {}", body.len()),
+            Err(refusal) => refusal.to_string(),
+        };
+        Response::new(Bytes::from(text))
+    }
+
+    fn refuse(&self, _: BodyRefusal, _: &str) -> Response<Bytes> {
+        Response::new(Bytes::from_static(b"refused"))
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    drain: Drain,
+    go_on: Arc<Notify>,
+}
+
+fn limits() -> LimitsSection {
+    let span = |millis| Span(Duration::from_millis(millis));
+    LimitsSection {
+        handshake_timeout: span(200),
+        header_timeout: span(200),
+        body_timeout: span(200),
+        idle_timeout: span(600),
+        header_bytes_max: 2048,
+        ..LimitsSection::default()
+    }
+}
+
+fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) -> Running {
+    let go_on = Arc::new(Notify::new());
+    let edge = NamedEdge { name: "length", edge: Arc::new(Length(Arc::clone(&go_on))) };
+    let transport = if certificate.is_some() { Transport::Tls } else { Transport::Plain };
+    let parts = RouterParts {
+        metrics: Arc::default(),
+        clock: Arc::new(SystemClock),
+        trusted_proxies: Vec::new(),
+        body_timeout: limits.body_timeout.0,
+    };
+    let listener = Listener {
+        name: "test".to_owned(),
+        socket: bind("127.0.0.1:0".parse().unwrap(), Sharing::Exclusive).unwrap(),
+        tls: certificate.map(|certificate| acceptor(certificate).unwrap()),
+        router: Arc::new(Router::new(&[edge], transport, parts)),
+        limits,
+    };
+    let (address, drain) = (listener.address().unwrap(), Drain::default());
+    tokio::spawn(listener.run(drain.clone()));
+    Running { address, drain, go_on }
+}
+
+async fn connect(running: &Running) -> TcpStream {
+    TcpStream::connect(running.address).await.unwrap()
+}
+
+/// Reads one response with its body, by Content-Length.
+async fn response(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut text = String::new();
+    let mut octets = [0; 4096];
+    loop {
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        let count = stream.read(&mut octets).await.unwrap();
+        assert!(count > 0, "the connection ended after {text:?}");
+        text.push_str(std::str::from_utf8(&octets[..count]).unwrap());
+    }
+}
+
+/// Reads until the other side ends the connection; says what came and how long that took.
+async fn until_closed(stream: &mut (impl AsyncRead + Unpin)) -> (String, Duration) {
+    let started = Instant::now();
+    let mut text = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut text)).await;
+    // A reset counts as an end.
+    let _ = ended.expect("the connection was not closed");
+    (String::from_utf8(text).unwrap(), started.elapsed())
+}
+
+async fn send(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_many_requests_on_one_connection() {
+    let running = start(limits(), None);
+    let mut stream = connect(&running).await;
+    for count in 0..3 {
+        let body = "x".repeat(count);
+        send(&mut stream, &format!("POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: {count}\r\n\r\n{body}")).await;
+        let text = response(&mut stream).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with(&format!("length {count}")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_head_ends_the_connection() {
+    let running = start(limits(), None);
+    let mut silent = connect(&running).await;
+    let (text, took) = until_closed(&mut silent).await;
+    assert!(text.is_empty() && took < Duration::from_millis(550), "silent from the start: {text} {took:?}");
+
+    // One octet now and then must not prolong the time for the head.
+    let mut trickle = connect(&running).await;
+    send(&mut trickle, "GET /length/ HTTP/1.1\r\nhost: a\r\n").await;
+    let (mut read, mut write) = trickle.into_split();
+    let writing = tokio::spawn(async move {
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let (text, took) = until_closed(&mut read).await;
+    assert!(!text.contains("200 OK") && took < Duration::from_millis(550), "trickled: {text} {took:?}");
+    writing.abort();
+}
+
+#[tokio::test]
+async fn idle_connections_live_longer_than_slow_heads_and_not_for_ever() {
+    let running = start(limits(), None);
+    let mut stream = connect(&running).await;
+    let request = "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n";
+    send(&mut stream, request).await;
+    response(&mut stream).await;
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    send(&mut stream, request).await;
+    assert!(response(&mut stream).await.ends_with("length 0"));
+    let (text, took) = until_closed(&mut stream).await;
+    assert_eq!(text, "");
+    assert!(took > Duration::from_millis(400) && took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn oversize_heads_are_refused() {
+    let running = start(limits(), None);
+    let mut stream = connect(&running).await;
+    let header = format!("GET /length/ HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(4096));
+    send(&mut stream, &header).await;
+    let (text, _) = until_closed(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+
+    let mut stream = connect(&running).await;
+    let many: String = (0..150).map(|number| format!("a{number}: b\r\n")).collect();
+    send(&mut stream, &format!("GET /length/ HTTP/1.1\r\nhost: a\r\n{many}\r\n")).await;
+    let (text, _) = until_closed(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+}
+
+#[tokio::test]
+async fn oversize_and_slow_bodies_are_refused() {
+    let running = start(limits(), None);
+    let mut stream = connect(&running).await;
+    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 2000\r\n\r\n").await;
+    assert!(response(&mut stream).await.ends_with("too large"), "announced, above the edge's limit");
+
+    let mut stream = connect(&running).await;
+    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await;
+    assert!(response(&mut stream).await.ends_with("refused"), "announced, above every limit");
+
+    let mut stream = connect(&running).await;
+    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    send(&mut stream, &format!("800\r\n{}\r\n", "z".repeat(2048))).await;
+    assert!(response(&mut stream).await.ends_with("too large"), "in chunks");
+
+    let mut stream = connect(&running).await;
+    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc").await;
+    assert!(response(&mut stream).await.ends_with("in time"), "never complete");
+}
+
+#[tokio::test]
+async fn a_full_house_makes_others_wait() {
+    let running = start(LimitsSection { connections_max: 1, ..limits() }, None);
+    let mut first = connect(&running).await;
+    send(&mut first, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    response(&mut first).await;
+    let mut second = connect(&running).await;
+    send(&mut second, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let early = tokio::time::timeout(Duration::from_millis(100), response(&mut second)).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(first);
+    assert!(response(&mut second).await.ends_with("length 0"));
+}
+
+#[tokio::test]
+async fn draining_lets_requests_finish_and_begins_none() {
+    let running = start(limits(), None);
+    let mut busy = connect(&running).await;
+    send(&mut busy, "GET /wait/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut idle = connect(&running).await;
+    send(&mut idle, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    response(&mut idle).await;
+
+    let draining = running.drain.clone();
+    let finished = tokio::spawn(async move { draining.finish(Duration::from_secs(5)).await });
+    assert_eq!(until_closed(&mut idle).await.0, "");
+    running.go_on.notify_one();
+    assert!(response(&mut busy).await.ends_with("waited"));
+    assert!(finished.await.unwrap());
+    assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
+
+    let running = start(limits(), None);
+    let mut stuck = connect(&running).await;
+    send(&mut stuck, "GET /wait/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::task::yield_now().await;
+    let mut probe = connect(&running).await;
+    send(&mut probe, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    response(&mut probe).await;
+    assert!(!running.drain.finish(Duration::from_millis(50)).await, "a request that never ends is given up");
+}
+
+/// A self-signed certificate for `localhost` with its key.
+fn certificate() -> (CertificateDer<'static>, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    (made.cert.der().clone(), made.signing_key.serialize_der())
+}
+
+fn connector(root: &CertificateDer<'static>, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn over_tls(running: &Running, connector: &TlsConnector) -> std::io::Result<(String, String)> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector.connect(name, connect(running).await).await?;
+    let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+    send(&mut stream, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    Ok((response(&mut stream).await, group.unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_served_with_the_post_quantum_group_first() {
+    let (root, key) = certificate();
+    let current = Arc::new(CurrentCertificate::default());
+    current.replace(vec![root.to_vec()], &key).unwrap();
+    let running = start(limits(), Some(current));
+    let rows = [("TLS 1.3", &rustls::version::TLS13, "X25519MLKEM768"), ("TLS 1.2", &rustls::version::TLS12, "X25519")];
+    for (name, version, expected) in rows {
+        let (text, group) = over_tls(&running, &connector(&root, &[version])).await.unwrap();
+        assert!(text.ends_with("length 0"), "{name}: {text}");
+        assert_eq!(group, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_without_a_restart() {
+    let current = Arc::new(CurrentCertificate::default());
+    let running = start(limits(), Some(Arc::clone(&current)));
+    let versions = [&rustls::version::TLS13];
+    let (first, first_key) = certificate();
+    assert!(over_tls(&running, &connector(&first, &versions)).await.is_err(), "there is none yet");
+    current.replace(vec![first.to_vec()], &first_key).unwrap();
+    over_tls(&running, &connector(&first, &versions)).await.unwrap();
+
+    let (second, second_key) = certificate();
+    current.replace(vec![second.to_vec()], &second_key).unwrap();
+    over_tls(&running, &connector(&second, &versions)).await.unwrap();
+    assert!(over_tls(&running, &connector(&first, &versions)).await.is_err(), "the old one is gone");
+
+    assert!(current.replace(vec![second.to_vec()], &first_key).is_err(), "a key of another certificate");
+    over_tls(&running, &connector(&second, &versions)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_begin_is_given_up() {
+    let (root, key) = certificate();
+    let current = Arc::new(CurrentCertificate::default());
+    current.replace(vec![root.to_vec()], &key).unwrap();
+    let running = start(limits(), Some(current));
+    let mut silent = connect(&running).await;
+    let (text, took) = until_closed(&mut silent).await;
+    assert!(text.is_empty() && took < Duration::from_secs(2), "{took:?}");
+}

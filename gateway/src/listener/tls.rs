@@ -1,0 +1,60 @@
+//! TLS 1.2 and 1.3 with a certificate that can be replaced while running.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
+use rustls::sign::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
+
+/// Why TLS cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// Key and certificate do not fit, or the library does not start.
+    #[error("TLS: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// The certificate shown to clients. Replacing it affects new connections only.
+#[derive(Debug, Default)]
+pub struct CurrentCertificate(ArcSwapOption<CertifiedKey>);
+
+impl CurrentCertificate {
+    /// Shows this certificate from now on.
+    pub fn replace(&self, chain: Vec<Vec<u8>>, private_key: &[u8]) -> Result<(), TlsError> {
+        let chain = chain.into_iter().map(CertificateDer::from).collect();
+        let key = PrivateKeyDer::try_from(private_key.to_vec())
+            .map_err(|reason| rustls::Error::General(reason.to_owned()))?;
+        let certified = CertifiedKey::from_der(chain, key, &provider())?;
+        self.0.store(Some(Arc::new(certified)));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for CurrentCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load_full()
+    }
+}
+
+/// Makes the one crypto provider the default of the process. Harmless when done twice.
+pub fn install_provider() {
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
+fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}
+
+/// The server side of TLS: 1.2 and 1.3, X25519MLKEM768 preferred, HTTP/1.1 only, no client certificates.
+pub fn acceptor(certificate: Arc<CurrentCertificate>) -> Result<TlsAcceptor, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

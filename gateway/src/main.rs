@@ -1,0 +1,5 @@
+//! The `portreeve` program.
+
+fn main() -> std::process::ExitCode {
+    portreeve::cli::main()
+}

@@ -1,0 +1,323 @@
+//! A gateway from start to stop.
+
+mod dev_installation;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_acme::validator::Validator;
+use portreeve_ra::RegistrationAuthority;
+use portreeve_ra::ports::Tasks;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::authorities::{Authorities, AuthorityError};
+use crate::backends::{BackendError, Backends, backends};
+use crate::config::{Config, ConfigError, Override, Transport};
+use crate::control::{ControlError, ControlSocket};
+use crate::dev::{Manifest, ObjectsError};
+use crate::installation::{self, Installation, InstallationError, Mode, SignerProgram};
+use crate::listener::{BindError, Bounds, Drain, Listener, Sharing, bind, tls};
+use crate::own_certificate::{self, OwnCertificate, OwnCertificateError, OwnCertificateParts};
+use crate::router::{Router, RouterParts};
+use crate::wiring::{Node, Shared, WiringError, operator_api};
+use crate::worker::{Sweeper, run_tasks};
+
+/// How to start a gateway.
+#[derive(Default)]
+pub struct StartOptions {
+    /// The configuration.
+    pub config: Config,
+    /// For `dev` or in earnest.
+    pub mode: Mode,
+    /// Keys of the endpoints of `dev`: `endpoint.PROTOCOL.NAME.key`.
+    pub endpoints: Vec<Override>,
+    /// The `portreeve` program, run as the signer child; `None` is this process's own program.
+    pub program: Option<PathBuf>,
+    /// What stands in for parts of a gateway, in tests.
+    pub substitutes: Substitutes,
+}
+
+/// What stands in for parts of a gateway, in tests.
+#[derive(Default)]
+pub struct Substitutes {
+    /// Backends besides those of the configuration; one of the same name wins.
+    pub backends: Backends,
+    /// Looks at names in place of the network.
+    pub validator: Option<Arc<dyn Validator>>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The endpoints given.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// An address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The installation.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// A CA.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// A backend.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The RA.
+    #[error(transparent)]
+    Ra(#[from] portreeve_ra::Error),
+    /// The parts do not fit.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The gateway's own TLS certificate.
+    #[error(transparent)]
+    Certificate(#[from] OwnCertificateError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A file for clients.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// How a gateway stopped.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum DrainOutcome {
+    /// Everything under way was finished.
+    Clean,
+    /// Time ran out.
+    Cut,
+}
+
+/// A gateway that accepts requests.
+pub struct Running {
+    addresses: BTreeMap<String, SocketAddr>,
+    external_url: String,
+    control_socket: PathBuf,
+    manifest: Option<Manifest>,
+    node: Node,
+    drain: Drain,
+    background: CancellationToken,
+    tasks: JoinSet<()>,
+    drain_timeout: Duration,
+}
+
+/// Starts a gateway; when this returns it accepts requests.
+pub async fn start(options: StartOptions) -> Result<Running, StartError> {
+    tls::install_provider();
+    let mut config = options.config;
+    let sockets = bind_all(&config)?;
+    let addresses = addresses(&sockets);
+    if options.mode == Mode::Dev {
+        dev_installation::fill_addresses(&mut config, &addresses);
+        config.check()?;
+    }
+    config.server.check_serving()?;
+    let program = match options.program {
+        Some(program) => SignerProgram { program, args: vec!["signer".into()] },
+        None => SignerProgram::own()?,
+    };
+    let installation = installation::open(&config, options.mode, &program).await?;
+    let shared = Shared::new(installation.clone());
+    let library = shared.authority(Backends::new());
+    if options.mode == Mode::Dev {
+        dev_installation::prepare(&installation, &library, &options.endpoints).await?;
+    }
+    let authorities = Authorities { installation: &installation, objects: library.objects() };
+    let mut wired = backends(&config, authorities).await?;
+    wired.extend(options.substitutes.backends);
+    let certificate = own_certificate(&config, authorities, &shared).await?;
+    let node = Node::new(shared, &config, wired, options.substitutes.validator).await?;
+    recover(&installation).await?;
+    // The first CRL is there before the first certificate names its address.
+    node.publisher.once().await;
+    let control = ControlSocket::bind(&crate::cli::configured_socket(&config))?;
+    let manifest = match options.mode {
+        Mode::Dev => Some(dev_installation::write_files(&config, authorities, &addresses).await?),
+        Mode::Serve | Mode::Create => None,
+    };
+    let parts = Parts { config: &config, sockets, certificate, control };
+    let mut running = assemble(parts, node, addresses)?;
+    running.manifest = manifest;
+    Ok(running)
+}
+
+/// What a node needs to begin.
+struct Parts<'a> {
+    config: &'a Config,
+    sockets: BTreeMap<String, TcpListener>,
+    certificate: OwnCertificate,
+    control: ControlSocket,
+}
+
+/// Starts listeners and background work.
+fn assemble(
+    parts: Parts<'_>,
+    node: Node,
+    addresses: BTreeMap<String, SocketAddr>,
+) -> Result<Running, StartError> {
+    let (config, drain) = (parts.config, Drain::default());
+    let background = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    for listener in listeners(config, parts.sockets, (&node, &parts.certificate))? {
+        tasks.spawn(listener.run(drain.clone()));
+    }
+    let control_socket = parts.control.path().to_owned();
+    let bounds = Bounds::of(&config.server.limits);
+    tasks.spawn(parts.control.run(operator_api(&node), bounds, drain.clone()));
+    tasks.spawn(parts.certificate.run(background.clone()));
+    tasks.spawn(run_tasks(Arc::clone(&node.ra), Arc::clone(&node.shared.wakeups), background.clone()));
+    let sweeper = Sweeper {
+        store: Arc::clone(&node.shared.store),
+        leases: Arc::clone(&node.shared.installation.store) as _,
+        clock: Arc::clone(&node.shared.installation.clock),
+        node: node.shared.installation.node,
+    };
+    tasks.spawn(sweeper.run(background.clone()));
+    let (publisher, stop) = (Arc::clone(&node.publisher), background.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = publisher.run() => {}
+        }
+    });
+    info!(version = env!("CARGO_PKG_VERSION"), external_url = config.server.external_url, "ready");
+    Ok(Running {
+        addresses,
+        external_url: config.server.external_url.clone(),
+        control_socket,
+        manifest: None,
+        node,
+        drain,
+        background,
+        tasks,
+        drain_timeout: config.server.limits.drain_timeout.0,
+    })
+}
+
+impl Running {
+    /// Where it listens, by listener.
+    pub const fn addresses(&self) -> &BTreeMap<String, SocketAddr> {
+        &self.addresses
+    }
+
+    /// The HTTPS address that clients use.
+    pub fn external_url(&self) -> &str {
+        &self.external_url
+    }
+
+    /// The socket of the command line.
+    pub fn control_socket(&self) -> &Path {
+        &self.control_socket
+    }
+
+    /// What `dev` has written for clients.
+    pub const fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// Its Registration Authority.
+    pub const fn ra(&self) -> &Arc<RegistrationAuthority> {
+        &self.node.ra
+    }
+
+    /// Store, keys and signer.
+    pub const fn installation(&self) -> &Installation {
+        &self.node.shared.installation
+    }
+
+    /// Stops: no request is begun, those under way and their work are finished, then the store is closed.
+    pub async fn stop(mut self) -> DrainOutcome {
+        info!("stopping");
+        let connections = self.drain.finish(self.drain_timeout).await;
+        self.background.cancel();
+        let work = tokio::time::timeout(self.drain_timeout, self.node.shared.spawn.drain()).await.is_ok();
+        while self.tasks.join_next().await.is_some() {}
+        self.node.shared.installation.store.close().await;
+        if connections && work {
+            info!("stopped");
+            return DrainOutcome::Clean;
+        }
+        warn!("stopped with requests or work under way; what was begun is finished after the next start");
+        DrainOutcome::Cut
+    }
+}
+
+fn bind_all(config: &Config) -> Result<BTreeMap<String, TcpListener>, BindError> {
+    let sharing = if config.server.reuse_port { Sharing::ReusePort } else { Sharing::Exclusive };
+    let listeners = config.server.listeners.iter();
+    listeners.map(|(name, section)| Ok((name.clone(), bind(section.addr, sharing)?))).collect()
+}
+
+fn addresses(sockets: &BTreeMap<String, TcpListener>) -> BTreeMap<String, SocketAddr> {
+    let bound = sockets.iter().filter_map(|(name, socket)| Some((name.clone(), socket.local_addr().ok()?)));
+    bound.collect()
+}
+
+async fn own_certificate(
+    config: &Config,
+    authorities: Authorities<'_>,
+    shared: &Shared,
+) -> Result<OwnCertificate, StartError> {
+    let parts = OwnCertificateParts {
+        store: Arc::clone(&shared.store),
+        documents: Arc::clone(&shared.installation.store) as _,
+        clock: Arc::clone(&shared.installation.clock),
+        management: authorities.management().await?,
+    };
+    let certificate = OwnCertificate::new(parts, own_certificate::names(config)?);
+    certificate.refresh().await?;
+    Ok(certificate)
+}
+
+/// Voids what this node held when it ended last, so that its work goes on at once.
+async fn recover(installation: &Installation) -> Result<(), StartError> {
+    let released = installation.store.release_of(installation.node).await;
+    let released = released.map_err(portreeve_ra::Error::from)?;
+    if released > 0 {
+        info!(tasks = released, "going on with work that the last run left");
+    }
+    Ok(())
+}
+
+fn listeners(
+    config: &Config,
+    sockets: BTreeMap<String, TcpListener>,
+    (node, certificate): (&Node, &OwnCertificate),
+) -> Result<Vec<Listener>, StartError> {
+    let parts = RouterParts {
+        metrics: Arc::clone(&node.shared.metrics),
+        clock: Arc::clone(&node.shared.installation.clock),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        body_timeout: config.server.limits.body_timeout.0,
+    };
+    let mut made = Vec::with_capacity(sockets.len());
+    for (name, socket) in sockets {
+        let Some(section) = config.server.listeners.get(&name) else { continue };
+        let router = Router::new(&node.edges.of(section), section.tls, parts.clone());
+        let tls = match section.tls {
+            Transport::Tls => Some(tls::acceptor(certificate.current())?),
+            Transport::Plain => None,
+        };
+        made.push(Listener { name, socket, tls, router: Arc::new(router), limits: config.server.limits.clone() });
+    }
+    Ok(made)
+}

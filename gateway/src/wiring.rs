@@ -1,0 +1,238 @@
+//! Puts the parts of a gateway together.
+
+use std::sync::Arc;
+
+use portreeve_acme::validator::Validator;
+use portreeve_console::{ConsoleParts, ObjectCheck};
+use portreeve_policies::{Policies, Profile, parse_endpoint};
+use portreeve_queue::{LocalRateLimiter, LocalWakeups, TokioSpawn};
+use portreeve_ra::objects::Publisher;
+use portreeve_ra::ports::{Store, Wakeups};
+use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority};
+use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
+use portreeve_validation::NetworkValidator;
+
+use crate::backends::Backends;
+use crate::config::Config;
+use crate::dev::DevObject;
+use crate::doctor::Inside;
+use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
+use crate::health::Health;
+use crate::installation::Installation;
+use crate::management::Management;
+use crate::telemetry::GatewayMetrics;
+
+/// What every part of a node shares.
+#[derive(Clone)]
+pub struct Shared {
+    /// Store, keys and signer.
+    pub installation: Installation,
+    /// The store as the RA sees it.
+    pub store: Arc<dyn Store>,
+    /// Hints.
+    pub wakeups: Arc<dyn Wakeups>,
+    /// Judgement.
+    pub policies: Arc<Policies>,
+    /// Counters.
+    pub metrics: Arc<GatewayMetrics>,
+    /// Work that goes on without its client.
+    pub spawn: TokioSpawn,
+}
+
+impl Shared {
+    /// Over an open installation.
+    pub fn new(installation: Installation) -> Self {
+        let store: Arc<dyn Store> = Arc::clone(&installation.store) as _;
+        #[cfg(feature = "failpoints")]
+        let store: Arc<dyn Store> = Arc::new(crate::failpoints::FailingStore(store));
+        Self {
+            installation,
+            store,
+            wakeups: Arc::new(LocalWakeups::new()),
+            policies: Arc::default(),
+            metrics: Arc::default(),
+            spawn: TokioSpawn::new(),
+        }
+    }
+
+    /// A Registration Authority with these backends; without any it still reads and publishes objects.
+    pub fn authority(&self, backends: Backends) -> Arc<RegistrationAuthority> {
+        let installation = &self.installation;
+        RegistrationAuthority::new(Parts {
+            store: Arc::clone(&self.store),
+            tasks: Arc::clone(&installation.store) as _,
+            policy: Arc::clone(&self.policies) as _,
+            signer: Arc::clone(&installation.keyset) as _,
+            backends,
+            clock: Arc::clone(&installation.clock),
+            random: Arc::clone(&installation.random),
+            spawn: Arc::new(self.spawn.clone()),
+            wakeups: Arc::clone(&self.wakeups),
+            limiter: Arc::new(LocalRateLimiter::new(Arc::clone(&installation.clock))),
+            metrics: Arc::clone(&self.metrics) as _,
+            node: installation.node,
+        })
+    }
+}
+
+/// A node with its Registration Authority, not yet listening.
+pub struct Node {
+    /// What every part shares.
+    pub shared: Shared,
+    /// Decides.
+    pub ra: Arc<RegistrationAuthority>,
+    /// The protocols.
+    pub edges: Edges,
+    /// Signs CRLs.
+    pub publisher: Arc<CrlPublisher>,
+    /// Whether all is well.
+    pub health: Arc<Health>,
+    /// Looks at what only somebody with the keys can see.
+    pub inside: Inside,
+}
+
+/// Why a node cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// Validation.
+    #[error("acme.validation: {0}")]
+    Validator(#[from] portreeve_validation::SetupError),
+    /// The edges.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
+}
+
+impl Node {
+    /// Puts a node together.
+    pub async fn new(
+        shared: Shared,
+        config: &Config,
+        backends: Backends,
+        validator: Option<Arc<dyn Validator>>,
+    ) -> Result<Self, WiringError> {
+        let validator = match validator {
+            Some(validator) => validator,
+            None => Arc::new(NetworkValidator::new(config.acme.validation.clone())?),
+        };
+        let ra = shared.authority(backends.clone());
+        let installation = &shared.installation;
+        let health = Arc::new(Health::new(
+            Arc::clone(&shared.store),
+            backends.values().cloned().collect(),
+            Arc::clone(&installation.clock),
+            installation.signer.clone(),
+        ));
+        let shelf = Arc::new(Shelf::new(&backends));
+        let publish_lists = backends.iter().filter(|(_, backend)| backend.revocation_list().is_some());
+        let listed = publish_lists.map(|(name, _)| name.to_string()).collect();
+        let inside = Inside {
+            installation: installation.clone(),
+            ra: Arc::clone(&ra),
+            shelf: Some((Arc::clone(&shelf), listed)),
+        };
+        let publisher = CrlPublisher::new(PublisherParts {
+            store: Arc::clone(&shared.store),
+            documents: Arc::clone(&installation.store) as _,
+            leases: Arc::clone(&installation.store) as _,
+            wakeups: Arc::clone(&shared.wakeups),
+            clock: Arc::clone(&installation.clock),
+            backends,
+            node: installation.node,
+            shelf: Arc::clone(&shelf),
+            config: config.status.clone(),
+        });
+        let acme = AcmeEndpoints::new(acme_needs(&shared, config, (Arc::clone(&ra), validator))).await?;
+        let edges = Edges {
+            acme: Arc::new(acme),
+            status: Arc::new(StatusEdge::new(shelf, Arc::clone(&installation.clock), config.status.clone())),
+            management: Arc::new(management(&shared, Arc::clone(&health))),
+        };
+        Ok(Self { shared, ra, edges, publisher: Arc::new(publisher), health, inside })
+    }
+}
+
+fn acme_needs(
+    shared: &Shared,
+    config: &Config,
+    (ra, validator): (Arc<RegistrationAuthority>, Arc<dyn Validator>),
+) -> AcmeNeeds {
+    let installation = &shared.installation;
+    let mut knobs = config.acme.edge.clone();
+    knobs.external_url.clone_from(&config.server.external_url);
+    AcmeNeeds {
+        ra,
+        documents: Arc::clone(&installation.store) as _,
+        sealer: Arc::clone(&installation.keyset) as _,
+        validator,
+        policies: Arc::clone(&shared.policies),
+        random: Arc::clone(&installation.random),
+        clock: Arc::clone(&installation.clock),
+        spawn: Arc::new(shared.spawn.clone()),
+        config: knobs,
+    }
+}
+
+fn management(shared: &Shared, health: Arc<Health>) -> Management {
+    let installation = &shared.installation;
+    Management {
+        health,
+        metrics: Arc::clone(&shared.metrics),
+        store: Arc::clone(&installation.store),
+        clock: Arc::clone(&installation.clock),
+        signer: installation.signer.clone(),
+    }
+}
+
+/// The operator API of a node.
+pub fn operator_api(node: &Node) -> axum::Router {
+    let acme = Arc::clone(&node.edges.acme);
+    let published = move |kind: ObjectKind| {
+        if kind == ObjectKind::Endpoint {
+            let acme = Arc::clone(&acme);
+            tokio::spawn(async move {
+                if let Err(error) = acme.refresh().await {
+                    tracing::error!(%error, "published endpoints are not served");
+                }
+            });
+        }
+    };
+    let parts = ConsoleParts {
+        ra: Arc::clone(&node.ra),
+        check: Arc::new(Checks),
+        published: Arc::new(published),
+    };
+    let health = Arc::clone(&node.health);
+    let report = axum::routing::get(move || async move { axum::Json(health.report().await) });
+    let inside = node.inside.clone();
+    let examine = axum::routing::get(move || async move { axum::Json(inside.checks().await) });
+    portreeve_console::router(parts).route("/api/v1/health", report).route("/api/v1/doctor", examine)
+}
+
+/// Reads objects as the policy engine will.
+struct Checks;
+
+impl ObjectCheck for Checks {
+    fn check(&self, kind: ObjectKind, name: &str, body: &str) -> Result<(), String> {
+        match kind {
+            ObjectKind::Profile => {
+                ProfileName::new(name).map_err(|error| error.to_string())?;
+                Profile::parse(body).map(drop).map_err(|error| error.to_string())
+            }
+            ObjectKind::Endpoint => parse_endpoint(name, 1, body).map(drop).map_err(|error| error.to_string()),
+            ObjectKind::Ca => Err("a CA is made with `portreeve ca create`".to_owned()),
+        }
+    }
+}
+
+/// Publishes what is not in force yet.
+pub async fn publish(ra: &RegistrationAuthority, objects: Vec<DevObject>) -> Result<(), portreeve_ra::Error> {
+    let by = Publisher {
+        actor: Actor::Node,
+        origin: Origin::node(ra.node()),
+        reason: "shipped with portreeve dev".to_owned(),
+    };
+    for object in objects {
+        ra.objects().publish(object.kind, &object.name, object.body, by.clone()).await?;
+    }
+    Ok(())
+}
