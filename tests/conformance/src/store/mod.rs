@@ -1,0 +1,82 @@
+//! The suite of the store: `Store`, `Tasks`, `Documents` and `Leases` over the same rows.
+
+pub mod claims;
+pub mod documents;
+pub mod durability;
+pub mod fixtures;
+pub mod lists;
+pub mod streams;
+pub mod tasks;
+pub mod unique;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portreeve_ra::ports::{Documents, Leases, Store, Tasks};
+
+use crate::fakes::HandClock;
+
+/// A store with nothing in it, that can be restarted and tampered with.
+#[async_trait]
+pub trait StoreUnderTest: Send + Sync {
+    /// The clock the store goes by.
+    fn clock(&self) -> HandClock;
+    /// The store.
+    fn store(&self) -> Arc<dyn Store>;
+    /// Its tasks.
+    fn tasks(&self) -> Arc<dyn Tasks>;
+    /// Its documents.
+    fn documents(&self) -> Arc<dyn Documents>;
+    /// Its leases.
+    fn leases(&self) -> Arc<dyn Leases>;
+    /// Closes it and opens it again with the same keys.
+    async fn restart(&mut self);
+    /// Runs SQL past the store, as somebody who can write to the database; says how many rows changed.
+    async fn tamper(&self, sql: &str) -> u64;
+}
+
+/// One test for each case of the store's suite. Takes the path of an async function that makes a
+/// [`StoreUnderTest`] with an empty store.
+#[macro_export]
+macro_rules! store_suite {
+    ($make:path) => {
+        $crate::store_suite!(@modules $make;
+            streams {
+                positions_follow_each_other, one_of_many_writers_appends, a_batch_is_all_or_nothing,
+                a_reader_never_sees_half_a_batch, loads_in_the_order_asked, a_read_sees_every_acknowledged_commit,
+            }
+            claims {
+                one_of_many_claimants_wins, a_claim_is_replaced_when_its_time_is_over,
+                the_same_enrollment_renews_its_claim,
+            }
+            unique {
+                a_value_is_spent_once, one_of_many_spenders_wins, reservations, a_key_moves_in_one_batch,
+                the_first_conflict_is_named,
+            }
+            documents {
+                versions, deletion, many_at_once, unique_keys, keys_are_replaced, found_newest_first,
+                a_tampered_body_does_not_open, limits,
+            }
+            tasks {
+                a_lease_runs_out, a_task_is_claimed_once, stale_fences_are_refused, retried_later,
+                leased_from_the_start, released_after_a_restart, the_oldest_first, duties,
+            }
+            lists {
+                streams_of_a_kind, requests, certificates, revoked, foreign_cursors,
+                a_list_survives_writing,
+            }
+            durability {
+                everything_survives_a_restart, sweeping, probing,
+            }
+        );
+    };
+    (@modules $make:path; $($module:ident { $($case:ident),* $(,)? })*) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let mut subject = $make().await;
+                $crate::store::$module::$case(&mut subject).await;
+            })*
+        })*
+    };
+}

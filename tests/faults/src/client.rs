@@ -1,0 +1,214 @@
+//! ACME clients that persevere: whatever happens to the gateway, they come back to the same order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order, OrderStatus,
+};
+use portreeve_pkix::pem;
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+
+use crate::FaultError;
+use crate::ledger::Ledger;
+use crate::responder::Responder;
+use crate::site::Site;
+
+const PAUSE: Duration = Duration::from_millis(15);
+
+/// A certification request for one name, in DER, under a key of its own.
+pub fn request_for(name: &str) -> Result<Vec<u8>, FaultError> {
+    let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    params.distinguished_name = DistinguishedName::new();
+    Ok(params.serialize_request(&KeyPair::generate()?)?.der().to_vec())
+}
+
+/// An account and everything around it.
+pub struct Client {
+    account: Account,
+    endpoint: String,
+    responder: Responder,
+    ledger: Arc<Ledger>,
+}
+
+enum Seen {
+    Certificate(Vec<u8>),
+    Progress,
+    End(String),
+}
+
+impl Client {
+    /// Opens an account at an endpoint.
+    pub async fn open(site: &Site, endpoint: &str) -> Result<Self, FaultError> {
+        let builder = Account::builder_with_http(Box::new(site.wire.clone()));
+        let account = NewAccount {
+            contact: &[],
+            terms_of_service_agreed: true,
+            only_return_existing: false,
+        };
+        let (account, _) = builder
+            .create(&account, site.gateway.directory(endpoint)?, None)
+            .await?;
+        Ok(Self::of(account, site, endpoint))
+    }
+
+    /// A client with an account that is there.
+    pub fn of(account: Account, site: &Site, endpoint: &str) -> Self {
+        let (responder, ledger) = (site.responder.clone(), Arc::clone(&site.ledger));
+        Self {
+            account,
+            endpoint: endpoint.to_owned(),
+            responder,
+            ledger,
+        }
+    }
+
+    /// Its account.
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Orders a name, once.
+    pub async fn order_once(&self, name: &str) -> Result<String, FaultError> {
+        let names = [Identifier::Dns(name.to_owned())];
+        let order = self.account.new_order(&NewOrder::new(&names)).await?;
+        self.ledger.ordered(order.url(), &self.endpoint, name);
+        Ok(order.url().to_owned())
+    }
+
+    /// Orders a name and comes back until that works.
+    pub async fn order(&self, name: &str, limit: Duration) -> Result<String, FaultError> {
+        let started = Instant::now();
+        loop {
+            match self.order_once(name).await {
+                Err(FaultError::Acme(error)) if passes(&error) && started.elapsed() < limit => {}
+                other => return other,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Where an order stands.
+    pub async fn status(&self, url: &str) -> Result<OrderStatus, FaultError> {
+        Ok(self.account.order(url.to_owned()).await?.state().status)
+    }
+
+    /// Answers the challenges of an order until it is ready.
+    pub async fn make_ready(&self, url: &str, limit: Duration) -> Result<(), FaultError> {
+        let started = Instant::now();
+        loop {
+            let mut order = self.account.order(url.to_owned()).await?;
+            match order.state().status {
+                OrderStatus::Pending => self.prove(&mut order).await?,
+                OrderStatus::Ready => return Ok(()),
+                status => return Err(ended(url, format!("{status:?}"))),
+            }
+            if started.elapsed() > limit {
+                return Err(FaultError::Late {
+                    what: format!("readiness of {url}"),
+                    limit,
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Finalizes an order, once, and says where it stands then.
+    pub async fn finalize(&self, url: &str, request: &[u8]) -> Result<OrderStatus, FaultError> {
+        let mut order = self.account.order(url.to_owned()).await?;
+        self.ledger.finalizing(url);
+        order.finalize_csr(request).await?;
+        Ok(order.state().status)
+    }
+
+    /// Brings an order to its certificate, however often the gateway is away.
+    pub async fn complete(&self, url: &str, request: &[u8], limit: Duration) -> Result<Vec<u8>, FaultError> {
+        let started = Instant::now();
+        loop {
+            match self.step(url, request).await {
+                Ok(Seen::Certificate(certificate)) => {
+                    self.ledger.given(url, certificate.clone());
+                    return Ok(certificate);
+                }
+                Ok(Seen::End(status)) => return Err(ended(url, status)),
+                Ok(Seen::Progress) => {}
+                Err(FaultError::Acme(error)) if passes(&error) => {}
+                Err(error) => return Err(error),
+            }
+            if started.elapsed() > limit {
+                return Err(FaultError::Late {
+                    what: format!("the end of {url}"),
+                    limit,
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// From a name to its certificate.
+    pub async fn obtain(&self, name: &str, limit: Duration) -> Result<Vec<u8>, FaultError> {
+        let url = self.order(name, limit).await?;
+        self.complete(&url, &request_for(name)?, limit).await
+    }
+
+    async fn step(&self, url: &str, request: &[u8]) -> Result<Seen, FaultError> {
+        let mut order = self.account.order(url.to_owned()).await?;
+        match order.state().status {
+            OrderStatus::Pending => self.prove(&mut order).await?,
+            OrderStatus::Ready => {
+                self.ledger.finalizing(url);
+                order.finalize_csr(request).await?;
+            }
+            OrderStatus::Processing => {}
+            OrderStatus::Valid => {
+                if let Some(chain) = order.certificate().await? {
+                    return Ok(Seen::Certificate(leaf(&chain)?));
+                }
+            }
+            OrderStatus::Invalid => return Ok(Seen::End(format!("invalid: {:?}", order.state().error))),
+        }
+        Ok(Seen::Progress)
+    }
+
+    async fn prove(&self, order: &mut Order) -> Result<(), FaultError> {
+        let mut authorizations = order.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let mut authorization = authorization?;
+            if authorization.status != AuthorizationStatus::Pending {
+                continue;
+            }
+            let absent = || FaultError::Absent("http-01 challenge".to_owned());
+            let mut challenge = authorization
+                .challenge(ChallengeType::Http01)
+                .ok_or_else(absent)?;
+            self.responder
+                .answer(&challenge.token, challenge.key_authorization().as_str());
+            challenge.set_ready().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is worth coming back: no answer, or one that says so.
+fn passes(error: &instant_acme::Error) -> bool {
+    match error {
+        instant_acme::Error::Api(problem) => matches!(problem.status, Some(429 | 503)),
+        instant_acme::Error::Other(_) | instant_acme::Error::Str(_) => true,
+        _ => false,
+    }
+}
+
+fn ended(url: &str, status: String) -> FaultError {
+    FaultError::Ended {
+        url: url.to_owned(),
+        status,
+    }
+}
+
+fn leaf(chain: &str) -> Result<Vec<u8>, FaultError> {
+    let certificates = pem::decode_all("CERTIFICATE", chain).map_err(|_| FaultError::Unreadable("chain"))?;
+    certificates
+        .into_iter()
+        .next()
+        .ok_or_else(|| FaultError::Absent("certificate in the chain".to_owned()))
+}

@@ -1,0 +1,219 @@
+//! A Registration Authority in this process: real store, keyset, policies and queue, any CA backend.
+
+use portreeve_keyset::{Kek, KekSet, WrappedKeyset};
+use portreeve_pkix::{DnsName, Identifier, PublicKey};
+use portreeve_policies::{Blocklist, Policies};
+use portreeve_queue::{LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
+use portreeve_ra::accounts::{Change, OpenAccount};
+use portreeve_ra::objects::Publisher;
+use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random};
+use portreeve_ra::proofs::NewProof;
+use portreeve_ra::{
+    AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
+    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester,
+};
+use portreeve_store::{Database, MadeBy, Options, PendingMigrations, SqliteStore};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Counts nothing.
+pub struct NoMetrics;
+
+impl Metrics for NoMetrics {
+    fn issued(&self, _: &str, _: &str, _: Duration) {}
+    fn refused(&self, _: &str, _: &Refusal) {}
+    fn revoked(&self) {}
+    fn incident(&self, _: &'static str) {}
+}
+
+/// A Registration Authority in a temporary directory.
+pub struct TestAuthority {
+    /// The authority.
+    pub ra: Arc<RegistrationAuthority>,
+    /// Its store.
+    pub store: Arc<SqliteStore>,
+    /// Its directory.
+    pub directory: TempDir,
+}
+
+/// An account with its key, which has proven some names.
+pub struct TestAccount {
+    /// The account.
+    pub id: AccountId,
+    /// Its key.
+    pub key: PublicKey,
+}
+
+impl TestAccount {
+    /// What it shows to prove who it is.
+    pub fn credential(&self) -> Credential {
+        Credential::Account {
+            account: self.id,
+            key: self.key.clone(),
+        }
+    }
+}
+
+/// The endpoint every test uses.
+pub fn endpoint() -> EndpointName {
+    EndpointName::new("acme/default").expect("name")
+}
+
+/// The name of the backend under test.
+pub fn backend_name() -> BackendName {
+    BackendName::new("scripted").expect("name")
+}
+
+/// A clock and a source of chance.
+pub fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+impl TestAuthority {
+    /// An authority with this backend and this text appended to its endpoint.
+    pub async fn start(backend: Arc<dyn CaBackend>, endpoint_text: &str) -> Self {
+        let directory = TempDir::new().expect("directory");
+        Self::start_in(directory, backend, endpoint_text).await
+    }
+
+    /// The same over a directory that may have been used before.
+    pub async fn start_in(directory: TempDir, backend: Arc<dyn CaBackend>, endpoint_text: &str) -> Self {
+        let store = open_store(directory.path()).await;
+        let signer = keyset(directory.path());
+        let policies = Policies::new(Arc::new(Blocklist::embedded()));
+        let ra = RegistrationAuthority::new(Parts {
+            store: store.clone(),
+            tasks: store.clone(),
+            policy: Arc::new(policies),
+            signer,
+            backends: BTreeMap::from([(backend.name().clone(), backend)]),
+            clock: clock(),
+            random: Arc::new(SystemRandom),
+            spawn: Arc::new(TokioSpawn::new()),
+            wakeups: Arc::new(LocalWakeups::new()),
+            limiter: Arc::new(LocalRateLimiter::new(clock())),
+            metrics: Arc::new(NoMetrics),
+            node: NodeId::from_bytes([1; 16]),
+        });
+        let this = Self { ra, store, directory };
+        this.publish(endpoint_text).await;
+        this
+    }
+
+    async fn publish(&self, endpoint_text: &str) {
+        let by = Publisher {
+            actor: Actor::Operator("test".to_owned()),
+            origin: Origin::node(self.ra.node()),
+            reason: "test".to_owned(),
+        };
+        let (_, profile) = portreeve_policies::shipped()
+            .iter()
+            .find(|(name, _)| *name == "dev")
+            .expect("shipped");
+        let body = format!(
+            "profiles = [\"dev\"]\nbackend = \"scripted\"\ninline_wait = \"2s\"\nretry_after = \"1s\"\n{endpoint_text}\n"
+        );
+        let objects = self.ra.objects();
+        objects
+            .publish(ObjectKind::Profile, "dev", (*profile).to_owned(), by.clone())
+            .await
+            .expect("profile");
+        objects
+            .publish(ObjectKind::Endpoint, endpoint().as_str(), body, by)
+            .await
+            .expect("endpoint");
+    }
+
+    /// Opens an account that has proven these names.
+    pub async fn account(&self, names: &[&str]) -> TestAccount {
+        let key = crate::scripted::stray_key();
+        let (origin, alongside) = (Origin::node(self.ra.node()), Alongside::default());
+        let request = OpenAccount {
+            endpoint: endpoint(),
+            key: key.clone(),
+            contacts: Vec::new(),
+            agreed: true,
+            change: Change { origin, alongside },
+        };
+        let (id, _, _) = self.ra.accounts().open(request).await.expect("account");
+        for name in names {
+            let proof = NewProof {
+                requester: Requester::Account(id),
+                identifier: Identifier::Dns(DnsName::parse(name).expect("name")),
+                method: "test".to_owned(),
+                evidence: String::new(),
+                until: self.ra.now().saturating_add(Duration::from_secs(3600)),
+                origin: Origin::node(self.ra.node()),
+                alongside: Alongside::default(),
+            };
+            self.ra.proofs().record(proof).await.expect("proof");
+        }
+        TestAccount { id, key }
+    }
+
+    /// A request of this account for one name.
+    pub fn request(&self, account: &TestAccount, handle: &str, csr: Vec<u8>) -> EnrollmentRequest {
+        EnrollmentRequest {
+            endpoint: endpoint(),
+            operation: Operation::Enroll,
+            credential: account.credential(),
+            handle: ClaimHandle(handle.as_bytes().to_vec()),
+            request: csr,
+            profile_hint: None,
+            not_before: None,
+            not_after: None,
+            origin: Origin::node(self.ra.node()),
+            alongside: Alongside::default(),
+        }
+    }
+
+    /// Works until this condition holds; panics after 20 seconds.
+    pub async fn work_until<F, Fut>(&self, what: &str, mut holds: F)
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = bool>,
+    {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !holds().await {
+            assert!(std::time::Instant::now() < deadline, "never happened: {what}");
+            self.ra.work().await.expect("work");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// A PKCS#10 request for one name with a new key, in DER.
+pub fn csr(name: &str) -> Vec<u8> {
+    let key = rcgen::KeyPair::generate().expect("key");
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("params");
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.serialize_request(&key).expect("request").der().to_vec()
+}
+
+async fn open_store(directory: &Path) -> Arc<SqliteStore> {
+    let options = Options {
+        made_by: MadeBy::Dev,
+        pending: PendingMigrations::Apply,
+        clock: clock(),
+        random: Arc::new(SystemRandom),
+    };
+    let database = Database::open(directory, options).await.expect("database");
+    database.into_store(keyset(directory)).await.expect("store")
+}
+
+/// The keyset of a directory, made when it is missing.
+pub fn keyset(directory: &Path) -> Arc<portreeve_keyset::Keyset> {
+    let (kek_path, path) = (directory.join("kek"), directory.join("keyset.json"));
+    let random: &dyn Random = &SystemRandom;
+    if !kek_path.exists() {
+        let keks = KekSet::shared(Kek::generate_file(&kek_path, random).expect("kek"));
+        let wrapped = WrappedKeyset::generate(&keks, random).expect("keyset");
+        std::fs::write(&path, wrapped.to_bytes().expect("bytes")).expect("written");
+    }
+    let keks = KekSet::shared(Kek::from_file(&kek_path).expect("kek"));
+    let wrapped = WrappedKeyset::parse(&std::fs::read(&path).expect("read")).expect("keyset");
+    Arc::new(wrapped.open(&keks, &Purpose::ALL).expect("open"))
+}

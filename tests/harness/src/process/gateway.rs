@@ -1,0 +1,324 @@
+//! `portreeve dev` as a process of its own.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Finished, attempt, free_port, until};
+use crate::error::HarnessError;
+
+const LISTENERS: [&str; 4] = [
+    "--listen",
+    "--listen-http",
+    "--listen-admin",
+    "--listen-management",
+];
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const LOG_LINES_SHOWN: usize = 60;
+
+/// How a gateway is started.
+#[derive(Debug, Clone, Default)]
+pub struct DevOptions {
+    /// The data directory; a temporary one, removed at the end, when there is none.
+    pub data_dir: Option<PathBuf>,
+    /// The DNS server that validation asks.
+    pub dns: Option<SocketAddr>,
+    /// The port http-01 is asked on; a free one when there is none.
+    pub http01_port: Option<u16>,
+    /// Values of `--set`, each `KEY=VALUE`.
+    pub settings: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// The binary; the one built with these tests when there is none.
+    pub binary: Option<PathBuf>,
+    /// Listen on ports out of the range from which systems take those of outgoing connections, chosen once. A gateway
+    /// that is started again and again then finds its ports free, whoever connects meanwhile.
+    pub reserved_ports: bool,
+}
+
+/// The ports of one gateway.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    /// Where http-01 is asked.
+    http01: u16,
+    /// Where its listeners listen; 0 lets the gateway choose.
+    listeners: [u16; LISTENERS.len()],
+}
+
+impl Ports {
+    fn of(options: &DevOptions) -> Self {
+        let listener = |_| if options.reserved_ports { free_port() } else { 0 };
+        Self {
+            http01: options.http01_port.unwrap_or_else(free_port),
+            listeners: [(); LISTENERS.len()].map(listener),
+        }
+    }
+}
+
+/// A gateway that runs; it is stopped when this is dropped, and its log shown if the test failed.
+#[derive(Debug)]
+pub struct Gateway {
+    options: DevOptions,
+    ports: Ports,
+    data_dir: PathBuf,
+    child: Child,
+    dev: Value,
+    log: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Gateway {
+    /// Starts `portreeve dev` on free ports and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or is not ready in time; the log is part of the error.
+    pub fn start_dev(options: DevOptions) -> Result<Self, HarnessError> {
+        let temporary = match &options.data_dir {
+            Some(_) => None,
+            None => Some(TempDir::with_prefix("portreeve-").map_err(HarnessError::file("/tmp"))?),
+        };
+        let data_dir = match (&options.data_dir, &temporary) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(folder)) => folder.path().join("data"),
+            (None, None) => PathBuf::from("portreeve-data"),
+        };
+        let ports = Ports::of(&options);
+        let log = data_dir.with_extension("log");
+        let child = spawn(&options, &data_dir, (ports, &log))?;
+        let mut gateway = Self {
+            options,
+            ports,
+            data_dir,
+            child,
+            dev: Value::Null,
+            log,
+            _temporary: temporary,
+        };
+        gateway.wait_until_ready()?;
+        Ok(gateway)
+    }
+
+    /// Starts it again on the same data directory, after [`Self::kill`] or [`Self::terminate`].
+    ///
+    /// # Errors
+    /// As [`Self::start_dev`].
+    pub fn restart(&mut self) -> Result<(), HarnessError> {
+        self.kill();
+        self.child = spawn(&self.options, &self.data_dir, (self.ports, &self.log))?;
+        self.wait_until_ready()
+    }
+
+    /// Changes the environment of the next start.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.options.environment = environment;
+    }
+
+    /// Kills it as `kill -9` does.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not stop in time.
+    pub fn terminate(&mut self) -> Result<ExitStatus, HarnessError> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let (Some(pid), Ok(None)) = (pid, self.child.try_wait()) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let child = &mut self.child;
+        until("the end of the gateway", STOP_LIMIT, || {
+            child.try_wait().map_err(HarnessError::file("gateway"))
+        })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Its data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The port that http-01 is asked on.
+    pub fn http01_port(&self) -> u16 {
+        self.ports.http01
+    }
+
+    /// What it wrote to `dev.json`.
+    pub fn dev(&self) -> &Value {
+        &self.dev
+    }
+
+    /// A text in `dev.json`, by JSON pointer, as in `/ca/root`.
+    ///
+    /// # Errors
+    /// When there is no such text.
+    pub fn dev_text(&self, pointer: &str) -> Result<&str, HarnessError> {
+        self.dev
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .ok_or_else(|| HarnessError::Absent {
+                document: "dev.json".to_owned(),
+                part: pointer.to_owned(),
+            })
+    }
+
+    /// The ACME directory of an endpoint.
+    ///
+    /// # Errors
+    /// When `dev.json` names no directory.
+    pub fn directory(&self, endpoint: &str) -> Result<String, HarnessError> {
+        let default = self.dev_text("/acme/directory")?;
+        Ok(default.replace("/acme/default/", &format!("/acme/{endpoint}/")))
+    }
+
+    /// The root certificate of its HTTPS listeners.
+    ///
+    /// # Errors
+    /// When `dev.json` names none.
+    pub fn tls_root(&self) -> Result<PathBuf, HarnessError> {
+        self.dev_text("/tls_root").map(PathBuf::from)
+    }
+
+    /// A `portreeve` command of the same binary, to be completed by the caller.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary(&self.options));
+        command.args(arguments).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs a command that talks to this gateway, found by its data directory.
+    ///
+    /// # Errors
+    /// When it cannot be run or takes too long; its exit status is for the caller to judge.
+    pub fn control(&self, arguments: &[&str]) -> Result<Finished, HarnessError> {
+        let mut command = self.command(arguments);
+        attempt(command.arg("--data-dir").arg(&self.data_dir), COMMAND_LIMIT)
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
+        let path = self.data_dir.join("dev.json");
+        let (child, log) = (&mut self.child, &self.log);
+        let ready = until("a ready gateway", START_LIMIT, || {
+            if let Ok(Some(status)) = child.try_wait() {
+                let output = std::fs::read_to_string(log).unwrap_or_default();
+                let outcome = format!("ended before it was ready: {status}");
+                return Err(HarnessError::Outcome {
+                    program: "portreeve dev".to_owned(),
+                    outcome,
+                    output,
+                });
+            }
+            Ok(read_dev(&path)
+                .filter(|dev| dev.get("pid").and_then(Value::as_u64) == Some(child.id().into())))
+        });
+        self.dev = ready.map_err(|error| match error {
+            HarnessError::Late { what, limit, .. } => HarnessError::Late {
+                what,
+                limit,
+                detail: self.log(),
+            },
+            other => other,
+        })?;
+        Ok(())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if self.is_running() && self.terminate().is_err() {
+            self.kill();
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_SHOWN));
+            let shown: Vec<&str> = shown.copied().collect();
+            let _ = writeln!(
+                std::io::stderr(),
+                "--- the gateway's last log lines:\n{}",
+                shown.join("\n")
+            );
+        }
+    }
+}
+
+fn spawn(options: &DevOptions, data_dir: &Path, (ports, log): (Ports, &Path)) -> Result<Child, HarnessError> {
+    let binary = binary(options);
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .map_err(HarnessError::file(log))?;
+    let errors = output.try_clone().map_err(HarnessError::file(log))?;
+    let mut command = Command::new(&binary);
+    command.arg("dev").arg("--data-dir").arg(data_dir);
+    for (listener, port) in LISTENERS.iter().zip(ports.listeners) {
+        command.arg(listener).arg(format!("127.0.0.1:{port}"));
+    }
+    command
+        .arg("--set")
+        .arg(format!("acme.validation.http_port={}", ports.http01));
+    if let Some(dns) = options.dns {
+        command
+            .arg("--set")
+            .arg(format!("acme.validation.dns_resolver=\"{dns}\""));
+    }
+    for setting in &options.settings {
+        command.arg("--set").arg(setting);
+    }
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    command
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors);
+    command.spawn().map_err(|source| HarnessError::Start {
+        program: binary.to_string_lossy().into_owned(),
+        source,
+    })
+}
+
+fn read_dev(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn binary(options: &DevOptions) -> PathBuf {
+    options.binary.clone().unwrap_or_else(default_binary)
+}
+
+/// The binary named by `PORTREEVE_BIN`, else the one two folders above the running test (`target/debug/deps/test` and
+/// `target/debug/portreeve`).
+pub fn default_binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os("PORTREEVE_BIN") {
+        return PathBuf::from(binary);
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    test.parent()
+        .and_then(Path::parent)
+        .map_or_else(|| "portreeve".into(), |folder| folder.join("portreeve"))
+}

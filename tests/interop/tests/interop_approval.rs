@@ -1,0 +1,108 @@
+//! Requests that wait for a decision: certbot polls, an operator on the host decides.
+
+#![cfg(test)]
+
+use std::time::Duration;
+
+use portreeve_harness::clients::{Certbot, CertbotRelease};
+use portreeve_harness::process::until;
+use portreeve_interop::{Site, names};
+use serde_json::Value;
+
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
+
+const LIST_AWAITING: [&str; 6] = [
+    "request",
+    "list",
+    "--state",
+    "awaiting_approval",
+    "--output",
+    "json",
+];
+
+fn certbot(release: CertbotRelease, site: &Site) -> Certbot {
+    Certbot::new(release, (&site.gateway, "approval"), &site.path("certbot")).unwrap()
+}
+
+/// The id of the one request that waits.
+fn waiting_request(site: &Site) -> String {
+    until("a request that waits", ARRIVAL_LIMIT, || {
+        let listed = site.gateway.control(&LIST_AWAITING)?.success()?;
+        Ok(awaiting(&listed.stdout).pop())
+    })
+    .unwrap()
+}
+
+fn awaiting(list: &str) -> Vec<String> {
+    let list: Value = serde_json::from_str(list).unwrap_or_else(|error| panic!("{error}: {list}"));
+    let items = list["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn start(certbot: &Certbot, name: &str) -> portreeve_harness::process::Running {
+    let standalone = certbot.standalone();
+    let mut arguments: Vec<&str> = standalone.iter().map(String::as_str).collect();
+    arguments.extend(["-d", name]);
+    certbot.start("certonly", &arguments).unwrap()
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn debian_certbot_waits_and_gets_the_certificate_once_approved() {
+    waits_and_gets_the_certificate_once_approved(CertbotRelease::Debian);
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn newest_certbot_waits_and_gets_the_certificate_once_approved() {
+    waits_and_gets_the_certificate_once_approved(CertbotRelease::Newest);
+}
+
+fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease) {
+    let site = Site::start().unwrap();
+    let certbot = certbot(release, &site);
+    let mut running = start(&certbot, "waits.test");
+    let id = waiting_request(&site);
+    assert!(running.is_running(), "certbot waits");
+    let shown = site
+        .gateway
+        .control(&["request", "show", &id])
+        .unwrap()
+        .success()
+        .unwrap();
+    assert!(shown.stdout.contains("waits.test"), "{}", shown.text());
+
+    site.gateway
+        .control(&["request", "approve", &id, "--yes"])
+        .unwrap()
+        .success()
+        .unwrap();
+    running.finish().unwrap().success().unwrap();
+    let certificate = certbot.lineage("waits.test").unwrap();
+    certificate.verify(&site.gateway).unwrap();
+    assert_eq!(certificate.names, names(&["waits.test"]));
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn certbot_gets_a_terminal_error_once_rejected() {
+    let site = Site::start().unwrap();
+    let certbot = certbot(CertbotRelease::Newest, &site);
+    let running = start(&certbot, "denied.test");
+    let id = waiting_request(&site);
+    let reject = ["request", "reject", &id, "--comment", "not known here", "--yes"];
+    site.gateway.control(&reject).unwrap().success().unwrap();
+
+    let finished = running.finish().unwrap().failure().unwrap();
+    assert!(
+        !finished.text().contains("Timed out"),
+        "a refusal, not a time-out: {}",
+        finished.text()
+    );
+    assert!(!certbot.live("denied.test", "cert.pem").exists());
+    let listed = site.gateway.control(&LIST_AWAITING).unwrap().success().unwrap();
+    assert!(!awaiting(&listed.stdout).contains(&id), "{}", listed.stdout);
+}
