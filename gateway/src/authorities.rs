@@ -8,7 +8,7 @@ use portreeve_ca_local::authority::{
     AuthorityContents, Ceremony, Parent, create_issuing, create_management, create_root,
 };
 use portreeve_ca_local::{Addresses, ServerContents, create_server};
-use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyAlgorithm, PublicKey, pem};
+use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyAlgorithm, PublicKey, Timestamp, pem};
 use portreeve_ra::objects::{Objects, Publisher};
 use portreeve_ra::ports::Signer;
 use portreeve_ra::{Actor, ObjectKind, Origin};
@@ -116,18 +116,31 @@ pub struct Authority {
 impl Authority {
     /// Reads the object with this name and text.
     pub fn parse(name: &str, body: &str) -> Result<Self, AuthorityError> {
-        let fail = |reason: String| AuthorityError::Object { name: name.to_owned(), reason };
+        let fail = |reason: String| AuthorityError::Object {
+            name: name.to_owned(),
+            reason,
+        };
         let object: CaObject = toml::from_str(body).map_err(|error| fail(error.to_string()))?;
         let read = |text: &str| -> Result<Vec<Certificate>, String> {
             let blocks = pem::decode_all(PEM_LABEL, text).map_err(|error| error.to_string())?;
-            blocks.iter().map(|der| Certificate::from_der(der).map_err(|error| error.to_string())).collect()
+            blocks
+                .iter()
+                .map(|der| Certificate::from_der(der).map_err(|error| error.to_string()))
+                .collect()
         };
         let mut certificates = read(&object.certificate).map_err(fail)?;
-        let issuers = if object.issuers.is_empty() { Vec::new() } else { read(&object.issuers).map_err(fail)? };
+        let issuers = if object.issuers.is_empty() {
+            Vec::new()
+        } else {
+            read(&object.issuers).map_err(fail)?
+        };
         match (certificates.pop(), certificates.is_empty()) {
-            (Some(certificate), true) => {
-                Ok(Self { name: name.to_owned(), key: object.key, certificate, issuers })
-            }
+            (Some(certificate), true) => Ok(Self {
+                name: name.to_owned(),
+                key: object.key,
+                certificate,
+                issuers,
+            }),
             _ => Err(fail("certificate must hold exactly one".to_owned())),
         }
     }
@@ -138,8 +151,10 @@ impl Authority {
             certificate: to_pem([&self.certificate]),
             issuers: to_pem(&self.issuers),
         };
-        toml::to_string(&object)
-            .map_err(|error| AuthorityError::Object { name: self.name.clone(), reason: error.to_string() })
+        toml::to_string(&object).map_err(|error| AuthorityError::Object {
+            name: self.name.clone(),
+            reason: error.to_string(),
+        })
     }
 
     /// Its certificate and those above it, PEM.
@@ -154,7 +169,41 @@ impl Authority {
 }
 
 fn to_pem<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> String {
-    certificates.into_iter().map(|certificate| pem::encode(PEM_LABEL, certificate.der())).collect()
+    certificates
+        .into_iter()
+        .map(|certificate| pem::encode(PEM_LABEL, certificate.der()))
+        .collect()
+}
+
+/// What is shown of a CA.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuthorityView {
+    /// Its name in the store.
+    pub name: String,
+    /// Its distinguished name.
+    pub subject: String,
+    /// That of the CA above it.
+    pub issuer: String,
+    /// The kind of its key.
+    pub key: String,
+    /// Its certificate's serial number, in hex.
+    pub serial: String,
+    /// The end of its certificate.
+    pub not_after: Timestamp,
+}
+
+impl From<&Authority> for AuthorityView {
+    fn from(authority: &Authority) -> Self {
+        let certificate = &authority.certificate;
+        Self {
+            name: authority.name.clone(),
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            key: certificate.public_key().algorithm().to_string(),
+            serial: certificate.serial().to_hex(),
+            not_after: certificate.not_after(),
+        }
+    }
 }
 
 /// The CAs of an installation.
@@ -170,26 +219,37 @@ impl Authorities<'_> {
     /// The CA with this name.
     pub async fn find(&self, name: &str) -> Result<Option<Authority>, AuthorityError> {
         let object = self.objects.current(ObjectKind::Ca, name).await?;
-        object.map(|object| Authority::parse(name, &object.body)).transpose()
+        object
+            .map(|object| Authority::parse(name, &object.body))
+            .transpose()
     }
 
     /// The CA with this name, which must be there.
     pub async fn get(&self, name: &str) -> Result<Authority, AuthorityError> {
-        self.find(name).await?.ok_or_else(|| AuthorityError::Absent(name.to_owned()))
+        self.find(name)
+            .await?
+            .ok_or_else(|| AuthorityError::Absent(name.to_owned()))
     }
 
     /// Every CA, by name.
     pub async fn list(&self) -> Result<Vec<Authority>, AuthorityError> {
         let objects = self.objects.list(ObjectKind::Ca).await?;
-        objects.iter().map(|object| Authority::parse(&object.name, &object.body)).collect()
+        objects
+            .iter()
+            .map(|object| Authority::parse(&object.name, &object.body))
+            .collect()
     }
 
     /// The key of a CA, opened in the signer.
     pub async fn signer(&self, authority: &Authority) -> Result<Arc<dyn Signer>, AuthorityError> {
         let absent = || AuthorityError::NoKey(authority.name.clone());
-        let sealed = sealed_key(self.installation, &authority.key).await?.ok_or_else(absent)?;
-        let sealed = SealedKey::parse(&sealed)
-            .map_err(|error| AuthorityError::Object { name: authority.name.clone(), reason: error.to_string() })?;
+        let sealed = sealed_key(self.installation, &authority.key)
+            .await?
+            .ok_or_else(absent)?;
+        let sealed = SealedKey::parse(&sealed).map_err(|error| AuthorityError::Object {
+            name: authority.name.clone(),
+            reason: error.to_string(),
+        })?;
         let signer: Arc<dyn Signer> = Arc::new(self.installation.signer.load(sealed).await?);
         #[cfg(feature = "failpoints")]
         let signer: Arc<dyn Signer> = Arc::new(crate::failpoints::FailingSigner(signer));
@@ -203,14 +263,29 @@ impl Authorities<'_> {
         }
         let generated = self.installation.signer.generate(new.algorithm).await?;
         // A key of an attempt that did not get as far as its certificate stays unused.
-        let key = format!("{}-{}", new.name, hex::encode(generated.sealed.public_key().fingerprint()));
+        let key = format!(
+            "{}-{}",
+            new.name,
+            hex::encode(generated.sealed.public_key().fingerprint())
+        );
         keep_key(self.installation, &key, &generated.sealed.to_bytes()).await?;
         let signer = self.installation.signer.load(generated.sealed).await?;
         let (certificate, issuers) = self.certify(new, &signer).await?;
-        let authority = Authority { name: new.name.clone(), key, certificate, issuers };
+        let authority = Authority {
+            name: new.name.clone(),
+            key,
+            certificate,
+            issuers,
+        };
         let origin = Origin::node(self.installation.node);
-        let by = Publisher { actor, origin, reason: "CA created".to_owned() };
-        self.objects.publish(ObjectKind::Ca, &new.name, authority.to_body()?, by).await?;
+        let by = Publisher {
+            actor,
+            origin,
+            reason: "CA created".to_owned(),
+        };
+        self.objects
+            .publish(ObjectKind::Ca, &new.name, authority.to_body()?, by)
+            .await?;
         Ok(authority)
     }
 
@@ -232,9 +307,14 @@ impl Authorities<'_> {
             Rank::Issuing => {
                 let parent = self.get(&new.parent).await?;
                 let parent_signer = self.signer(&parent).await?;
-                let above = Parent { certificate: &parent.certificate, signer: parent_signer.as_ref() };
+                let above = Parent {
+                    certificate: &parent.certificate,
+                    signer: parent_signer.as_ref(),
+                };
                 let certificate = create_issuing(&above, signer.public_key(), &contents, &ceremony).await?;
-                let issuers = std::iter::once(parent.certificate).chain(parent.issuers).collect();
+                let issuers = std::iter::once(parent.certificate)
+                    .chain(parent.issuers)
+                    .collect();
                 Ok((certificate, issuers))
             }
         }
@@ -244,12 +324,19 @@ impl Authorities<'_> {
     pub async fn management(&self) -> Result<ManagementCa, AuthorityError> {
         let authority = self.get(MANAGEMENT_CA).await?;
         let signer = self.signer(&authority).await?;
-        Ok(ManagementCa { installation: self.installation.clone(), authority, signer })
+        Ok(ManagementCa {
+            installation: self.installation.clone(),
+            authority,
+            signer,
+        })
     }
 }
 
 fn ceremony(installation: &Installation) -> Ceremony<'_> {
-    Ceremony { clock: installation.clock.as_ref(), random: installation.random.as_ref() }
+    Ceremony {
+        clock: installation.clock.as_ref(),
+        random: installation.random.as_ref(),
+    }
 }
 
 /// The CA that certifies the gateway itself.
@@ -277,13 +364,24 @@ impl ManagementCa {
         names: &[GeneralName],
         lifetime: Duration,
     ) -> Result<Identity, AuthorityError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(|_| AuthorityError::TlsKey)?;
+        let pair =
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(|_| AuthorityError::TlsKey)?;
         let private = pair.to_pkcs8v1().map_err(|_| AuthorityError::TlsKey)?;
         let key = PublicKey::from_ec_point(KeyAlgorithm::EcP256, pair.public_key().as_ref())
             .map_err(|_| AuthorityError::TlsKey)?;
-        let management = Parent { certificate: &self.authority.certificate, signer: self.signer.as_ref() };
-        let contents = ServerContents { key, names: names.to_vec(), lifetime };
+        let management = Parent {
+            certificate: &self.authority.certificate,
+            signer: self.signer.as_ref(),
+        };
+        let contents = ServerContents {
+            key,
+            names: names.to_vec(),
+            lifetime,
+        };
         let certificate = create_server(&management, &contents, &ceremony(&self.installation)).await?;
-        Ok(Identity { key: private.as_ref().to_vec(), chain: vec![certificate.der().to_vec()] })
+        Ok(Identity {
+            key: private.as_ref().to_vec(),
+            chain: vec![certificate.der().to_vec()],
+        })
     }
 }

@@ -46,8 +46,10 @@ pub enum BackendError {
 pub async fn backends(config: &Config, authorities: Authorities<'_>) -> Result<Backends, BackendError> {
     let mut made = Backends::new();
     for (name, section) in &config.backend {
-        let backend_name =
-            BackendName::new(name).map_err(|source| BackendError::Name { name: name.clone(), source })?;
+        let backend_name = BackendName::new(name).map_err(|source| BackendError::Name {
+            name: name.clone(),
+            source,
+        })?;
         let backend: Arc<dyn CaBackend> = match section.kind {
             BackendKind::Local => {
                 Arc::new(local(&backend_name, section, (&config.server.status_url, authorities)).await?)
@@ -63,7 +65,10 @@ async fn local(
     section: &BackendSection,
     (status_url, authorities): (&str, Authorities<'_>),
 ) -> Result<LocalCa, BackendError> {
-    let failed = |source| BackendError::Authority { name: name.to_string(), source };
+    let failed = |source| BackendError::Authority {
+        name: name.to_string(),
+        source,
+    };
     let authority = authorities.get(section.ca(name.as_str())).await.map_err(failed)?;
     let signer = authorities.signer(&authority).await.map_err(failed)?;
     let config = LocalCaConfig {
@@ -83,7 +88,10 @@ async fn local(
         clock: Arc::clone(&installation.clock),
         random: Arc::clone(&installation.random),
     };
-    LocalCa::new(config, parts).map_err(|source| BackendError::Ca { name: name.to_string(), source })
+    LocalCa::new(config, parts).map_err(|source| BackendError::Ca {
+        name: name.to_string(),
+        source,
+    })
 }
 
 /// Where a backend's CRL is published.

@@ -30,7 +30,12 @@ pub use target::{Target, configured_socket};
 
 /// PKI protocol gateway and Registration Authority.
 #[derive(Debug, Parser)]
-#[command(name = "portreeve", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "portreeve",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -89,7 +94,10 @@ pub struct Surroundings {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let around = Surroundings { output: Output::new(cli.output), yes: cli.yes };
+    let around = Surroundings {
+        output: Output::new(cli.output),
+        yes: cli.yes,
+    };
     match run(cli.command, around) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -105,7 +113,10 @@ fn run(command: Command, around: Surroundings) -> Result<Exit, CliError> {
         return signer::run(arguments);
     }
     crate::listener::tls::install_provider();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
     let exit = runtime.block_on(dispatch(command, around));
     // Blocking calls that outlived their purpose (name look-ups) do not hold the process.
     runtime.shutdown_background();

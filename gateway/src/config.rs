@@ -92,8 +92,10 @@ pub enum ConfigError {
 impl Config {
     /// Reads the file, then lays the environment and the given overrides over it, then checks the whole.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let environment = Override::from_environment(std::env::vars())?;
         let all: Vec<Override> = environment.into_iter().chain(overrides.iter().cloned()).collect();
         Self::from_toml(&text, &path.display().to_string(), &all)
@@ -101,7 +103,10 @@ impl Config {
 
     /// Reads TOML text, lays overrides over it and checks the whole.
     pub fn from_toml(text: &str, origin: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
-        let fail = |reason: String| ConfigError::Parse { origin: origin.to_owned(), reason };
+        let fail = |reason: String| ConfigError::Parse {
+            origin: origin.to_owned(),
+            reason,
+        };
         // Reading the text itself first gives messages with line and column.
         let plain: Self = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
         if overrides.is_empty() {
@@ -117,10 +122,19 @@ impl Config {
         for value in overrides {
             value.place(&mut table)?;
         }
-        let origin = || overrides.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let origin = || {
+            overrides
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let config: Self = table
             .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Parse { origin: origin(), reason: error.to_string() })?;
+            .map_err(|error: toml::de::Error| ConfigError::Parse {
+                origin: origin(),
+                reason: error.to_string(),
+            })?;
         config.check()?;
         Ok(config)
     }
@@ -165,7 +179,10 @@ fn check_status(status: &StatusConfig) -> Result<(), ConfigError> {
 
 /// A check that failed, for this key.
 fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { key: key.into(), reason: reason.into() }
+    ConfigError::Invalid {
+        key: key.into(),
+        reason: reason.into(),
+    }
 }
 
 #[cfg(test)]

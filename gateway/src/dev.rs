@@ -46,14 +46,30 @@ pub struct DevAddresses {
 impl Default for DevAddresses {
     fn default() -> Self {
         let at = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Self { public: at(8443), http: at(8080), management: at(9090) }
+        Self {
+            public: at(8443),
+            http: at(8080),
+            management: at(9090),
+        }
     }
 }
 
 impl DevAddresses {
+    /// Those of the last run, or any free ones.
+    pub fn remembered() -> Self {
+        let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Self {
+            public: any,
+            http: any,
+            management: any,
+        }
+    }
+
     /// Those that are not loopback.
     pub fn exposed(&self) -> impl Iterator<Item = SocketAddr> {
-        [self.public, self.http, self.management].into_iter().filter(|address| !address.ip().is_loopback())
+        [self.public, self.http, self.management]
+            .into_iter()
+            .filter(|address| !address.ip().is_loopback())
     }
 }
 
@@ -69,8 +85,9 @@ pub struct Settings {
 impl Settings {
     /// Sorts what was given.
     pub fn sort(given: Vec<Override>) -> Self {
-        let (endpoints, config) =
-            given.into_iter().partition(|one| one.path().first().is_some_and(|part| part == "endpoint"));
+        let (endpoints, config) = given
+            .into_iter()
+            .partition(|one| one.path().first().is_some_and(|part| part == "endpoint"));
         Self { config, endpoints }
     }
 }
@@ -84,23 +101,41 @@ pub fn configuration(
 ) -> Result<Config, ConfigError> {
     let mut base = configuration_of(data_dir);
     let listeners = &mut base.server.listeners;
-    let listener = |addr, tls, mounts: &[MountGroup]| ListenerSection { addr, tls, mounts: mounts.to_vec() };
+    let listener = |addr, tls, mounts: &[MountGroup]| ListenerSection {
+        addr,
+        tls,
+        mounts: mounts.to_vec(),
+    };
     let known = remembered(data_dir);
     let at = |wanted, name| ports::again(wanted, known.get(name).copied());
     listeners.insert(
         PUBLIC.to_owned(),
-        listener(at(addresses.public, PUBLIC), Transport::Tls, &[MountGroup::Acme, MountGroup::Status]),
+        listener(
+            at(addresses.public, PUBLIC),
+            Transport::Tls,
+            &[MountGroup::Acme, MountGroup::Status],
+        ),
     );
     listeners.insert(
         PUBLIC_HTTP.to_owned(),
-        listener(at(addresses.http, PUBLIC_HTTP), Transport::Plain, &[MountGroup::Status]),
+        listener(
+            at(addresses.http, PUBLIC_HTTP),
+            Transport::Plain,
+            &[MountGroup::Status],
+        ),
     );
     listeners.insert(
         MANAGEMENT.to_owned(),
-        listener(at(addresses.management, MANAGEMENT), Transport::Plain, &[MountGroup::Management]),
+        listener(
+            at(addresses.management, MANAGEMENT),
+            Transport::Plain,
+            &[MountGroup::Management],
+        ),
     );
-    let table = toml::Table::try_from(&base)
-        .map_err(|error| ConfigError::Parse { origin: "dev".to_owned(), reason: error.to_string() })?;
+    let table = toml::Table::try_from(&base).map_err(|error| ConfigError::Parse {
+        origin: "dev".to_owned(),
+        reason: error.to_string(),
+    })?;
     Config::from_table(table, overrides)
 }
 
@@ -111,12 +146,21 @@ pub fn configuration_of(data_dir: &Path) -> Config {
     config.server.control_socket = socket_for(data_dir);
     config.server.tls_names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     config.signer.insert("soft".to_owned(), SignerSection::default());
-    config.backend.insert(ISSUING_CA.to_owned(), BackendSection::default());
+    config
+        .backend
+        .insert(ISSUING_CA.to_owned(), BackendSection::default());
     config.telemetry.log_format = LogFormat::Pretty;
     let validation = &mut config.acme.validation;
     validation.http_port = HTTP_01_PORT;
     validation.tls_alpn_port = TLS_ALPN_01_PORT;
-    let local = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+    let local = [
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+    ];
     validation.allow_networks = local.iter().filter_map(|network| network.parse().ok()).collect();
     config
 }
@@ -133,7 +177,11 @@ mod tests {
     #[test]
     fn settings_are_laid_over_the_configuration_of_dev() {
         let directory = tempfile::tempdir().unwrap();
-        let given = ["acme.validation.http_port=5999", "endpoint.acme.default.inline_wait=5s", "telemetry.log_format=json"];
+        let given = [
+            "acme.validation.http_port=5999",
+            "endpoint.acme.default.inline_wait=5s",
+            "telemetry.log_format=json",
+        ];
         let settings = Settings::sort(given.iter().map(|text| text.parse().unwrap()).collect());
         assert_eq!((settings.config.len(), settings.endpoints.len()), (2, 1));
         let config = configuration(directory.path(), DevAddresses::default(), &settings.config).unwrap();
@@ -141,7 +189,10 @@ mod tests {
         assert_eq!(config.acme.validation.tls_alpn_port, TLS_ALPN_01_PORT);
         assert_eq!(config.telemetry.log_format, LogFormat::Json);
         assert_eq!(config.server.data_dir, directory.path());
-        assert_eq!(config.server.listeners[PUBLIC].addr, DevAddresses::default().public);
+        assert_eq!(
+            config.server.listeners[PUBLIC].addr,
+            DevAddresses::default().public
+        );
     }
 
     #[test]
@@ -156,6 +207,9 @@ mod tests {
         let mut addresses = DevAddresses::default();
         assert_eq!(addresses.exposed().count(), 0);
         addresses.http = "0.0.0.0:80".parse().unwrap();
-        assert_eq!(addresses.exposed().collect::<Vec<_>>(), ["0.0.0.0:80".parse().unwrap()]);
+        assert_eq!(
+            addresses.exposed().collect::<Vec<_>>(),
+            ["0.0.0.0:80".parse().unwrap()]
+        );
     }
 }

@@ -54,7 +54,11 @@ pub struct Finding {
 
 impl Finding {
     fn new(check: impl Into<String>, severity: Severity, detail: impl Into<String>) -> Self {
-        Self { check: check.into(), severity, detail: detail.into() }
+        Self {
+            check: check.into(),
+            severity,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -75,7 +79,11 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     let mut findings = vec![clock(now)];
     if !data_dir.exists() {
         let advice = "does not exist: run `portreeve ca create`, or `portreeve dev` for trials";
-        findings.push(Finding::new("data directory", Severity::Error, format!("{} {advice}", data_dir.display())));
+        findings.push(Finding::new(
+            "data directory",
+            Severity::Error,
+            format!("{} {advice}", data_dir.display()),
+        ));
         return findings;
     }
     findings.push(files::data_directory(data_dir));
@@ -85,18 +93,34 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     if patient.client.is_running().await {
         findings.push(Finding::new("gateway", Severity::Ok, "running"));
         findings.extend(online::checks(&patient.client).await);
-        findings.extend(config.server.listeners.iter().map(|(name, listener)| reachable(name, listener.addr)));
+        findings.extend(
+            config
+                .server
+                .listeners
+                .iter()
+                .map(|(name, listener)| reachable(name, listener.addr)),
+        );
     } else {
         findings.push(Finding::new("gateway", Severity::Skipped, "not running"));
         findings.extend(offline::checks(patient).await);
-        findings.extend(config.server.listeners.iter().map(|(name, listener)| free(name, listener.addr)));
+        findings.extend(
+            config
+                .server
+                .listeners
+                .iter()
+                .map(|(name, listener)| free(name, listener.addr)),
+        );
     }
     findings
 }
 
 /// The worst of all.
 pub fn worst(findings: &[Finding]) -> Severity {
-    findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
+    findings
+        .iter()
+        .map(|finding| finding.severity)
+        .max()
+        .unwrap_or(Severity::Ok)
 }
 
 fn clock(now: Timestamp) -> Finding {
@@ -104,7 +128,11 @@ fn clock(now: Timestamp) -> Finding {
     if (1_767_225_600..4_102_444_800).contains(&now.unix_seconds()) {
         Finding::new("clock", Severity::Ok, now.to_string())
     } else {
-        Finding::new("clock", Severity::Error, format!("{now} cannot be right: set the clock"))
+        Finding::new(
+            "clock",
+            Severity::Error,
+            format!("{now} cannot be right: set the clock"),
+        )
     }
 }
 
@@ -112,7 +140,10 @@ async fn schema(directory: &Path) -> Finding {
     use portreeve_store::SchemaStatus as S;
     let (severity, detail) = match portreeve_store::status(directory).await {
         Ok(S::Current { version }) => (Severity::Ok, format!("schema version {version}")),
-        Ok(S::Empty) => (Severity::Error, "no installation yet: run `portreeve ca create`".to_owned()),
+        Ok(S::Empty) => (
+            Severity::Error,
+            "no installation yet: run `portreeve ca create`".to_owned(),
+        ),
         Ok(S::Pending { found, known }) => (
             Severity::Error,
             format!("schema version {found}, {known} is needed: run `portreeve migrate apply`"),
@@ -122,9 +153,10 @@ async fn schema(directory: &Path) -> Finding {
             format!("schema version {found}, this program knows {known}: run the newer program"),
         ),
         Ok(S::Foreign { reason }) => (Severity::Error, format!("another program's database: {reason}")),
-        Ok(S::Altered { version }) => {
-            (Severity::Error, format!("schema version {version} was not made by this program"))
-        }
+        Ok(S::Altered { version }) => (
+            Severity::Error,
+            format!("schema version {version} was not made by this program"),
+        ),
         Err(error) => (Severity::Error, error.to_string()),
     };
     Finding::new("store", severity, detail)
@@ -154,9 +186,11 @@ fn free(name: &str, address: std::net::SocketAddr) -> Finding {
     let check = format!("listener {name}");
     match TcpListener::bind(address) {
         Ok(_) => Finding::new(check, Severity::Ok, format!("{address} is free")),
-        Err(error) => {
-            Finding::new(check, Severity::Error, format!("{address} cannot be listened on: {error}"))
-        }
+        Err(error) => Finding::new(
+            check,
+            Severity::Error,
+            format!("{address} cannot be listened on: {error}"),
+        ),
     }
 }
 
@@ -174,7 +208,11 @@ mod tests {
             ("over", now, Severity::Error),
         ];
         for (name, not_after, severity) in rows {
-            assert_eq!(expiry("x".to_owned(), not_after, (now, EXPIRY_WARNING)).severity, severity, "{name}");
+            assert_eq!(
+                expiry("x".to_owned(), not_after, (now, EXPIRY_WARNING)).severity,
+                severity,
+                "{name}"
+            );
         }
     }
 
@@ -182,7 +220,13 @@ mod tests {
     fn the_worst_finding_counts() {
         let finding = |severity| Finding::new("x", severity, "");
         assert_eq!(worst(&[]), Severity::Ok);
-        assert_eq!(worst(&[finding(Severity::Warning), finding(Severity::Ok)]), Severity::Warning);
-        assert_eq!(worst(&[finding(Severity::Error), finding(Severity::Warning)]), Severity::Error);
+        assert_eq!(
+            worst(&[finding(Severity::Warning), finding(Severity::Ok)]),
+            Severity::Warning
+        );
+        assert_eq!(
+            worst(&[finding(Severity::Error), finding(Severity::Warning)]),
+            Severity::Error
+        );
     }
 }

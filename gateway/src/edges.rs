@@ -49,8 +49,14 @@ impl Edges {
                 let edge: Arc<dyn Edge> = Arc::new(crate::failpoints::FailingEdge(edge));
                 NamedEdge { name: "acme", edge }
             }
-            MountGroup::Status => NamedEdge { name: "status", edge: Arc::clone(&self.status) as _ },
-            MountGroup::Management => NamedEdge { name: "management", edge: Arc::clone(&self.management) as _ },
+            MountGroup::Status => NamedEdge {
+                name: "status",
+                edge: Arc::clone(&self.status) as _,
+            },
+            MountGroup::Management => NamedEdge {
+                name: "management",
+                edge: Arc::clone(&self.management) as _,
+            },
         }
     }
 }
@@ -100,7 +106,10 @@ impl AcmeEndpoints {
     pub async fn new(needs: AcmeNeeds) -> Result<Self, EdgeError> {
         let names = published(&needs.ra).await?;
         let edge = edge(&needs, names.clone())?;
-        Ok(Self { needs, current: ArcSwap::from_pointee((names, edge)) })
+        Ok(Self {
+            needs,
+            current: ArcSwap::from_pointee((names, edge)),
+        })
     }
 
     /// Takes endpoints into account that were published or retired since.
@@ -133,7 +142,11 @@ impl Edge for AcmeEndpoints {
 
 async fn published(ra: &RegistrationAuthority) -> Result<Vec<String>, Error> {
     let objects = ra.objects().list(ObjectKind::Endpoint).await?;
-    Ok(objects.iter().filter_map(|object| object.name.strip_prefix(ACME)).map(str::to_owned).collect())
+    Ok(objects
+        .iter()
+        .filter_map(|object| object.name.strip_prefix(ACME))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn edge(needs: &AcmeNeeds, endpoints: Vec<String>) -> Result<AcmeEdge, BadName> {
@@ -144,7 +157,10 @@ fn edge(needs: &AcmeNeeds, endpoints: Vec<String>) -> Result<AcmeEdge, BadName> 
         sealer: Arc::clone(&needs.sealer),
         validator: Arc::clone(&needs.validator),
         key_check: Arc::new(move |key| check_key(key, &blocklist)),
-        names: Arc::new(ProfileNames { ra: Arc::clone(&needs.ra), policies: Arc::clone(&needs.policies) }),
+        names: Arc::new(ProfileNames {
+            ra: Arc::clone(&needs.ra),
+            policies: Arc::clone(&needs.policies),
+        }),
         random: Arc::clone(&needs.random),
         clock: Arc::clone(&needs.clock),
         spawn: Arc::clone(&needs.spawn),

@@ -13,8 +13,8 @@ use http::{Method, Response};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::{PublicKey, SignatureAlgorithm, Timestamp};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Cursor, Page, RequestFilter, RequestRow, RevokedRow, SignError, Signer,
-    Space, Store, StoreError, ToSign,
+    Batch, CertificateRow, CommitError, Cursor, Page, RequestFilter, RequestRow, RevokedRow, SignError,
+    Signer, Space, Store, StoreError, ToSign,
 };
 use portreeve_ra::{Claim, ClaimKey, EventKind, Record, StreamId, StreamKind};
 
@@ -31,7 +31,10 @@ fn armed() -> Option<&'static Armed> {
     let read = || {
         let value = std::env::var(VARIABLE).ok()?;
         let (name, count) = value.split_once(':').unwrap_or((&value, "1"));
-        Some(Armed { name: name.to_owned(), left: AtomicU32::new(count.parse().unwrap_or(1)) })
+        Some(Armed {
+            name: name.to_owned(),
+            left: AtomicU32::new(count.parse().unwrap_or(1)),
+        })
     };
     ARMED.get_or_init(read).as_ref()
 }
@@ -51,7 +54,9 @@ pub struct FailingStore(pub Arc<dyn Store>);
 impl Store for FailingStore {
     async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         let kinds = batch.records.iter().flat_map(|record| &record.header().kinds);
-        let is_intent = kinds.into_iter().any(|kind| *kind == EventKind::EnrollmentIssuing);
+        let is_intent = kinds
+            .into_iter()
+            .any(|kind| *kind == EventKind::EnrollmentIssuing);
         if is_intent {
             point("intent-before");
         }

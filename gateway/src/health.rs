@@ -59,7 +59,14 @@ impl Health {
         signer: SignerProcess,
     ) -> Self {
         let latest = Mutex::new(clock.now());
-        Self { store, backends, clock, signer, latest, last: Mutex::new(None) }
+        Self {
+            store,
+            backends,
+            clock,
+            signer,
+            latest,
+            last: Mutex::new(None),
+        }
     }
 
     /// Looks, or answers with what was found less than a second ago.
@@ -73,7 +80,10 @@ impl Health {
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
         }
-        let report = Report { ready: checks.iter().all(|check| check.ok), checks };
+        let report = Report {
+            ready: checks.iter().all(|check| check.ok),
+            checks,
+        };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
         report
     }
@@ -127,7 +137,11 @@ fn check_clock(now: Timestamp, latest: Timestamp) -> Result<String, String> {
 
 fn finding(check: String, state: Result<String, String>) -> Finding {
     let ok = state.is_ok();
-    Finding { check, ok, detail: state.unwrap_or_else(|reason| reason) }
+    Finding {
+        check,
+        ok,
+        detail: state.unwrap_or_else(|reason| reason),
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +153,18 @@ mod tests {
         let base = Timestamp::from_unix_seconds(CLOCK_MIN + 1000);
         let rows = [
             ("goes on", base, base, true),
-            ("a little back", base, base.saturating_add(Duration::from_secs(59)), true),
-            ("far back", base, base.saturating_add(Duration::from_secs(61)), false),
+            (
+                "a little back",
+                base,
+                base.saturating_add(Duration::from_secs(59)),
+                true,
+            ),
+            (
+                "far back",
+                base,
+                base.saturating_add(Duration::from_secs(61)),
+                false,
+            ),
             ("never set", Timestamp::default(), Timestamp::default(), false),
         ];
         for (name, now, latest, ok) in rows {

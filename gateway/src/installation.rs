@@ -20,8 +20,13 @@ use crate::dev::replace_file;
 const KEYSET_VALUE: &str = "keyset";
 
 /// The purposes a node with all roles opens. Purpose `ca` is opened by the signer child alone.
-const PURPOSES: [Purpose; 5] =
-    [Purpose::Edge, Purpose::Worker, Purpose::Status, Purpose::Console, Purpose::Audit];
+const PURPOSES: [Purpose; 5] = [
+    Purpose::Edge,
+    Purpose::Worker,
+    Purpose::Status,
+    Purpose::Console,
+    Purpose::Audit,
+];
 
 /// For what an installation is opened.
 #[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
@@ -62,7 +67,9 @@ pub enum InstallationError {
     #[error("the store has a keyset and its key encryption key is missing ({0}): restore it from your copy")]
     KekLost(String),
     /// `serve` on what `dev` made.
-    #[error("{0} was made by `portreeve dev`, whose keys and profiles are for trials: make a new installation")]
+    #[error(
+        "{0} was made by `portreeve dev`, whose keys and profiles are for trials: make a new installation"
+    )]
     MadeByDev(PathBuf),
     /// `dev` on what is in earnest.
     #[error("{0} is a real installation: give `portreeve dev` a directory of its own")]
@@ -91,7 +98,10 @@ impl SignerProgram {
     /// This program itself, with its hidden command.
     pub fn own() -> Result<Self, InstallationError> {
         let program = std::env::current_exe().map_err(InstallationError::Program)?;
-        Ok(Self { program, args: vec!["signer".into()] })
+        Ok(Self {
+            program,
+            args: vec!["signer".into()],
+        })
     }
 }
 
@@ -135,16 +145,30 @@ pub async fn open(
     let section = config.signer.get("soft").cloned().unwrap_or_default();
     let signer = start_signer(&section, (data_dir, program), (source, bytes)).await?;
     let store = database.into_store(Arc::clone(&keyset) as _).await?;
-    Ok(Installation { store, keyset, signer, node, clock, random })
+    Ok(Installation {
+        store,
+        keyset,
+        signer,
+        node,
+        clock,
+        random,
+    })
 }
 
 /// The sealed form of a key in the store.
-pub async fn sealed_key(installation: &Installation, name: &str) -> Result<Option<Vec<u8>>, InstallationError> {
+pub async fn sealed_key(
+    installation: &Installation,
+    name: &str,
+) -> Result<Option<Vec<u8>>, InstallationError> {
     Ok(installation.store.value(&key_value(name)).await?)
 }
 
 /// Keeps the sealed form of a key in the store.
-pub async fn keep_key(installation: &Installation, name: &str, sealed: &[u8]) -> Result<(), InstallationError> {
+pub async fn keep_key(
+    installation: &Installation,
+    name: &str,
+    sealed: &[u8],
+) -> Result<(), InstallationError> {
     Ok(installation.store.put_value(&key_value(name), sealed).await?)
 }
 
@@ -157,9 +181,26 @@ async fn open_database(
     mode: Mode,
     (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
 ) -> Result<Database, InstallationError> {
-    let made_by = if mode == Mode::Dev { MadeBy::Dev } else { MadeBy::Serve };
-    let pending = if mode == Mode::Serve { PendingMigrations::Refuse } else { PendingMigrations::Apply };
-    let database = Database::open(directory, Options { made_by, pending, clock, random }).await;
+    let made_by = if mode == Mode::Dev {
+        MadeBy::Dev
+    } else {
+        MadeBy::Serve
+    };
+    let pending = if mode == Mode::Serve {
+        PendingMigrations::Refuse
+    } else {
+        PendingMigrations::Apply
+    };
+    let database = Database::open(
+        directory,
+        Options {
+            made_by,
+            pending,
+            clock,
+            random,
+        },
+    )
+    .await;
     let database = database.map_err(|error| match error {
         OpenError::Pending { found: 0, .. } => InstallationError::Absent(directory.to_owned()),
         other => other.into(),
@@ -195,7 +236,10 @@ async fn wrapped_keyset(
         Err(KeysetError::Kek(KekError::File { source: error, path }))
             if error.kind() == std::io::ErrorKind::NotFound =>
         {
-            info!(path, "made a key encryption key: keep a copy of it apart from the store");
+            info!(
+                path,
+                "made a key encryption key: keep a copy of it apart from the store"
+            );
             Kek::generate_file(Path::new(&path), random)?
         }
         other => other?,
@@ -217,14 +261,17 @@ async fn start_signer(
 }
 
 /// The id of this node, the same on every start.
-fn node(
-    data_dir: &Path,
-    (clock, random): (&dyn Clock, &dyn Random),
-) -> Result<NodeId, InstallationError> {
+fn node(data_dir: &Path, (clock, random): (&dyn Clock, &dyn Random)) -> Result<NodeId, InstallationError> {
     let path = data_dir.join("node");
-    let io = |source| InstallationError::File { path: path.clone(), source };
+    let io = |source| InstallationError::File {
+        path: path.clone(),
+        source,
+    };
     match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| io(std::io::ErrorKind::InvalidData.into())),
+        Ok(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| io(std::io::ErrorKind::InvalidData.into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let id = NodeId::new(clock.now(), random);
             replace_file(&path, format!("{id}\n").as_bytes()).map_err(io)?;
@@ -239,5 +286,8 @@ fn make_directory(path: &Path) -> Result<(), InstallationError> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|source| InstallationError::File { path: path.to_owned(), source })
+        .map_err(|source| InstallationError::File {
+            path: path.to_owned(),
+            source,
+        })
 }

@@ -65,7 +65,9 @@ impl Listener {
 
     /// Accepts connections until told to stop. A full house leaves further connections in the backlog.
     pub async fn run(self, drain: Drain) {
-        let places = Arc::new(Semaphore::new(usize::try_from(self.limits.connections_max).unwrap_or(usize::MAX)));
+        let places = Arc::new(Semaphore::new(
+            usize::try_from(self.limits.connections_max).unwrap_or(usize::MAX),
+        ));
         let bounds = Bounds::of(&self.limits);
         loop {
             let place = tokio::select! {
@@ -91,7 +93,10 @@ impl Listener {
             let answering = connection::answer(
                 stream,
                 peer,
-                connection::Side { tls: self.tls.clone(), router: Arc::clone(&self.router) },
+                connection::Side {
+                    tls: self.tls.clone(),
+                    router: Arc::clone(&self.router),
+                },
                 (bounds, drain.stop.clone()),
             );
             drain.open.spawn(async move {

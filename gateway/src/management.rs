@@ -34,7 +34,11 @@ pub struct Management {
 impl Management {
     async fn ready(&self) -> Response<Bytes> {
         let report = self.health.report().await;
-        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if report.ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         let body = serde_json::to_vec(&report).unwrap_or_default();
         respond(status, "application/json", Bytes::from(body))
     }
@@ -66,7 +70,9 @@ impl Edge for Management {
     async fn handle(&self, call: Call) -> Response<Bytes> {
         if call.method != Method::GET && call.method != Method::HEAD {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         match call.path.as_str() {
@@ -86,13 +92,21 @@ impl Edge for Management {
 }
 
 fn text(status: StatusCode, words: &'static str) -> Response<Bytes> {
-    respond(status, "text/plain; charset=utf-8", Bytes::from_static(words.as_bytes()))
+    respond(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::from_static(words.as_bytes()),
+    )
 }
 
 fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -22,17 +22,32 @@ impl NameCheck for ProfileNames {
     async fn check(&self, endpoint: &Endpoint, names: &[Identifier]) -> Result<Vec<RejectedName>, Error> {
         let mut profiles = Vec::with_capacity(endpoint.profiles.len());
         for name in &endpoint.profiles {
-            let object = self.ra.objects().current(ObjectKind::Profile, name.as_str()).await?;
-            let missing = || InternalError::Object { name: name.to_string(), reason: "is not published".to_owned() };
+            let object = self
+                .ra
+                .objects()
+                .current(ObjectKind::Profile, name.as_str())
+                .await?;
+            let missing = || InternalError::Object {
+                name: name.to_string(),
+                reason: "is not published".to_owned(),
+            };
             let object = object.ok_or_else(missing)?;
-            profiles.push(self.policies.profile(&object).map_err(|error| {
-                InternalError::Object { name: error.name, reason: error.reason }
-            })?);
+            profiles.push(
+                self.policies
+                    .profile(&object)
+                    .map_err(|error| InternalError::Object {
+                        name: error.name,
+                        reason: error.reason,
+                    })?,
+            );
         }
         let reject = |name: &Identifier| {
             let reasons: Option<Vec<String>> = profiles.iter().map(|profile| reason(profile, name)).collect();
             let reason = reasons?.into_iter().next()?;
-            Some(RejectedName { identifier: name.clone(), reason })
+            Some(RejectedName {
+                identifier: name.clone(),
+                reason,
+            })
         };
         Ok(names.iter().filter_map(reject).collect())
     }
@@ -47,8 +62,10 @@ fn reason(profile: &Profile, name: &Identifier) -> Option<String> {
         },
         Identifier::Ip(address) => match &profile.names.ip {
             Some(IpRules { allow, deny }) => {
-                let within = |networks: &[ipnet::IpNet]| networks.iter().any(|network| network.contains(address));
-                (!within(allow) || within(deny)).then(|| "address lies outside of what is certified here".to_owned())
+                let within =
+                    |networks: &[ipnet::IpNet]| networks.iter().any(|network| network.contains(address));
+                (!within(allow) || within(deny))
+                    .then(|| "address lies outside of what is certified here".to_owned())
             }
             None => Some("IP addresses are not certified here".to_owned()),
         },
@@ -65,7 +82,11 @@ fn dns_reason(rules: &DnsRules, name: &DnsName) -> Option<&'static str> {
     if !rules.allow.iter().any(|scope| scope.contains(name)) {
         return Some("name lies outside of what is certified here");
     }
-    rules.deny.iter().any(|denied| name.is_under(denied)).then_some("name is denied here")
+    rules
+        .deny
+        .iter()
+        .any(|denied| name.is_under(denied))
+        .then_some("name is denied here")
 }
 
 #[cfg(test)]
@@ -75,7 +96,8 @@ mod tests {
     #[test]
     fn reasons() {
         let rules: DnsRules =
-            toml::from_str("allow = [\"example.com\", \"local\"]\ndeny = [\"secret.example.com\"]\n").unwrap();
+            toml::from_str("allow = [\"example.com\", \"local\"]\ndeny = [\"secret.example.com\"]\n")
+                .unwrap();
         let rows = [
             ("allowed", "www.example.com", true),
             ("the suffix itself", "example.com", true),
@@ -85,7 +107,11 @@ mod tests {
             ("one label", "local", false),
         ];
         for (case, name, passes) in rows {
-            assert_eq!(dns_reason(&rules, &DnsName::parse(name).unwrap()).is_none(), passes, "{case}");
+            assert_eq!(
+                dns_reason(&rules, &DnsName::parse(name).unwrap()).is_none(),
+                passes,
+                "{case}"
+            );
         }
     }
 }

@@ -17,7 +17,10 @@ use crate::config::Config;
 use crate::listener::tls::{CurrentCertificate, TlsError};
 
 /// The document that holds key and chain.
-const DOCUMENT: DocumentId = DocumentId { kind: "gateway.tls", id: [0; 16] };
+const DOCUMENT: DocumentId = DocumentId {
+    kind: "gateway.tls",
+    id: [0; 16],
+};
 
 /// How long a certificate lives.
 pub const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -129,7 +132,9 @@ impl OwnCertificate {
                 Err(failure) => return Err(failure.into()),
             }
         }
-        Err(OwnCertificateError::Document("it is replaced again and again".to_owned()))
+        Err(OwnCertificateError::Document(
+            "it is replaced again and again".to_owned(),
+        ))
     }
 
     /// Looks after the certificate until told to stop.
@@ -148,12 +153,15 @@ impl OwnCertificate {
     /// Until when the certificate is valid, unless it must be replaced.
     fn usable(&self, identity: &Identity) -> Option<Timestamp> {
         let certificate = Certificate::from_der(identity.chain.first()?).ok()?;
-        let by_us = certificate.verify_signed_by(self.management.certificate().public_key()).is_ok();
+        let by_us = certificate
+            .verify_signed_by(self.management.certificate().public_key())
+            .is_ok();
         let names_all = self.names.iter().all(|name| certificate.names().contains(name));
         let life = certificate.not_after().since(certificate.not_before());
         let renew_at = certificate.not_before().saturating_add(life / 3 * 2);
         let now = self.clock.now();
-        (by_us && names_all && certificate.is_valid_at(now) && now < renew_at).then(|| certificate.not_after())
+        (by_us && names_all && certificate.is_valid_at(now) && now < renew_at)
+            .then(|| certificate.not_after())
     }
 
     async fn keep(&self, identity: &Identity, version: u64) -> Result<(), CommitError> {
@@ -162,18 +170,32 @@ impl OwnCertificate {
             chain: identity.chain.iter().map(hex::encode).collect(),
         };
         let body = serde_json::to_vec(&stored).map_err(|error| StoreError::Broken(error.to_string()))?;
-        let write =
-            DocumentWrite { id: DOCUMENT, version, body: Some(body), keys: Vec::new(), expires_at: None };
-        self.store.commit(Batch { documents: vec![write], ..Batch::default() }).await
+        let write = DocumentWrite {
+            id: DOCUMENT,
+            version,
+            body: Some(body),
+            keys: Vec::new(),
+            expires_at: None,
+        };
+        self.store
+            .commit(Batch {
+                documents: vec![write],
+                ..Batch::default()
+            })
+            .await
     }
 }
 
 /// The certificate in the store, if there is one.
 pub async fn stored(documents: &dyn Documents) -> Result<Option<Certificate>, OwnCertificateError> {
-    let Some(document) = documents.document(&DOCUMENT).await? else { return Ok(None) };
+    let Some(document) = documents.document(&DOCUMENT).await? else {
+        return Ok(None);
+    };
     let identity = read(&document.body)?;
     let first = identity.chain.first().map(Vec::as_slice).unwrap_or_default();
-    Certificate::from_der(first).map(Some).map_err(|error| OwnCertificateError::Document(error.to_string()))
+    Certificate::from_der(first)
+        .map(Some)
+        .map_err(|error| OwnCertificateError::Document(error.to_string()))
 }
 
 fn read(body: &[u8]) -> Result<Identity, OwnCertificateError> {
@@ -189,14 +211,17 @@ fn read(body: &[u8]) -> Result<Identity, OwnCertificateError> {
 /// The names of the certificate: the host of the external URL, then those of `server.tls_names`.
 pub fn names(config: &Config) -> Result<Vec<GeneralName>, OwnCertificateError> {
     let url = url::Url::parse(&config.server.external_url).ok();
-    let host = url.as_ref().and_then(|url| url.host_str()).map(|host| host.trim_matches(['[', ']']).to_owned());
+    let host = url
+        .as_ref()
+        .and_then(|url| url.host_str())
+        .map(|host| host.trim_matches(['[', ']']).to_owned());
     let mut names = Vec::new();
     for text in host.iter().chain(&config.server.tls_names) {
         let name = match text.parse::<IpAddr>() {
             Ok(address) => GeneralName::Ip(address),
-            Err(_) => GeneralName::Dns(
-                DnsName::parse(text).map_err(|_| OwnCertificateError::Name(text.clone()))?,
-            ),
+            Err(_) => {
+                GeneralName::Dns(DnsName::parse(text).map_err(|_| OwnCertificateError::Name(text.clone()))?)
+            }
         };
         if !names.contains(&name) {
             names.push(name);
@@ -212,8 +237,18 @@ mod tests {
     #[test]
     fn names_come_from_the_url_and_the_list_once() {
         let rows = [
-            ("a host", "https://pki.example.com", vec!["localhost"], "pki.example.com localhost"),
-            ("an address", "https://127.0.0.1:8443", vec!["127.0.0.1", "::1"], "127.0.0.1 ::1"),
+            (
+                "a host",
+                "https://pki.example.com",
+                vec!["localhost"],
+                "pki.example.com localhost",
+            ),
+            (
+                "an address",
+                "https://127.0.0.1:8443",
+                vec!["127.0.0.1", "::1"],
+                "127.0.0.1 ::1",
+            ),
             ("an IPv6 address", "https://[::1]:8443", vec![], "::1"),
         ];
         for (case, url, listed, expected) in rows {

@@ -74,12 +74,22 @@ impl Router {
     pub fn new(edges: &[NamedEdge], transport: Transport, parts: RouterParts) -> Self {
         let mut table: Vec<(Mount, NamedEdge)> = edges
             .iter()
-            .flat_map(|named| named.edge.mounts().into_iter().map(|mount| (mount, named.clone())))
+            .flat_map(|named| {
+                named
+                    .edge
+                    .mounts()
+                    .into_iter()
+                    .map(|mount| (mount, named.clone()))
+            })
             .filter(|(mount, _)| transport == Transport::Tls || mount.plain_http)
             .collect();
         // The longest prefix stands first, so the first match is the one that counts.
         table.sort_by_key(|(mount, _)| std::cmp::Reverse(mount.prefix.len()));
-        Self { table, transport, parts }
+        Self {
+            table,
+            transport,
+            parts,
+        }
     }
 
     /// Answers one request. Never fails and never panics: what goes wrong inside becomes a status 500.
@@ -130,7 +140,10 @@ impl Router {
             return (named.name, named.edge.refuse(BodyRefusal::TooLarge, path));
         }
         let address = proxies::client_address(arrival.peer, request.headers(), &self.parts.trusted_proxies);
-        let peer = Peer { address, tls: self.tls_peer() };
+        let peer = Peer {
+            address,
+            tls: self.tls_peer(),
+        };
         let timeout = self.parts.body_timeout;
         let request = request.map(|body| TimedBody::new(body, timeout));
         let call = Call::new(request, peer, id.into_bytes(), self.parts.clock.now());
@@ -143,7 +156,10 @@ impl Router {
     }
 
     fn find(&self, path: &str) -> Option<&NamedEdge> {
-        self.table.iter().find(|(mount, _)| mount.matches(path)).map(|(_, named)| named)
+        self.table
+            .iter()
+            .find(|(mount, _)| mount.matches(path))
+            .map(|(_, named)| named)
     }
 
     fn tls_peer(&self) -> Option<TlsPeer> {
@@ -158,7 +174,10 @@ impl Router {
 
 /// The size a request says its body has.
 fn announced<B>(request: &Request<B>) -> u64 {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
     length.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
@@ -167,14 +186,19 @@ fn root(method: &Method) -> Response<Bytes> {
         return text(StatusCode::OK, "up\n");
     }
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
 fn text(status: StatusCode, words: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(words.as_bytes()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 

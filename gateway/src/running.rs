@@ -132,7 +132,10 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     }
     config.server.check_serving()?;
     let program = match options.program {
-        Some(program) => SignerProgram { program, args: vec!["signer".into()] },
+        Some(program) => SignerProgram {
+            program,
+            args: vec!["signer".into()],
+        },
         None => SignerProgram::own()?,
     };
     let installation = installation::open(&config, options.mode, &program).await?;
@@ -141,7 +144,10 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     if options.mode == Mode::Dev {
         dev_installation::prepare(&installation, &library, &options.endpoints).await?;
     }
-    let authorities = Authorities { installation: &installation, objects: library.objects() };
+    let authorities = Authorities {
+        installation: &installation,
+        objects: library.objects(),
+    };
     let mut wired = backends(&config, authorities).await?;
     wired.extend(options.substitutes.backends);
     let certificate = own_certificate(&config, authorities, &shared).await?;
@@ -154,7 +160,12 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         Mode::Dev => Some(dev_installation::write_files(&config, authorities, &addresses).await?),
         Mode::Serve | Mode::Create => None,
     };
-    let parts = Parts { config: &config, sockets, certificate, control };
+    let parts = Parts {
+        config: &config,
+        sockets,
+        certificate,
+        control,
+    };
     let mut running = assemble(parts, node, addresses)?;
     running.manifest = manifest;
     Ok(running)
@@ -184,7 +195,11 @@ fn assemble(
     let bounds = Bounds::of(&config.server.limits);
     tasks.spawn(parts.control.run(operator_api(&node), bounds, drain.clone()));
     tasks.spawn(parts.certificate.run(background.clone()));
-    tasks.spawn(run_tasks(Arc::clone(&node.ra), Arc::clone(&node.shared.wakeups), background.clone()));
+    tasks.spawn(run_tasks(
+        Arc::clone(&node.ra),
+        Arc::clone(&node.shared.wakeups),
+        background.clone(),
+    ));
     let sweeper = Sweeper {
         store: Arc::clone(&node.shared.store),
         leases: Arc::clone(&node.shared.installation.store) as _,
@@ -199,7 +214,11 @@ fn assemble(
             () = publisher.run() => {}
         }
     });
-    info!(version = env!("CARGO_PKG_VERSION"), external_url = config.server.external_url, "ready");
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        external_url = config.server.external_url,
+        "ready"
+    );
     Ok(Running {
         addresses,
         external_url: config.server.external_url.clone(),
@@ -249,7 +268,9 @@ impl Running {
         info!("stopping");
         let connections = self.drain.finish(self.drain_timeout).await;
         self.background.cancel();
-        let work = tokio::time::timeout(self.drain_timeout, self.node.shared.spawn.drain()).await.is_ok();
+        let work = tokio::time::timeout(self.drain_timeout, self.node.shared.spawn.drain())
+            .await
+            .is_ok();
         while self.tasks.join_next().await.is_some() {}
         self.node.shared.installation.store.close().await;
         if connections && work {
@@ -262,13 +283,21 @@ impl Running {
 }
 
 fn bind_all(config: &Config) -> Result<BTreeMap<String, TcpListener>, BindError> {
-    let sharing = if config.server.reuse_port { Sharing::ReusePort } else { Sharing::Exclusive };
+    let sharing = if config.server.reuse_port {
+        Sharing::ReusePort
+    } else {
+        Sharing::Exclusive
+    };
     let listeners = config.server.listeners.iter();
-    listeners.map(|(name, section)| Ok((name.clone(), bind(section.addr, sharing)?))).collect()
+    listeners
+        .map(|(name, section)| Ok((name.clone(), bind(section.addr, sharing)?)))
+        .collect()
 }
 
 fn addresses(sockets: &BTreeMap<String, TcpListener>) -> BTreeMap<String, SocketAddr> {
-    let bound = sockets.iter().filter_map(|(name, socket)| Some((name.clone(), socket.local_addr().ok()?)));
+    let bound = sockets
+        .iter()
+        .filter_map(|(name, socket)| Some((name.clone(), socket.local_addr().ok()?)));
     bound.collect()
 }
 
@@ -311,13 +340,21 @@ fn listeners(
     };
     let mut made = Vec::with_capacity(sockets.len());
     for (name, socket) in sockets {
-        let Some(section) = config.server.listeners.get(&name) else { continue };
+        let Some(section) = config.server.listeners.get(&name) else {
+            continue;
+        };
         let router = Router::new(&node.edges.of(section), section.tls, parts.clone());
         let tls = match section.tls {
             Transport::Tls => Some(tls::acceptor(certificate.current())?),
             Transport::Plain => None,
         };
-        made.push(Listener { name, socket, tls, router: Arc::new(router), limits: config.server.limits.clone() });
+        made.push(Listener {
+            name,
+            socket,
+            tls,
+            router: Arc::new(router),
+            limits: config.server.limits.clone(),
+        });
     }
     Ok(made)
 }

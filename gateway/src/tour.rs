@@ -38,7 +38,9 @@ pub struct Enrolled {
 #[derive(Debug, thiserror::Error)]
 pub enum TourError {
     /// The port on which validation looks is taken.
-    #[error("the tour cannot answer http-01 on {address}: {source}; try --set acme.validation.http_port=PORT")]
+    #[error(
+        "the tour cannot answer http-01 on {address}: {source}; try --set acme.validation.http_port=PORT"
+    )]
     Responder {
         /// The address.
         address: SocketAddr,
@@ -61,16 +63,23 @@ pub enum TourError {
 
 /// Enrols one certificate through each protocol that is built.
 pub async fn take(manifest: &Manifest, http_01_port: u16) -> Result<Vec<Enrolled>, TourError> {
-    Ok(vec![acme(&manifest.acme.directory, &manifest.tls_root, http_01_port).await?])
+    Ok(vec![
+        acme(&manifest.acme.directory, &manifest.tls_root, http_01_port).await?,
+    ])
 }
 
 async fn acme(directory: &str, tls_root: &Path, http_01_port: u16) -> Result<Enrolled, TourError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http_01_port));
     let responder = Responder::start(address).map_err(|source| TourError::Responder { address, source })?;
     let started = Instant::now();
-    let new_account = NewAccount { contact: &[], terms_of_service_agreed: true, only_return_existing: false };
-    let (account, _) =
-        Account::builder_with_root(tls_root)?.create(&new_account, directory.to_owned(), None).await?;
+    let new_account = NewAccount {
+        contact: &[],
+        terms_of_service_agreed: true,
+        only_return_existing: false,
+    };
+    let (account, _) = Account::builder_with_root(tls_root)?
+        .create(&new_account, directory.to_owned(), None)
+        .await?;
     let identifiers = [Identifier::Dns(NAME.to_owned())];
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
     let mut authorizations = order.authorizations();
@@ -79,11 +88,15 @@ async fn acme(directory: &str, tls_root: &Path, http_01_port: u16) -> Result<Enr
         if authorization.status == AuthorizationStatus::Valid {
             continue;
         }
-        let mut challenge = authorization.challenge(ChallengeType::Http01).ok_or(TourError::NoChallenge)?;
+        let mut challenge = authorization
+            .challenge(ChallengeType::Http01)
+            .ok_or(TourError::NoChallenge)?;
         responder.answer(&challenge.token, challenge.key_authorization().as_str());
         challenge.set_ready().await?;
     }
-    let patience = RetryPolicy::new().initial_delay(Duration::from_millis(20)).timeout(STEP_TIMEOUT);
+    let patience = RetryPolicy::new()
+        .initial_delay(Duration::from_millis(20))
+        .timeout(STEP_TIMEOUT);
     let status = order.poll_ready(&patience).await?;
     if status != OrderStatus::Ready {
         return Err(TourError::Order(status));
@@ -91,9 +104,17 @@ async fn acme(directory: &str, tls_root: &Path, http_01_port: u16) -> Result<Enr
     order.finalize().await?;
     let chain = order.poll_certificate(&patience).await?;
     let took = started.elapsed();
-    let leaf = pem::decode_all("CERTIFICATE", &chain)?.into_iter().next().unwrap_or_default();
+    let leaf = pem::decode_all("CERTIFICATE", &chain)?
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     let serial = Certificate::from_der(&leaf)?.serial().to_hex();
-    Ok(Enrolled { protocol: "ACME", operation: "new order, http-01", serial, took })
+    Ok(Enrolled {
+        protocol: "ACME",
+        operation: "new order, http-01",
+        serial,
+        took,
+    })
 }
 
 /// The endpoints with a command line for each that can be copied.
@@ -101,7 +122,11 @@ pub fn commands(manifest: &Manifest, http_01_port: u16) -> String {
     let root = manifest.tls_root.display();
     let acme = &manifest.acme.directory;
     let waiting = acme.replace("/acme/default/", "/acme/approval/");
-    let data_dir = manifest.tls_root.parent().unwrap_or_else(|| Path::new(".")).display();
+    let data_dir = manifest
+        .tls_root
+        .parent()
+        .unwrap_or_else(|| Path::new("."))
+        .display();
     format!(
         "\
 ACME  {acme}

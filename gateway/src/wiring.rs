@@ -123,7 +123,9 @@ impl Node {
             installation.signer.clone(),
         ));
         let shelf = Arc::new(Shelf::new(&backends));
-        let publish_lists = backends.iter().filter(|(_, backend)| backend.revocation_list().is_some());
+        let publish_lists = backends
+            .iter()
+            .filter(|(_, backend)| backend.revocation_list().is_some());
         let listed = publish_lists.map(|(name, _)| name.to_string()).collect();
         let inside = Inside {
             installation: installation.clone(),
@@ -144,10 +146,21 @@ impl Node {
         let acme = AcmeEndpoints::new(acme_needs(&shared, config, (Arc::clone(&ra), validator))).await?;
         let edges = Edges {
             acme: Arc::new(acme),
-            status: Arc::new(StatusEdge::new(shelf, Arc::clone(&installation.clock), config.status.clone())),
+            status: Arc::new(StatusEdge::new(
+                shelf,
+                Arc::clone(&installation.clock),
+                config.status.clone(),
+            )),
             management: Arc::new(management(&shared, Arc::clone(&health))),
         };
-        Ok(Self { shared, ra, edges, publisher: Arc::new(publisher), health, inside })
+        Ok(Self {
+            shared,
+            ra,
+            edges,
+            publisher: Arc::new(publisher),
+            health,
+            inside,
+        })
     }
 }
 
@@ -205,7 +218,18 @@ pub fn operator_api(node: &Node) -> axum::Router {
     let report = axum::routing::get(move || async move { axum::Json(health.report().await) });
     let inside = node.inside.clone();
     let examine = axum::routing::get(move || async move { axum::Json(inside.checks().await) });
-    portreeve_console::router(parts).route("/api/v1/health", report).route("/api/v1/doctor", examine)
+    let inside = node.inside.clone();
+    let authorities = axum::routing::get(move || async move {
+        let found = inside.authority_views().await;
+        found.map(axum::Json).map_err(|error| {
+            tracing::error!(%error, "CAs cannot be listed");
+            http::StatusCode::INTERNAL_SERVER_ERROR
+        })
+    });
+    portreeve_console::router(parts)
+        .route("/api/v1/health", report)
+        .route("/api/v1/doctor", examine)
+        .route("/api/v1/authorities", authorities)
 }
 
 /// Reads objects as the policy engine will.
@@ -218,7 +242,9 @@ impl ObjectCheck for Checks {
                 ProfileName::new(name).map_err(|error| error.to_string())?;
                 Profile::parse(body).map(drop).map_err(|error| error.to_string())
             }
-            ObjectKind::Endpoint => parse_endpoint(name, 1, body).map(drop).map_err(|error| error.to_string()),
+            ObjectKind::Endpoint => parse_endpoint(name, 1, body)
+                .map(drop)
+                .map_err(|error| error.to_string()),
             ObjectKind::Ca => Err("a CA is made with `portreeve ca create`".to_owned()),
         }
     }
@@ -232,7 +258,9 @@ pub async fn publish(ra: &RegistrationAuthority, objects: Vec<DevObject>) -> Res
         reason: "shipped with portreeve dev".to_owned(),
     };
     for object in objects {
-        ra.objects().publish(object.kind, &object.name, object.body, by.clone()).await?;
+        ra.objects()
+            .publish(object.kind, &object.name, object.body, by.clone())
+            .await?;
     }
     Ok(())
 }

@@ -40,8 +40,14 @@ struct Kind {
     resource: &'static str,
 }
 
-const PROFILES: Kind = Kind { word: "profile", resource: "/api/v1/profiles" };
-const ENDPOINTS: Kind = Kind { word: "endpoint", resource: "/api/v1/endpoints" };
+const PROFILES: Kind = Kind {
+    word: "profile",
+    resource: "/api/v1/profiles",
+};
+const ENDPOINTS: Kind = Kind {
+    word: "endpoint",
+    resource: "/api/v1/endpoints",
+};
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let client = arguments.target.client()?;
@@ -62,7 +68,12 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         let mut table = Table::new(["KIND", "NAME", "OUTCOME", "VERSION"]);
         for one in applied {
             let version = one.version.map(|number| number.to_string()).unwrap_or_default();
-            table.row([one.kind.to_owned(), one.name.clone(), one.outcome.to_owned(), version]);
+            table.row([
+                one.kind.to_owned(),
+                one.name.clone(),
+                one.outcome.to_owned(),
+                version,
+            ]);
         }
         table
     })?;
@@ -82,12 +93,21 @@ async fn publish(
             Some(current) if current.body == body => ("unchanged", Some(current.version)),
             _ if arguments.dry_run => ("would be published", None),
             _ => {
-                let publication = Publication { name: name.clone(), body, reason: arguments.reason.clone() };
+                let publication = Publication {
+                    name: name.clone(),
+                    body,
+                    reason: arguments.reason.clone(),
+                };
                 let published: ObjectView = client.post(kind.resource, &publication).await?;
                 ("published", Some(published.version))
             }
         };
-        applied.push(Applied { kind: kind.word, name, outcome, version });
+        applied.push(Applied {
+            kind: kind.word,
+            name,
+            outcome,
+            version,
+        });
     }
     Ok(applied)
 }
@@ -97,15 +117,26 @@ fn texts(directory: &Path, levels: u8) -> Result<Vec<(String, String)>, CliError
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(CliError::File { path: directory.to_owned(), source }),
+        Err(source) => {
+            return Err(CliError::File {
+                path: directory.to_owned(),
+                source,
+            });
+        }
     };
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(CliError::file(directory))?.path();
-        let Some(stem) = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+        let Some(stem) = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned) else {
+            continue;
+        };
         if levels > 1 && path.is_dir() {
             let below = texts(&path, levels - 1)?;
-            found.extend(below.into_iter().map(|(name, text)| (format!("{stem}/{name}"), text)));
+            found.extend(
+                below
+                    .into_iter()
+                    .map(|(name, text)| (format!("{stem}/{name}"), text)),
+            );
         } else if levels == 1 && path.extension().is_some_and(|extension| extension == "toml") {
             let text = std::fs::read_to_string(&path).map_err(CliError::file(&path))?;
             found.push((stem, text));
@@ -127,12 +158,27 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x = 1\n").unwrap();
         };
-        for path in ["profiles/b.toml", "profiles/a.toml", "profiles/README.md", "endpoints/acme/default.toml"] {
+        for path in [
+            "profiles/b.toml",
+            "profiles/a.toml",
+            "profiles/README.md",
+            "endpoints/acme/default.toml",
+        ] {
             write(path);
         }
-        let names = |found: Vec<(String, String)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names(texts(&directory.path().join("profiles"), 1).unwrap()), ["a", "b"]);
-        assert_eq!(names(texts(&directory.path().join("endpoints"), 2).unwrap()), ["acme/default"]);
-        assert_eq!(names(texts(&directory.path().join("absent"), 1).unwrap()), Vec::<String>::new());
+        let names =
+            |found: Vec<(String, String)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            names(texts(&directory.path().join("profiles"), 1).unwrap()),
+            ["a", "b"]
+        );
+        assert_eq!(
+            names(texts(&directory.path().join("endpoints"), 2).unwrap()),
+            ["acme/default"]
+        );
+        assert_eq!(
+            names(texts(&directory.path().join("absent"), 1).unwrap()),
+            Vec::<String>::new()
+        );
     }
 }

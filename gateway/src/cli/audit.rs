@@ -22,7 +22,11 @@ enum Verb {
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let Verb::Incidents = arguments.verb;
-    let found: List<IncidentView> = arguments.target.client()?.read("/api/v1/incidents?limit=200").await?;
+    let found: List<IncidentView> = arguments
+        .target
+        .client()?
+        .read("/api/v1/incidents?limit=200")
+        .await?;
     around.output.show(&found, |found| table(found, around.output))?;
     Ok(Exit::Fine)
 }
@@ -34,7 +38,13 @@ fn table(found: &List<IncidentView>, output: Output) -> Table {
             Some(at) => format!("closed {at}"),
             None => output.tone("open", Tone::Bad),
         };
-        table.row([row.raised_at.to_string(), row.what.clone(), row.subject.clone(), status, row.detail.clone()]);
+        table.row([
+            row.raised_at.to_string(),
+            row.what.clone(),
+            row.subject.clone(),
+            status,
+            row.detail.clone(),
+        ]);
     }
     table
 }

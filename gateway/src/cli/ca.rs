@@ -6,16 +6,16 @@ use clap::{Args, Subcommand, ValueEnum};
 use portreeve_pkix::DistinguishedName;
 use portreeve_ra::Actor;
 use portreeve_signer::SoftKeyAlgorithm;
-use serde::Serialize;
 
 use super::{CliError, Exit, Surroundings, Table, Target};
-use crate::authorities::{Authorities, Authority, NewAuthority, Rank};
+use crate::authorities::{Authorities, AuthorityView, NewAuthority, Rank};
+use crate::backends::Backends;
 use crate::config::Config;
 use crate::control::{ControlClient, HOST_PRINCIPAL};
 use crate::installation::{self, Installation, Mode, SignerProgram};
 use crate::wiring::Shared;
 
-/// Certificate authorities. The gateway must not be running: these commands take the lock of its store.
+/// Certificate authorities. To create one, the gateway must not be running: its store is locked then.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -59,50 +59,76 @@ enum RankArgument {
     Management,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    name: String,
-    subject: String,
-    issuer: String,
-    key: String,
-    serial: String,
-    not_after: String,
-}
-
 fn lifetime(text: &str) -> Result<Duration, String> {
     portreeve_policies::duration::parse(text).map_err(|error| error.to_string())
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let config = arguments.target.configuration()?;
-    let socket = arguments.target.socket()?;
-    if ControlClient::new(&socket).is_running().await {
-        return Err(CliError::Failed(
-            "the gateway is running and has its store locked: stop it, then repeat this command".to_owned(),
-        ));
-    }
-    let mode = if arguments.target.config.is_some() { Mode::Create } else { Mode::Dev };
-    let creates = matches!(arguments.verb, Verb::Create { .. });
-    if !creates && !config.database.directory(config.data_dir()).exists() {
-        return Err(CliError::Failed(format!("{} holds no installation yet", config.data_dir().display())));
-    }
-    let installation = open(&config, mode).await?;
-    let done = act(&installation, arguments.verb, around).await;
-    installation.store.close().await;
-    done
+    let client = ControlClient::new(&arguments.target.socket()?);
+    let found = match (client.is_running().await, arguments.verb) {
+        (true, Verb::List) => client.read("/api/v1/authorities").await?,
+        (true, Verb::Create { .. }) => {
+            return Err(CliError::Failed(
+                "the gateway is running and has its store locked: stop it, then repeat this command"
+                    .to_owned(),
+            ));
+        }
+        (false, Verb::List) if !config.database.directory(config.data_dir()).exists() => Vec::new(),
+        (false, verb) => {
+            let mode = if arguments.target.config.is_some() {
+                Mode::Create
+            } else {
+                Mode::Dev
+            };
+            let installation = open(&config, mode).await?;
+            let done = act(&installation, verb).await;
+            installation.store.close().await;
+            done?
+        }
+    };
+    around.output.show(&found, |found| {
+        let mut table = Table::new(["NAME", "SUBJECT", "ISSUER", "KEY", "SERIAL", "NOT AFTER"]);
+        for row in found {
+            let not_after = row.not_after.to_string();
+            let cells = [
+                &row.name,
+                &row.subject,
+                &row.issuer,
+                &row.key,
+                &row.serial,
+                &not_after,
+            ];
+            table.row(cells.map(Clone::clone));
+        }
+        table
+    })?;
+    Ok(Exit::Fine)
 }
 
 async fn open(config: &Config, mode: Mode) -> Result<Installation, CliError> {
     let program = SignerProgram::own().map_err(crate::StartError::from)?;
-    Ok(installation::open(config, mode, &program).await.map_err(crate::StartError::from)?)
+    Ok(installation::open(config, mode, &program)
+        .await
+        .map_err(crate::StartError::from)?)
 }
 
-async fn act(installation: &Installation, verb: Verb, around: Surroundings) -> Result<Exit, CliError> {
-    let library = Shared::new(installation.clone()).authority(std::collections::BTreeMap::new());
-    let authorities = Authorities { installation, objects: library.objects() };
+async fn act(installation: &Installation, verb: Verb) -> Result<Vec<AuthorityView>, CliError> {
+    let library = Shared::new(installation.clone()).authority(Backends::new());
+    let authorities = Authorities {
+        installation,
+        objects: library.objects(),
+    };
     let found = match verb {
         Verb::List => authorities.list().await.map_err(crate::StartError::from)?,
-        Verb::Create { rank, name, subject, key, lifetime, parent } => {
+        Verb::Create {
+            rank,
+            name,
+            subject,
+            key,
+            lifetime,
+            parent,
+        } => {
             let subject = DistinguishedName::parse(&subject)
                 .map_err(|error| CliError::Usage(format!("--subject {subject}: {error}")))?;
             let new = NewAuthority {
@@ -114,31 +140,15 @@ async fn act(installation: &Installation, verb: Verb, around: Surroundings) -> R
                 parent,
             };
             let actor = Actor::Operator(HOST_PRINCIPAL.to_owned());
-            vec![authorities.create(&new, actor).await.map_err(crate::StartError::from)?]
+            vec![
+                authorities
+                    .create(&new, actor)
+                    .await
+                    .map_err(crate::StartError::from)?,
+            ]
         }
     };
-    let rows: Vec<Row> = found.iter().map(row).collect();
-    around.output.show(&rows, |rows| {
-        let mut table = Table::new(["NAME", "SUBJECT", "ISSUER", "KEY", "SERIAL", "NOT AFTER"]);
-        for row in rows {
-            let cells = [&row.name, &row.subject, &row.issuer, &row.key, &row.serial, &row.not_after];
-            table.row(cells.map(Clone::clone));
-        }
-        table
-    })?;
-    Ok(Exit::Fine)
-}
-
-fn row(authority: &Authority) -> Row {
-    let certificate = &authority.certificate;
-    Row {
-        name: authority.name.clone(),
-        subject: certificate.subject().to_string(),
-        issuer: certificate.issuer().to_string(),
-        key: certificate.public_key().algorithm().to_string(),
-        serial: certificate.serial().to_hex(),
-        not_after: certificate.not_after().to_string(),
-    }
+    Ok(found.iter().map(AuthorityView::from).collect())
 }
 
 impl RankArgument {

@@ -39,14 +39,17 @@ pub(super) fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, Cl
         Verb::Check(source) => {
             let config = Config::load(&source.config, &source.set)?;
             config.server.check_serving()?;
-            around.output.text(&format!("{} is fine\n", source.config.display()))?;
+            around
+                .output
+                .text(&format!("{} is fine\n", source.config.display()))?;
         }
         Verb::Show(source) => {
             let config = Config::load(&source.config, &source.set)?;
             match around.output.format() {
                 Format::Json => around.output.json(&config)?,
                 Format::Table => {
-                    let text = toml::to_string(&config).map_err(|error| CliError::Failed(error.to_string()))?;
+                    let text =
+                        toml::to_string(&config).map_err(|error| CliError::Failed(error.to_string()))?;
                     around.output.text(&text)?;
                 }
             }

@@ -63,7 +63,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         management: arguments.listen_management,
     };
     if !arguments.insecure_public
-        && let Some(address) = addresses.exposed().chain(not_loopback(arguments.listen_admin)).next()
+        && let Some(address) = addresses
+            .exposed()
+            .chain(not_loopback(arguments.listen_admin))
+            .next()
     {
         return Err(CliError::Usage(format!(
             "{address} can be reached by others, and `dev` certifies whoever asks: \
@@ -82,7 +85,11 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         substitutes: Substitutes::default(),
     })
     .await?;
-    let toured = if arguments.tour { take_tour(&running, http_01_port, around).await } else { Ok(()) };
+    let toured = if arguments.tour {
+        take_tour(&running, http_01_port, around).await
+    } else {
+        Ok(())
+    };
     if toured.is_ok() {
         ended.await.map_err(CliError::Runtime)?;
     }
@@ -99,20 +106,30 @@ async fn take_tour(
     http_01_port: u16,
     around: Surroundings,
 ) -> Result<(), CliError> {
-    let Some(manifest) = running.manifest() else { return Ok(()) };
-    let enrolled =
-        tour::take(manifest, http_01_port).await.map_err(|error| CliError::Failed(format!("tour: {error}")))?;
+    let Some(manifest) = running.manifest() else {
+        return Ok(());
+    };
+    let enrolled = tour::take(manifest, http_01_port)
+        .await
+        .map_err(|error| CliError::Failed(format!("tour: {error}")))?;
     let rows: Vec<Row> = enrolled.into_iter().map(row).collect();
     around.output.show(&rows, |rows| {
         let mut table = Table::new(["PROTOCOL", "OPERATION", "SERIAL", "MILLISECONDS"]);
         for row in rows {
-            let cells = [row.protocol, row.operation, &row.serial, &row.milliseconds.to_string()];
+            let cells = [
+                row.protocol,
+                row.operation,
+                &row.serial,
+                &row.milliseconds.to_string(),
+            ];
             table.row(cells.map(str::to_owned));
         }
         table
     })?;
     if around.output.format() == Format::Table {
-        around.output.text(&format!("\n{}", tour::commands(manifest, http_01_port)))?;
+        around
+            .output
+            .text(&format!("\n{}", tour::commands(manifest, http_01_port)))?;
         around.output.text("\nServing; end with Ctrl-C.\n")?;
     }
     Ok(())

@@ -25,7 +25,11 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         let mut table = Table::new(["CHECK", "STATE", "DETAIL"]);
         for finding in findings {
             let (word, tone) = shown(finding.severity);
-            table.row([finding.check.clone(), around.output.tone(word, tone), finding.detail.clone()]);
+            table.row([
+                finding.check.clone(),
+                around.output.tone(word, tone),
+                finding.detail.clone(),
+            ]);
         }
         table
     })?;

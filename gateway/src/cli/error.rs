@@ -96,9 +96,9 @@ impl CliError {
         match self {
             Self::Config(_) => Some("`portreeve config schema` describes every key."),
             Self::Override(_) => Some("Write --set telemetry.log_format=json, for example."),
-            Self::Client(ClientError::NotRunning { .. }) => {
-                Some("Start it with `portreeve dev` or `portreeve serve`, or point --data-dir, --config or --socket at it.")
-            }
+            Self::Client(ClientError::NotRunning { .. }) => Some(
+                "Start it with `portreeve dev` or `portreeve serve`, or point --data-dir, --config or --socket at it.",
+            ),
             _ => None,
         }
     }

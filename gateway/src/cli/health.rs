@@ -17,8 +17,16 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     around.output.show(&report, |report| {
         let mut table = Table::new(["CHECK", "STATE", "DETAIL"]);
         for check in &report.checks {
-            let (word, tone) = if check.ok { ("ok", Tone::Good) } else { ("failed", Tone::Bad) };
-            table.row([check.check.clone(), around.output.tone(word, tone), check.detail.clone()]);
+            let (word, tone) = if check.ok {
+                ("ok", Tone::Good)
+            } else {
+                ("failed", Tone::Bad)
+            };
+            table.row([
+                check.check.clone(),
+                around.output.tone(word, tone),
+                check.detail.clone(),
+            ]);
         }
         table
     })?;

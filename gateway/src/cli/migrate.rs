@@ -44,7 +44,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             let text = if migrated.from == migrated.to {
                 format!("schema version {} is up to date\n", migrated.to)
             } else {
-                format!("schema brought from version {} to {}\n", migrated.from, migrated.to)
+                format!(
+                    "schema brought from version {} to {}\n",
+                    migrated.from, migrated.to
+                )
             };
             around.output.text(&text)?;
             Ok(Exit::Fine)
@@ -53,30 +56,39 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
 }
 
 async fn status(directory: &Path, around: Surroundings) -> Result<Exit, CliError> {
-    let found = portreeve_store::status(directory).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let found = portreeve_store::status(directory)
+        .await
+        .map_err(|error| CliError::Failed(error.to_string()))?;
     let status = describe(&found);
     around.output.show(&status, |status| {
         let mut table = super::Table::new(["STATE", "DETAIL"]);
         table.row([status.state.to_owned(), status.detail.clone()]);
         table
     })?;
-    Ok(if matches!(found, SchemaStatus::Current { .. }) { Exit::Fine } else { Exit::Failed })
+    Ok(if matches!(found, SchemaStatus::Current { .. }) {
+        Exit::Fine
+    } else {
+        Exit::Failed
+    })
 }
 
 fn describe(status: &SchemaStatus) -> Status {
     let (state, detail) = match status {
         SchemaStatus::Empty => ("empty", "no installation yet".to_owned()),
         SchemaStatus::Current { version } => ("current", format!("version {version}")),
-        SchemaStatus::Pending { found, known } => {
-            ("pending", format!("version {found}, {known} is needed: run `portreeve migrate apply`"))
-        }
-        SchemaStatus::Newer { found, known } => {
-            ("newer", format!("version {found}, this program knows {known}: run the newer program"))
-        }
+        SchemaStatus::Pending { found, known } => (
+            "pending",
+            format!("version {found}, {known} is needed: run `portreeve migrate apply`"),
+        ),
+        SchemaStatus::Newer { found, known } => (
+            "newer",
+            format!("version {found}, this program knows {known}: run the newer program"),
+        ),
         SchemaStatus::Foreign { reason } => ("foreign", (*reason).to_owned()),
-        SchemaStatus::Altered { version } => {
-            ("altered", format!("version {version} is not the one this program would have made"))
-        }
+        SchemaStatus::Altered { version } => (
+            "altered",
+            format!("version {version} is not the one this program would have made"),
+        ),
     };
     Status { state, detail }
 }

@@ -39,7 +39,10 @@ impl Output {
     /// In this form; colours only on a terminal, and not when `NO_COLOR` is set.
     pub fn new(format: Format) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { format, colours: wanted && io::stdout().is_terminal() }
+        Self {
+            format,
+            colours: wanted && io::stdout().is_terminal(),
+        }
     }
 
     /// The form.
@@ -95,7 +98,10 @@ pub struct Table {
 impl Table {
     /// With these column titles.
     pub fn new<const N: usize>(head: [&str; N]) -> Self {
-        Self { head: head.map(str::to_owned).to_vec(), rows: Vec::new() }
+        Self {
+            head: head.map(str::to_owned).to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row.
@@ -110,14 +116,23 @@ impl Table {
         }
         let lines = || std::iter::once(&self.head).chain(&self.rows);
         let widths: Vec<usize> = (0..self.head.len())
-            .map(|column| lines().filter_map(|line| line.get(column)).map(|cell| shown_width(cell)).max().unwrap_or(0))
+            .map(|column| {
+                lines()
+                    .filter_map(|line| line.get(column))
+                    .map(|cell| shown_width(cell))
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         let mut out = String::new();
         for line in lines() {
             let mut text = String::new();
             for (cell, width) in line.iter().zip(&widths) {
                 text.push_str(cell);
-                text.extend(std::iter::repeat_n(' ', width.saturating_sub(shown_width(cell)) + 2));
+                text.extend(std::iter::repeat_n(
+                    ' ',
+                    width.saturating_sub(shown_width(cell)) + 2,
+                ));
             }
             out.push_str(text.trim_end());
             out.push('\n');
@@ -149,7 +164,10 @@ mod tests {
         let mut table = Table::new(["id", "state"]);
         table.row(["1".into(), "\u{1b}[32missued\u{1b}[0m".into()]);
         table.row(["22222".into(), "ok".into()]);
-        assert_eq!(table.render(), "id     state\n1      \u{1b}[32missued\u{1b}[0m\n22222  ok\n");
+        assert_eq!(
+            table.render(),
+            "id     state\n1      \u{1b}[32missued\u{1b}[0m\n22222  ok\n"
+        );
         assert_eq!(Table::new(["id"]).render(), "nothing found\n");
     }
 }

@@ -78,7 +78,11 @@ fn check(profile: PathBuf, csr: PathBuf, around: Surroundings) -> Result<Exit, C
         Format::Table => around.output.text(&explained.to_string())?,
         Format::Json => around.output.json(&checked(&explained))?,
     }
-    Ok(if explained.refusal().is_some() { Exit::Failed } else { Exit::Fine })
+    Ok(if explained.refusal().is_some() {
+        Exit::Failed
+    } else {
+        Exit::Fine
+    })
 }
 
 fn checked(explained: &Explanation) -> Checked {

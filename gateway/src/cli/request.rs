@@ -58,7 +58,12 @@ struct Decision {
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let client = arguments.target.client()?;
     match arguments.verb {
-        Verb::List { state, endpoint, limit, cursor } => {
+        Verb::List {
+            state,
+            endpoint,
+            limit,
+            cursor,
+        } => {
             let mut query = vec![format!("limit={limit}")];
             query.extend(state.map(|value| parameter("state", &value)));
             query.extend(endpoint.map(|value| parameter("endpoint", &value)));
@@ -68,7 +73,9 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             around.output.show(&found, |found| table(found, around.output))?;
         }
         Verb::Show { id } => {
-            let found: RequestView = client.read(&format!("/api/v1/requests/{}", segment(&id)?)).await?;
+            let found: RequestView = client
+                .read(&format!("/api/v1/requests/{}", segment(&id)?))
+                .await?;
             show(&found, around.output)?;
         }
         Verb::Approve(decision) => decide(&client, "approve", (decision, around.output)).await?,
@@ -82,7 +89,10 @@ async fn decide(
     verb: &str,
     (decision, output): (Decision, Output),
 ) -> Result<(), CliError> {
-    let body = DecisionBody { comment: decision.comment, digest: decision.digest };
+    let body = DecisionBody {
+        comment: decision.comment,
+        digest: decision.digest,
+    };
     let path = format!("/api/v1/requests/{}/{verb}", segment(&decision.id)?);
     let found: RequestView = client.post(&path, &body).await?;
     show(&found, output)
@@ -97,11 +107,17 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
         ("state", output.tone(&request.state, tone(&request.state))),
         ("endpoint", request.endpoint.clone()),
         ("requester", request.requester.clone()),
-        ("profile", format!("{} version {}", request.profile, request.profile_version)),
+        (
+            "profile",
+            format!("{} version {}", request.profile, request.profile_version),
+        ),
         ("backend", request.backend.clone()),
         ("subject", request.subject.clone()),
         ("names", request.names.join(", ")),
-        ("key", format!("{} sha256:{}", request.key_algorithm, request.key_sha256)),
+        (
+            "key",
+            format!("{} sha256:{}", request.key_algorithm, request.key_sha256),
+        ),
         ("lifetime", format!("{} s", request.lifetime_seconds)),
     ];
     lines.extend(request.received_at.map(|at| ("received", at.to_string())));
@@ -110,14 +126,29 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
     if let Some(proposal) = &request.proposal {
         lines.push(("proposal", format!("{} until {}", proposal.state, proposal.until)));
         lines.push(("digest", proposal.digest.clone()));
-        let approved = proposal.decisions.iter().filter(|one| one.decision == "approve").count();
+        let approved = proposal
+            .decisions
+            .iter()
+            .filter(|one| one.decision == "approve")
+            .count();
         lines.push(("approvals", format!("{approved} of {}", proposal.approvals)));
         lines.extend(
-            proposal.decisions.iter().map(|one| ("decision", format!("{} {} {}", one.by, one.decision, one.comment))),
+            proposal
+                .decisions
+                .iter()
+                .map(|one| ("decision", format!("{} {} {}", one.by, one.decision, one.comment))),
         );
     }
-    lines.extend(request.findings.iter().map(|finding| ("finding", finding.clone())));
-    let text: String = lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect();
+    lines.extend(
+        request
+            .findings
+            .iter()
+            .map(|finding| ("finding", finding.clone())),
+    );
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name:<10} {value}\n"))
+        .collect();
     Ok(output.text(&text)?)
 }
 
@@ -147,11 +178,20 @@ fn tone(state: &str) -> Tone {
 
 /// A query parameter, percent-encoded.
 pub(super) fn parameter(name: &str, value: &str) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+    url::form_urlencoded::Serializer::new(String::new())
+        .append_pair(name, value)
+        .finish()
 }
 
 /// A part of a path: an id, nothing that could change the path.
 pub(super) fn segment(text: &str) -> Result<&str, CliError> {
-    let legal = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
-    if legal { Ok(text) } else { Err(CliError::Usage(format!("{text} is not the id of a request"))) }
+    let legal = !text.is_empty()
+        && text
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+    if legal {
+        Ok(text)
+    } else {
+        Err(CliError::Usage(format!("{text} is not the id of a request")))
+    }
 }

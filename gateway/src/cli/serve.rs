@@ -49,9 +49,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
 
 fn check_roles(roles: &[String]) -> Result<(), CliError> {
     if let Some(unknown) = roles.iter().find(|role| !ALL_ROLES.contains(&role.as_str())) {
-        return Err(CliError::Usage(format!("there is no role {unknown}; roles are {}", ALL_ROLES.join(", "))));
+        return Err(CliError::Usage(format!(
+            "there is no role {unknown}; roles are {}",
+            ALL_ROLES.join(", ")
+        )));
     }
-    if ALL_ROLES.iter().all(|role| roles.iter().any(|given| given == role)) {
+    if ALL_ROLES
+        .iter()
+        .all(|role| roles.iter().any(|given| given == role))
+    {
         return Ok(());
     }
     Err(CliError::Usage(format!(
@@ -68,9 +74,17 @@ mod tests {
     fn only_all_roles_together_are_played() {
         let rows = [
             ("all", vec!["edge", "worker", "status", "console"], true),
-            ("in another order", vec!["console", "status", "worker", "edge"], true),
+            (
+                "in another order",
+                vec!["console", "status", "worker", "edge"],
+                true,
+            ),
             ("some", vec!["edge"], false),
-            ("unknown", vec!["edge", "worker", "status", "console", "king"], false),
+            (
+                "unknown",
+                vec!["edge", "worker", "status", "console", "king"],
+                false,
+            ),
         ];
         for (name, roles, fine) in rows {
             let roles: Vec<String> = roles.into_iter().map(str::to_owned).collect();

@@ -7,7 +7,7 @@ use clap::Args;
 use super::CliError;
 use crate::config::Config;
 use crate::control::{ControlClient, socket_for};
-use crate::dev::{Manifest, manifest_path};
+use crate::dev::{DevAddresses, Manifest, configuration, manifest_path};
 
 /// The data directory of `portreeve dev` when none is given.
 pub(super) const DEV_DATA_DIR: &str = "portreeve-data";
@@ -39,8 +39,13 @@ impl Target {
         let manifest = manifest_path(&data_dir);
         match Manifest::read(&manifest) {
             Ok(found) => Ok(found.control_socket),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(socket_for(&absolute(&data_dir)?)),
-            Err(source) => Err(CliError::File { path: manifest, source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(socket_for(&absolute(&data_dir)?))
+            }
+            Err(source) => Err(CliError::File {
+                path: manifest,
+                source,
+            }),
         }
     }
 
@@ -51,14 +56,20 @@ impl Target {
 
     /// The data directory of `dev`.
     pub fn data_dir(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEV_DATA_DIR))
+        self.data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEV_DATA_DIR))
     }
 
     /// The configuration of the installation, running or not.
     pub fn configuration(&self) -> Result<Config, CliError> {
         match &self.config {
             Some(path) => Ok(Config::load(path, &[])?),
-            None => Ok(crate::dev::configuration_of(&absolute(&self.data_dir())?)),
+            None => Ok(configuration(
+                &absolute(&self.data_dir())?,
+                DevAddresses::remembered(),
+                &[],
+            )?),
         }
     }
 }
@@ -66,7 +77,11 @@ impl Target {
 /// The control socket that a configuration asks for.
 pub fn configured_socket(config: &Config) -> PathBuf {
     let wanted = &config.server.control_socket;
-    let name = if wanted.as_os_str().is_empty() { Path::new("control.sock") } else { wanted };
+    let name = if wanted.as_os_str().is_empty() {
+        Path::new("control.sock")
+    } else {
+        wanted
+    };
     config.data_dir().join(name)
 }
 

@@ -23,12 +23,14 @@ impl<'de> Deserialize<'de> for AcmeSection {
         // Both halves refuse unknown keys themselves, which serde cannot combine with flattening.
         let mut table = toml::Table::deserialize(deserializer)?;
         let validation = match table.remove("validation") {
-            Some(value) => {
-                value.try_into().map_err(|error| D::Error::custom(format_args!("acme.validation: {error}")))?
-            }
+            Some(value) => value
+                .try_into()
+                .map_err(|error| D::Error::custom(format_args!("acme.validation: {error}")))?,
             None => ValidationConfig::default(),
         };
-        let edge = table.try_into().map_err(|error| D::Error::custom(format_args!("acme: {error}")))?;
+        let edge = table
+            .try_into()
+            .map_err(|error| D::Error::custom(format_args!("acme: {error}")))?;
         Ok(Self { edge, validation })
     }
 }
@@ -48,6 +50,8 @@ impl AcmeSection {
         if self.edge.identifiers_max == 0 || self.edge.identifiers_max > 1000 {
             return Err(invalid("acme.identifiers_max", "must lie between 1 and 1000"));
         }
-        self.validation.check().map_err(|error| invalid("acme.validation", error.to_string()))
+        self.validation
+            .check()
+            .map_err(|error| invalid("acme.validation", error.to_string()))
     }
 }

@@ -48,7 +48,10 @@ impl BackendSection {
         let key = |leaf: &str| format!("backend.{name}{leaf}");
         BackendName::new(name).map_err(|error| invalid(key(""), error.to_string()))?;
         if self.signer != "soft" && !signers.contains_key(&self.signer) {
-            return Err(invalid(key(".signer"), format!("there is no signer.{}", self.signer)));
+            return Err(invalid(
+                key(".signer"),
+                format!("there is no signer.{}", self.signer),
+            ));
         }
         Ok(())
     }

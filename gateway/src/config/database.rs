@@ -17,7 +17,9 @@ pub struct DatabaseSection {
 
 impl Default for DatabaseSection {
     fn default() -> Self {
-        Self { url: "sqlite:store".to_owned() }
+        Self {
+            url: "sqlite:store".to_owned(),
+        }
     }
 }
 
@@ -25,7 +27,10 @@ impl DatabaseSection {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         match self.path() {
             Some(path) if !path.as_os_str().is_empty() => Ok(()),
-            _ => Err(invalid("database.url", format!("{} is not sqlite:DIRECTORY", self.url))),
+            _ => Err(invalid(
+                "database.url",
+                format!("{} is not sqlite:DIRECTORY", self.url),
+            )),
         }
     }
 

@@ -19,7 +19,9 @@ pub struct KeysetSection {
 
 impl Default for KeysetSection {
     fn default() -> Self {
-        Self { kek: SecretSource::File(PathBuf::from("kek")) }
+        Self {
+            kek: SecretSource::File(PathBuf::from("kek")),
+        }
     }
 }
 
@@ -29,7 +31,11 @@ impl KeysetSection {
             SecretSource::File(path) => path.as_os_str().is_empty(),
             SecretSource::Env(name) => name.is_empty(),
         };
-        if empty { Err(invalid("keyset.kek", "must name a file or a variable")) } else { Ok(()) }
+        if empty {
+            Err(invalid("keyset.kek", "must name a file or a variable"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Where the key encryption key is read from.

@@ -35,8 +35,10 @@ impl Override {
     pub fn from_environment(
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Vec<Self>, OverrideError> {
-        let mut found: Vec<(String, String)> =
-            variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let mut found: Vec<(String, String)> = variables
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
         found.sort();
         found
             .into_iter()
@@ -52,7 +54,11 @@ impl Override {
         if path.iter().any(String::is_empty) {
             return Err(OverrideError::Form(origin));
         }
-        Ok(Self { path, value: value_of(text), origin })
+        Ok(Self {
+            path,
+            value: value_of(text),
+            origin,
+        })
     }
 
     /// The key, part by part.
@@ -81,9 +87,14 @@ impl Override {
         };
         let mut at = table;
         for part in parents {
-            let entry = at.entry(part.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let entry = at
+                .entry(part.clone())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             let toml::Value::Table(inner) = entry else {
-                return Err(OverrideError::NotATable { origin: self.origin.clone(), part: part.clone() });
+                return Err(OverrideError::NotATable {
+                    origin: self.origin.clone(),
+                    part: part.clone(),
+                });
             };
             at = inner;
         }
@@ -96,7 +107,9 @@ impl FromStr for Override {
     type Err = OverrideError;
 
     fn from_str(text: &str) -> Result<Self, OverrideError> {
-        let (key, value) = text.split_once('=').ok_or_else(|| OverrideError::Form(text.to_owned()))?;
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| OverrideError::Form(text.to_owned()))?;
         let path = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
         Self::new(path, value.trim(), format!("--set {}", key.trim()))
     }
@@ -112,9 +125,9 @@ impl fmt::Display for Override {
 fn value_of(text: &str) -> toml::Value {
     let line = format!("value = {text}");
     match toml::from_str::<toml::Table>(&line) {
-        Ok(mut table) if table.len() == 1 => {
-            table.remove("value").unwrap_or_else(|| toml::Value::String(text.to_owned()))
-        }
+        Ok(mut table) if table.len() == 1 => table
+            .remove("value")
+            .unwrap_or_else(|| toml::Value::String(text.to_owned())),
         _ => toml::Value::String(text.to_owned()),
     }
 }
@@ -136,7 +149,11 @@ mod tests {
             ("a boolean", "a=true", "a = true\n"),
             ("text", "a=https://x.test", "a = \"https://x.test\"\n"),
             ("quoted text", "a=\"3\"", "a = \"3\"\n"),
-            ("a table", "keyset.kek={ file = \"k\" }", "[keyset.kek]\nfile = \"k\"\n"),
+            (
+                "a table",
+                "keyset.kek={ file = \"k\" }",
+                "[keyset.kek]\nfile = \"k\"\n",
+            ),
             ("a list", "a=[1, 2]", "a = [1, 2]\n"),
             ("two lines are text", "a=1\nb = 2", "a = \"1\\nb = 2\"\n"),
             ("an equals sign in the value", "a=b=c", "a = \"b=c\"\n"),
@@ -155,7 +172,10 @@ mod tests {
         }
         let mut table = toml::from_str::<toml::Table>("a = 1").unwrap();
         let into_value: Override = "a.b=2".parse().unwrap();
-        assert!(matches!(into_value.place(&mut table), Err(OverrideError::NotATable { .. })));
+        assert!(matches!(
+            into_value.place(&mut table),
+            Err(OverrideError::NotATable { .. })
+        ));
     }
 
     #[test]

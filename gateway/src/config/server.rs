@@ -155,7 +155,10 @@ impl ServerSection {
         for (name, listener) in &self.listeners {
             let key = format!("server.listeners.{name}");
             if listener.mounts.is_empty() {
-                return Err(invalid(key, "mounts nothing: give at least one of acme, status, management"));
+                return Err(invalid(
+                    key,
+                    "mounts nothing: give at least one of acme, status, management",
+                ));
             }
             if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Acme) {
                 return Err(invalid(key, "acme needs tls = true (RFC 8555 section 6.1)"));
@@ -195,7 +198,10 @@ impl LimitsSection {
         ];
         for (key, span) in spans {
             if span.0.is_zero() || span > Span::seconds(3600) {
-                return Err(invalid(format!("server.limits.{key}"), "must lie between 1ms and 1h"));
+                return Err(invalid(
+                    format!("server.limits.{key}"),
+                    "must lie between 1ms and 1h",
+                ));
             }
         }
         if self.drain_timeout > Span::seconds(3600) {
@@ -205,7 +211,10 @@ impl LimitsSection {
             return Err(invalid("server.limits.connections_max", "must not be zero"));
         }
         if !(1024..=256 * 1024).contains(&self.header_bytes_max) {
-            return Err(invalid("server.limits.header_bytes_max", "must lie between 1024 and 262144"));
+            return Err(invalid(
+                "server.limits.header_bytes_max",
+                "must lie between 1024 and 262144",
+            ));
         }
         Ok(())
     }
@@ -218,7 +227,10 @@ fn check_url(key: &str, text: &str, scheme: &str) -> Result<(), ConfigError> {
     let url = Url::parse(text).map_err(|error| invalid(key, format!("{text} is not a URL: {error}")))?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
     if url.scheme() != scheme || !bare || url.host().is_none() || !url.username().is_empty() {
-        return Err(invalid(key, format!("{text} must be {scheme}://HOST[:PORT] and nothing more")));
+        return Err(invalid(
+            key,
+            format!("{text} must be {scheme}://HOST[:PORT] and nothing more"),
+        ));
     }
     Ok(())
 }

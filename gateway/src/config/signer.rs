@@ -28,14 +28,20 @@ pub enum SignerKind {
 
 impl Default for SignerSection {
     fn default() -> Self {
-        Self { kind: SignerKind::Soft, directory: PathBuf::from("signer") }
+        Self {
+            kind: SignerKind::Soft,
+            directory: PathBuf::from("signer"),
+        }
     }
 }
 
 impl SignerSection {
     pub(super) fn check(&self, name: &str) -> Result<(), ConfigError> {
         if self.directory.as_os_str().is_empty() {
-            return Err(invalid(format!("signer.{name}.directory"), "must name a directory"));
+            return Err(invalid(
+                format!("signer.{name}.directory"),
+                "must name a directory",
+            ));
         }
         Ok(())
     }

@@ -28,7 +28,10 @@ pub enum LogFormat {
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self { log_format: LogFormat::default(), log_filter: "info".to_owned() }
+        Self {
+            log_format: LogFormat::default(),
+            log_filter: "info".to_owned(),
+        }
     }
 }
 

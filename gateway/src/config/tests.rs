@@ -13,7 +13,11 @@ fn load(text: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
 fn keys(value: &toml::Value, prefix: &str, found: &mut BTreeSet<String>) {
     if let toml::Value::Table(table) = value {
         for (key, below) in table {
-            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
             found.insert(path.clone());
             keys(below, &path, found);
         }
@@ -31,7 +35,10 @@ fn the_example_loads_and_can_be_served() {
     assert_eq!(config.signer["soft"], SignerSection::default());
     assert_eq!(config.backend["issuing"], BackendSection::default());
     assert_eq!(config.status, portreeve_status::StatusConfig::default());
-    assert_eq!(config.acme.validation, portreeve_validation::ValidationConfig::default());
+    assert_eq!(
+        config.acme.validation,
+        portreeve_validation::ValidationConfig::default()
+    );
 }
 
 #[test]
@@ -40,7 +47,11 @@ fn the_example_documents_every_key() {
     let mut written = BTreeSet::new();
     keys(&toml::Value::try_from(&config).unwrap(), "", &mut written);
     let mut documented = BTreeSet::new();
-    keys(&toml::Value::Table(toml::from_str(EXAMPLE).unwrap()), "", &mut documented);
+    keys(
+        &toml::Value::Table(toml::from_str(EXAMPLE).unwrap()),
+        "",
+        &mut documented,
+    );
     assert_eq!(written, documented);
 }
 
@@ -54,7 +65,10 @@ fn the_schema_has_every_key() {
     let given = ["public", "http", "management", "soft", "issuing"];
     for path in written {
         let leaf = path.rsplit('.').next().unwrap();
-        assert!(given.contains(&leaf) || text.contains(&format!("\"{leaf}\":")), "{path} is not in the schema");
+        assert!(
+            given.contains(&leaf) || text.contains(&format!("\"{leaf}\":")),
+            "{path} is not in the schema"
+        );
     }
     assert_eq!(schema["additionalProperties"], serde_json::Value::Bool(false));
 }
@@ -69,7 +83,11 @@ fn what_is_written_is_read_again() {
 fn overrides_win_over_the_file() {
     let config = load(
         EXAMPLE,
-        &["telemetry.log_format=pretty", "server.limits.idle_timeout=5s", "keyset.kek={ env = \"KEK\" }"],
+        &[
+            "telemetry.log_format=pretty",
+            "server.limits.idle_timeout=5s",
+            "keyset.kek={ env = \"KEK\" }",
+        ],
     )
     .unwrap();
     assert_eq!(config.telemetry.log_format, LogFormat::Pretty);
@@ -83,21 +101,65 @@ fn mistakes_are_named() {
     let listener = "[server.listeners.a]\naddr = \"127.0.0.1:1\"\n";
     let rows = [
         ("unknown section", "[sever]\n", "sever"),
-        ("unknown key", "[server]\nexternal_ur = \"https://a.test\"\n", "external_ur"),
-        ("unknown key of another crate", "[acme]\nnonce_life = \"1h\"\n", "nonce_life"),
-        ("unknown key below it", "[acme.validation]\nhttp_prot = 1\n", "http_prot"),
-        ("not a duration", "[server.limits]\nidle_timeout = \"5 minutes\"\n", "5 minutes"),
-        ("a duration without bounds", "[server.limits]\nidle_timeout = \"9d\"\n", "idle_timeout"),
-        ("a path in the URL", "[server]\nexternal_url = \"https://a.test/x\"\n", "external_url"),
-        ("plain external URL", "[server]\nexternal_url = \"http://a.test\"\n", "https://"),
-        ("TLS for status", "[server]\nstatus_url = \"https://a.test\"\n", "http://"),
-        ("ACME without TLS", &format!("{listener}tls = false\nmounts = [\"acme\"]\n"), "acme needs tls"),
-        ("nothing mounted", &format!("{listener}mounts = []\n"), "mounts nothing"),
+        (
+            "unknown key",
+            "[server]\nexternal_ur = \"https://a.test\"\n",
+            "external_ur",
+        ),
+        (
+            "unknown key of another crate",
+            "[acme]\nnonce_life = \"1h\"\n",
+            "nonce_life",
+        ),
+        (
+            "unknown key below it",
+            "[acme.validation]\nhttp_prot = 1\n",
+            "http_prot",
+        ),
+        (
+            "not a duration",
+            "[server.limits]\nidle_timeout = \"5 minutes\"\n",
+            "5 minutes",
+        ),
+        (
+            "a duration without bounds",
+            "[server.limits]\nidle_timeout = \"9d\"\n",
+            "idle_timeout",
+        ),
+        (
+            "a path in the URL",
+            "[server]\nexternal_url = \"https://a.test/x\"\n",
+            "external_url",
+        ),
+        (
+            "plain external URL",
+            "[server]\nexternal_url = \"http://a.test\"\n",
+            "https://",
+        ),
+        (
+            "TLS for status",
+            "[server]\nstatus_url = \"https://a.test\"\n",
+            "http://",
+        ),
+        (
+            "ACME without TLS",
+            &format!("{listener}tls = false\nmounts = [\"acme\"]\n"),
+            "acme needs tls",
+        ),
+        (
+            "nothing mounted",
+            &format!("{listener}mounts = []\n"),
+            "mounts nothing",
+        ),
         ("unknown mount", &format!("{listener}mounts = [\"est\"]\n"), "est"),
         ("another database", "[database]\nurl = \"mysql://x\"\n", "mysql"),
         ("no such signer", "[backend.a]\nsigner = \"hsm\"\n", "signer.hsm"),
         ("a secret in the file", "[keyset]\nkek = \"AAAA\"\n", "kek"),
-        ("a bad filter", "[telemetry]\nlog_filter = \"a=b=c\"\n", "log_filter"),
+        (
+            "a bad filter",
+            "[telemetry]\nlog_filter = \"a=b=c\"\n",
+            "log_filter",
+        ),
         ("not TOML", "[server\n", "test.toml"),
     ];
     for (name, text, mentioned) in rows {
@@ -105,5 +167,8 @@ fn mistakes_are_named() {
         assert!(error.contains(mentioned), "{name}: {error}");
     }
     let error = load("", &["server.limits.idle=1s"]).unwrap_err().to_string();
-    assert!(error.contains("idle") && error.contains("--set server.limits.idle"), "{error}");
+    assert!(
+        error.contains("idle") && error.contains("--set server.limits.idle"),
+        "{error}"
+    );
 }

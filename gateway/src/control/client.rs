@@ -65,7 +65,9 @@ pub struct ControlClient {
 impl ControlClient {
     /// For the gateway behind this socket; nothing is opened yet.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self {
+            path: path.to_owned(),
+        }
     }
 
     /// Reads a resource.
@@ -95,7 +97,9 @@ impl ControlClient {
         body: Bytes,
     ) -> Result<T, ClientError> {
         let exchange = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, body));
-        let (status, octets) = exchange.await.map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
+        let (status, octets) = exchange
+            .await
+            .map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
         if status.is_success() {
             return serde_json::from_slice(&octets).map_err(|error| ClientError::Answer(error.to_string()));
         }
@@ -105,11 +109,19 @@ impl ControlClient {
         }
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
-        let stream = UnixStream::connect(&self.path).await.map_err(|source| self.unreachable(source))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|source| self.unreachable(source))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed(&error))?;
         tokio::spawn(async move {
             // How it ended shows in the answer, or in its absence.
             let _ = connection.await;
@@ -121,7 +133,10 @@ impl ControlClient {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|error| failed(&error))?;
-        let response: Response<Incoming> = sender.send_request(request).await.map_err(|error| failed(&error))?;
+        let response: Response<Incoming> = sender
+            .send_request(request)
+            .await
+            .map_err(|error| failed(&error))?;
         let status = response.status();
         let octets = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
             .collect()

@@ -13,8 +13,13 @@ const FILE_NAME: &str = "control.sock";
 /// system's directory for temporary files. The same data directory always gives the same path.
 pub fn socket_for(data_dir: &Path) -> PathBuf {
     let digest = portreeve_pkix::sha256(data_dir.as_os_str().as_bytes());
-    let name = format!("portreeve-{}", hex::encode(digest.iter().take(6).copied().collect::<Vec<u8>>()));
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+    let name = format!(
+        "portreeve-{}",
+        hex::encode(digest.iter().take(6).copied().collect::<Vec<u8>>())
+    );
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_dir());
     let candidates = [runtime, Some(std::env::temp_dir()), Some(PathBuf::from("/tmp"))];
     let mut fitting = candidates
         .into_iter()

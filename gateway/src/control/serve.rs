@@ -52,7 +52,10 @@ impl ControlSocket {
         if !fits(path.as_os_str()) {
             return Err(ControlError::TooLong(path.to_owned()));
         }
-        let io = |source| ControlError::Io { path: path.to_owned(), source };
+        let io = |source| ControlError::Io {
+            path: path.to_owned(),
+            source,
+        };
         if let Some(directory) = path.parent() {
             prepare_directory(directory)?;
         }
@@ -64,7 +67,10 @@ impl ControlSocket {
         }
         let listener = UnixListener::bind(path).map_err(io)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(io)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Where it lies.
@@ -82,7 +88,9 @@ impl ControlSocket {
             match accepted {
                 Ok((stream, _)) if is_allowed(&stream) => {
                     let service = with_principal(api.clone());
-                    drain.open.spawn(serve_connection(stream, service, bounds, drain.stop.clone()));
+                    drain
+                        .open
+                        .spawn(serve_connection(stream, service, bounds, drain.stop.clone()));
                 }
                 Ok(_) => warn!("another user tried to use the control socket"),
                 Err(error) => {
@@ -102,7 +110,10 @@ impl Drop for ControlSocket {
 
 /// A directory that only we can write into, made if absent.
 fn prepare_directory(directory: &Path) -> Result<(), ControlError> {
-    let io = |source| ControlError::Io { path: directory.to_owned(), source };
+    let io = |source| ControlError::Io {
+        path: directory.to_owned(),
+        source,
+    };
     match std::fs::metadata(directory) {
         Ok(found) => {
             let ours = found.uid() == rustix::process::geteuid().as_raw();
@@ -112,9 +123,11 @@ fn prepare_directory(directory: &Path) -> Result<(), ControlError> {
                 Err(ControlError::Foreign(directory.to_owned()))
             }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(io),
         Err(error) => Err(io(error)),
     }
 }
@@ -122,7 +135,9 @@ fn prepare_directory(directory: &Path) -> Result<(), ControlError> {
 /// Whether the process at the other end runs as this user or as root.
 fn is_allowed(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
 /// Everybody who is let in is one principal.
@@ -136,7 +151,9 @@ fn with_principal(
 > + Send {
     let api = TowerToHyperService::new(api);
     service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Principal(HOST_PRINCIPAL.to_owned()));
+        request
+            .extensions_mut()
+            .insert(Principal(HOST_PRINCIPAL.to_owned()));
         api.call(request)
     })
 }

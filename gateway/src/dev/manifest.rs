@@ -74,7 +74,11 @@ pub fn replace_file(path: &Path, octets: &[u8]) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(octets)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)
@@ -95,7 +99,9 @@ mod tests {
             tls_root: "/d/tls-root.pem".into(),
             control_socket: "/r/control.sock".into(),
             management: "http://127.0.0.1:9090".into(),
-            acme: AcmePart { directory: "https://127.0.0.1:8443/acme/default/directory".into() },
+            acme: AcmePart {
+                directory: "https://127.0.0.1:8443/acme/default/directory".into(),
+            },
             ca: CaPart {
                 name: "issuing".into(),
                 chain: "/d/ca-chain.pem".into(),
@@ -106,9 +112,15 @@ mod tests {
         manifest.write(&path).unwrap();
         manifest.write(&path).unwrap();
         assert_eq!(Manifest::read(&path).unwrap(), manifest);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(text["acme"]["directory"], "https://127.0.0.1:8443/acme/default/directory");
+        assert_eq!(
+            text["acme"]["directory"],
+            "https://127.0.0.1:8443/acme/default/directory"
+        );
         assert_eq!(text["ca"]["crl"], "http://127.0.0.1:8080/crl/issuing.crl");
     }
 }

@@ -38,8 +38,14 @@ pub enum ObjectsError {
 /// The text of each endpoint that `dev` ships, by name.
 const ENDPOINTS: [(&str, &str); 4] = [
     ("acme/default", "profiles = [\"dev\"]\n"),
-    ("acme/approval", "profiles = [\"dev\"]\napproval = { approvals = 1, age_max = \"7d\" }\n"),
-    ("acme/four-eyes", "profiles = [\"dev\"]\napproval = { approvals = 2, age_max = \"7d\" }\n"),
+    (
+        "acme/approval",
+        "profiles = [\"dev\"]\napproval = { approvals = 1, age_max = \"7d\" }\n",
+    ),
+    (
+        "acme/four-eyes",
+        "profiles = [\"dev\"]\napproval = { approvals = 2, age_max = \"7d\" }\n",
+    ),
     ("acme/short", "profiles = [\"dev-short\"]\n"),
 ];
 
@@ -50,7 +56,10 @@ pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsErro
         .map(|(name, body)| object(ObjectKind::Profile, (*name).to_owned(), (*body).to_owned()))
         .collect();
     for (name, table) in endpoints(overrides)? {
-        let fail = |reason: String| ObjectsError::Endpoint { name: name.clone(), reason };
+        let fail = |reason: String| ObjectsError::Endpoint {
+            name: name.clone(),
+            reason,
+        };
         let body = toml::to_string(&table).map_err(|error| fail(error.to_string()))?;
         parse_endpoint(&name, 1, &body).map_err(|error| fail(error.to_string()))?;
         objects.push(object(ObjectKind::Endpoint, name, body));
@@ -65,8 +74,10 @@ fn object(kind: ObjectKind, name: String, body: String) -> DevObject {
 fn endpoints(overrides: &[Override]) -> Result<BTreeMap<String, toml::Table>, ObjectsError> {
     let mut tables = BTreeMap::new();
     for (name, text) in ENDPOINTS {
-        let table = toml::from_str(text)
-            .map_err(|error| ObjectsError::Endpoint { name: name.to_owned(), reason: error.to_string() })?;
+        let table = toml::from_str(text).map_err(|error| ObjectsError::Endpoint {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })?;
         tables.insert(name.to_owned(), table);
     }
     for given in overrides {
@@ -83,10 +94,15 @@ fn endpoints(overrides: &[Override]) -> Result<BTreeMap<String, toml::Table>, Ob
         given
             .without_prefix(3)
             .place(table)
-            .map_err(|error| ObjectsError::Endpoint { name, reason: error.to_string() })?;
+            .map_err(|error| ObjectsError::Endpoint {
+                name,
+                reason: error.to_string(),
+            })?;
     }
     for table in tables.values_mut() {
-        table.entry("backend").or_insert_with(|| toml::Value::String(ISSUING_CA.to_owned()));
+        table
+            .entry("backend")
+            .or_insert_with(|| toml::Value::String(ISSUING_CA.to_owned()));
     }
     Ok(tables)
 }
@@ -99,7 +115,10 @@ mod tests {
     fn endpoint(overrides: &[&str], name: &str) -> portreeve_ra::Endpoint {
         let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
         let objects = dev_objects(&overrides).unwrap();
-        let found = objects.iter().find(|one| one.kind == ObjectKind::Endpoint && one.name == name).unwrap();
+        let found = objects
+            .iter()
+            .find(|one| one.kind == ObjectKind::Endpoint && one.name == name)
+            .unwrap();
         parse_endpoint(name, 1, &found.body).unwrap()
     }
 
@@ -124,12 +143,19 @@ mod tests {
         let found = endpoint(&["endpoint.acme.default.inline_wait=5s"], "acme/default");
         assert_eq!(found.inline_wait, Duration::from_secs(5));
         let added = endpoint(&["endpoint.acme.mine.profiles=[\"tls-server\"]"], "acme/mine");
-        assert_eq!((added.profiles[0].as_str(), added.backend.as_str()), ("tls-server", ISSUING_CA));
+        assert_eq!(
+            (added.profiles[0].as_str(), added.backend.as_str()),
+            ("tls-server", ISSUING_CA)
+        );
     }
 
     #[test]
     fn what_is_no_endpoint_is_refused() {
-        for text in ["endpoint.acme=1", "endpoint.acme.default=1", "endpoint.acme.default.colour=red"] {
+        for text in [
+            "endpoint.acme=1",
+            "endpoint.acme.default=1",
+            "endpoint.acme.default.colour=red",
+        ] {
             assert!(dev_objects(&[text.parse().unwrap()]).is_err(), "{text}");
         }
     }

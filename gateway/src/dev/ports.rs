@@ -10,11 +10,19 @@ use super::{MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, manifest_path};
 
 /// The ports of the last run on this data directory, by listener.
 pub fn remembered(data_dir: &Path) -> BTreeMap<&'static str, u16> {
-    let Ok(manifest) = Manifest::read(&manifest_path(data_dir)) else { return BTreeMap::new() };
+    let Ok(manifest) = Manifest::read(&manifest_path(data_dir)) else {
+        return BTreeMap::new();
+    };
     let port = |text: &str| Url::parse(text).ok().and_then(|url| url.port_or_known_default());
-    let known =
-        [(PUBLIC, &manifest.acme.directory), (PUBLIC_HTTP, &manifest.ca.crl), (MANAGEMENT, &manifest.management)];
-    known.into_iter().filter_map(|(name, url)| Some((name, port(url)?))).collect()
+    let known = [
+        (PUBLIC, &manifest.acme.directory),
+        (PUBLIC_HTTP, &manifest.ca.crl),
+        (MANAGEMENT, &manifest.management),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(name, url)| Some((name, port(url)?)))
+        .collect()
 }
 
 /// The address to bind: a port that was left open becomes the one of the last run.

@@ -18,9 +18,11 @@ const SPACE_WARNING: u64 = 1024 * 1024 * 1024;
 pub(super) fn data_directory(path: &Path) -> Finding {
     let check = "data directory";
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_dir() => {
-            Finding::new(check, Severity::Error, format!("{} is not a directory", path.display()))
-        }
+        Ok(found) if !found.is_dir() => Finding::new(
+            check,
+            Severity::Error,
+            format!("{} is not a directory", path.display()),
+        ),
         Ok(found) if found.mode() & 0o077 != 0 => Finding::new(
             check,
             Severity::Warning,
@@ -95,12 +97,17 @@ mod tests {
     #[test]
     fn permissions_are_looked_at() {
         let directory = tempfile::tempdir().unwrap();
-        let rows = [("closed", 0o700, Severity::Ok), ("open", 0o755, Severity::Warning)];
+        let rows = [
+            ("closed", 0o700, Severity::Ok),
+            ("open", 0o755, Severity::Warning),
+        ];
         for (name, mode, severity) in rows {
             with_mode(directory.path(), mode);
             assert_eq!(data_directory(directory.path()).severity, severity, "{name}");
         }
-        let section = KeysetSection { kek: SecretSource::File("kek".into()) };
+        let section = KeysetSection {
+            kek: SecretSource::File("kek".into()),
+        };
         let judged = || key_encryption_key(&section, directory.path()).severity;
         assert_eq!(judged(), Severity::Error, "absent");
         let file = directory.path().join("kek");
@@ -113,7 +120,11 @@ mod tests {
 
     #[test]
     fn space_is_judged() {
-        let rows = [(SPACE_ERROR - 1, Severity::Error), (SPACE_ERROR, Severity::Warning), (SPACE_WARNING, Severity::Ok)];
+        let rows = [
+            (SPACE_ERROR - 1, Severity::Error),
+            (SPACE_ERROR, Severity::Warning),
+            (SPACE_WARNING, Severity::Ok),
+        ];
         for (free, severity) in rows {
             assert_eq!(space(free), severity, "{free}");
         }

@@ -7,7 +7,7 @@ use portreeve_ra::RegistrationAuthority;
 use portreeve_status::Shelf;
 
 use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry};
-use crate::authorities::{Authorities, Authority};
+use crate::authorities::{Authorities, Authority, AuthorityError, AuthorityView};
 use crate::installation::Installation;
 use crate::own_certificate;
 
@@ -40,6 +40,20 @@ impl Inside {
         findings
     }
 
+    /// The CAs, to be shown.
+    pub async fn authority_views(&self) -> Result<Vec<AuthorityView>, AuthorityError> {
+        let authorities = Authorities {
+            installation: &self.installation,
+            objects: self.ra.objects(),
+        };
+        Ok(authorities
+            .list()
+            .await?
+            .iter()
+            .map(AuthorityView::from)
+            .collect())
+    }
+
     async fn signer(&self) -> Finding {
         match self.installation.signer.health().await {
             Ok(()) => Finding::new("signer", Severity::Ok, "answers"),
@@ -64,7 +78,10 @@ impl Inside {
     }
 
     async fn authorities(&self, now: Timestamp) -> Vec<Finding> {
-        let authorities = Authorities { installation: &self.installation, objects: self.ra.objects() };
+        let authorities = Authorities {
+            installation: &self.installation,
+            objects: self.ra.objects(),
+        };
         let found = match authorities.list().await {
             Ok(found) if found.is_empty() => {
                 let advice = "none: run `portreeve ca create root`, then issuing and management";
@@ -99,12 +116,18 @@ impl Inside {
 
     fn lists(&self, now: Timestamp) -> Vec<Finding> {
         let Some((shelf, names)) = &self.shelf else {
-            return vec![Finding::new("CRLs", Severity::Skipped, "the gateway is not running")];
+            return vec![Finding::new(
+                "CRLs",
+                Severity::Skipped,
+                "the gateway is not running",
+            )];
         };
         let finding = |name: &String| {
             let check = format!("CRL {name}");
             match shelf.list_until(name) {
-                Some(until) if until > now => Finding::new(check, Severity::Ok, format!("valid until {until}")),
+                Some(until) if until > now => {
+                    Finding::new(check, Severity::Ok, format!("valid until {until}"))
+                }
                 Some(until) => Finding::new(check, Severity::Error, format!("over since {until}")),
                 None => Finding::new(check, Severity::Error, "there is none; the log says why"),
             }
@@ -117,8 +140,10 @@ impl Inside {
 fn incidents(open: usize) -> Finding {
     match open {
         0 => Finding::new("incidents", Severity::Ok, "none open"),
-        count => {
-            Finding::new("incidents", Severity::Error, format!("{count} open: see `portreeve audit incidents`"))
-        }
+        count => Finding::new(
+            "incidents",
+            Severity::Error,
+            format!("{count} open: see `portreeve audit incidents`"),
+        ),
     }
 }

@@ -18,12 +18,20 @@ pub(super) async fn checks(patient: &Patient) -> Vec<Finding> {
 }
 
 async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
-    let mode = if patient.made_by_dev { Mode::Dev } else { Mode::Serve };
+    let mode = if patient.made_by_dev {
+        Mode::Dev
+    } else {
+        Mode::Serve
+    };
     let config = &patient.config;
     if !config.database.directory(config.data_dir()).exists() {
         return Err(InstallationError::Absent(config.data_dir().to_owned()));
     }
     let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
     let ra = Shared::new(installation.clone()).authority(Backends::new());
-    Ok(Inside { installation, ra, shelf: None })
+    Ok(Inside {
+        installation,
+        ra,
+        shelf: None,
+    })
 }

@@ -36,7 +36,10 @@ impl Bounds {
     pub fn of(limits: &LimitsSection) -> Self {
         Self {
             handshake: limits.handshake_timeout.0,
-            patience: Patience { header: limits.header_timeout.0, idle: limits.idle_timeout.0 },
+            patience: Patience {
+                header: limits.header_timeout.0,
+                idle: limits.idle_timeout.0,
+            },
             header_bytes_max: limits.header_bytes_max,
         }
     }

@@ -58,7 +58,8 @@ impl Observed {
     /// Only the task of the connection changes it, so nothing comes between reading and writing.
     fn change(&self, mask: u32, bits: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        self.0.store(((old & !mask) | bits).wrapping_add(CHANGE), Ordering::Relaxed);
+        self.0
+            .store(((old & !mask) | bits).wrapping_add(CHANGE), Ordering::Relaxed);
     }
 }
 
@@ -83,7 +84,13 @@ pub(super) struct Overseer {
 impl Overseer {
     pub(super) fn new(observed: Arc<Observed>, patience: Patience) -> Self {
         let timer = Box::pin(tokio::time::sleep(patience.header));
-        Self { observed, patience, seen: None, until: None, timer }
+        Self {
+            observed,
+            patience,
+            seen: None,
+            until: None,
+            timer,
+        }
     }
 
     fn allowed(&self) -> Option<Duration> {
@@ -106,7 +113,9 @@ impl Future for Overseer {
             self.seen = Some(state);
             self.until = self.allowed().map(|allowed| Instant::now() + allowed);
         }
-        let Some(until) = self.until else { return Poll::Pending };
+        let Some(until) = self.until else {
+            return Poll::Pending;
+        };
         // The timer is moved only when it lies too late or fired too early: most changes cost nothing.
         if self.timer.deadline() > until {
             self.timer.as_mut().reset(until);

@@ -29,7 +29,11 @@ pub struct BindError {
 /// Listens on this address; port 0 picks a free one.
 pub fn bind(address: SocketAddr, sharing: Sharing) -> Result<TcpListener, BindError> {
     let listen = || -> std::io::Result<TcpListener> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         if sharing == Sharing::ReusePort {
             socket.set_reuseport(true)?;

@@ -63,8 +63,15 @@ fn limits() -> LimitsSection {
 
 fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) -> Running {
     let go_on = Arc::new(Notify::new());
-    let edge = NamedEdge { name: "length", edge: Arc::new(Length(Arc::clone(&go_on))) };
-    let transport = if certificate.is_some() { Transport::Tls } else { Transport::Plain };
+    let edge = NamedEdge {
+        name: "length",
+        edge: Arc::new(Length(Arc::clone(&go_on))),
+    };
+    let transport = if certificate.is_some() {
+        Transport::Tls
+    } else {
+        Transport::Plain
+    };
     let parts = RouterParts {
         metrics: Arc::default(),
         clock: Arc::new(SystemClock),
@@ -80,7 +87,11 @@ fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) ->
     };
     let (address, drain) = (listener.address().unwrap(), Drain::default());
     tokio::spawn(listener.run(drain.clone()));
-    Running { address, drain, go_on }
+    Running {
+        address,
+        drain,
+        go_on,
+    }
 }
 
 async fn connect(running: &Running) -> TcpStream {
@@ -93,7 +104,9 @@ async fn response(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut octets = [0; 4096];
     loop {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                 return text;
             }
@@ -125,9 +138,16 @@ async fn answers_many_requests_on_one_connection() {
     let mut stream = connect(&running).await;
     for count in 0..3 {
         let body = "x".repeat(count);
-        send(&mut stream, &format!("POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: {count}\r\n\r\n{body}")).await;
+        send(
+            &mut stream,
+            &format!("POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: {count}\r\n\r\n{body}"),
+        )
+        .await;
         let text = response(&mut stream).await;
-        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with(&format!("length {count}")), "{text}");
+        assert!(
+            text.starts_with("HTTP/1.1 200") && text.ends_with(&format!("length {count}")),
+            "{text}"
+        );
     }
 }
 
@@ -136,7 +156,10 @@ async fn a_slow_head_ends_the_connection() {
     let running = start(limits(), None);
     let mut silent = connect(&running).await;
     let (text, took) = until_closed(&mut silent).await;
-    assert!(text.is_empty() && took < Duration::from_millis(550), "silent from the start: {text} {took:?}");
+    assert!(
+        text.is_empty() && took < Duration::from_millis(550),
+        "silent from the start: {text} {took:?}"
+    );
 
     // One octet now and then must not prolong the time for the head.
     let mut trickle = connect(&running).await;
@@ -148,7 +171,10 @@ async fn a_slow_head_ends_the_connection() {
         }
     });
     let (text, took) = until_closed(&mut read).await;
-    assert!(!text.contains("200 OK") && took < Duration::from_millis(550), "trickled: {text} {took:?}");
+    assert!(
+        !text.contains("200 OK") && took < Duration::from_millis(550),
+        "trickled: {text} {took:?}"
+    );
     writing.abort();
 }
 
@@ -164,21 +190,31 @@ async fn idle_connections_live_longer_than_slow_heads_and_not_for_ever() {
     assert!(response(&mut stream).await.ends_with("length 0"));
     let (text, took) = until_closed(&mut stream).await;
     assert_eq!(text, "");
-    assert!(took > Duration::from_millis(400) && took < Duration::from_secs(2), "{took:?}");
+    assert!(
+        took > Duration::from_millis(400) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
 }
 
 #[tokio::test]
 async fn oversize_heads_are_refused() {
     let running = start(limits(), None);
     let mut stream = connect(&running).await;
-    let header = format!("GET /length/ HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(4096));
+    let header = format!(
+        "GET /length/ HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+        "y".repeat(4096)
+    );
     send(&mut stream, &header).await;
     let (text, _) = until_closed(&mut stream).await;
     assert!(text.starts_with("HTTP/1.1 431"), "{text}");
 
     let mut stream = connect(&running).await;
     let many: String = (0..150).map(|number| format!("a{number}: b\r\n")).collect();
-    send(&mut stream, &format!("GET /length/ HTTP/1.1\r\nhost: a\r\n{many}\r\n")).await;
+    send(
+        &mut stream,
+        &format!("GET /length/ HTTP/1.1\r\nhost: a\r\n{many}\r\n"),
+    )
+    .await;
     let (text, _) = until_closed(&mut stream).await;
     assert!(text.starts_with("HTTP/1.1 431"), "{text}");
 }
@@ -187,26 +223,54 @@ async fn oversize_heads_are_refused() {
 async fn oversize_and_slow_bodies_are_refused() {
     let running = start(limits(), None);
     let mut stream = connect(&running).await;
-    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 2000\r\n\r\n").await;
-    assert!(response(&mut stream).await.ends_with("too large"), "announced, above the edge's limit");
+    send(
+        &mut stream,
+        "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 2000\r\n\r\n",
+    )
+    .await;
+    assert!(
+        response(&mut stream).await.ends_with("too large"),
+        "announced, above the edge's limit"
+    );
 
     let mut stream = connect(&running).await;
-    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await;
-    assert!(response(&mut stream).await.ends_with("refused"), "announced, above every limit");
+    send(
+        &mut stream,
+        "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n",
+    )
+    .await;
+    assert!(
+        response(&mut stream).await.ends_with("refused"),
+        "announced, above every limit"
+    );
 
     let mut stream = connect(&running).await;
-    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    send(
+        &mut stream,
+        "POST /length/ HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+    )
+    .await;
     send(&mut stream, &format!("800\r\n{}\r\n", "z".repeat(2048))).await;
     assert!(response(&mut stream).await.ends_with("too large"), "in chunks");
 
     let mut stream = connect(&running).await;
-    send(&mut stream, "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc").await;
+    send(
+        &mut stream,
+        "POST /length/ HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc",
+    )
+    .await;
     assert!(response(&mut stream).await.ends_with("in time"), "never complete");
 }
 
 #[tokio::test]
 async fn a_full_house_makes_others_wait() {
-    let running = start(LimitsSection { connections_max: 1, ..limits() }, None);
+    let running = start(
+        LimitsSection {
+            connections_max: 1,
+            ..limits()
+        },
+        None,
+    );
     let mut first = connect(&running).await;
     send(&mut first, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
     response(&mut first).await;
@@ -233,7 +297,10 @@ async fn draining_lets_requests_finish_and_begins_none() {
     running.go_on.notify_one();
     assert!(response(&mut busy).await.ends_with("waited"));
     assert!(finished.await.unwrap());
-    assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
+    assert!(
+        TcpStream::connect(running.address).await.is_err(),
+        "nobody listens any more"
+    );
 
     let running = start(limits(), None);
     let mut stuck = connect(&running).await;
@@ -242,7 +309,10 @@ async fn draining_lets_requests_finish_and_begins_none() {
     let mut probe = connect(&running).await;
     send(&mut probe, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
     response(&mut probe).await;
-    assert!(!running.drain.finish(Duration::from_millis(50)).await, "a request that never ends is given up");
+    assert!(
+        !running.drain.finish(Duration::from_millis(50)).await,
+        "a request that never ends is given up"
+    );
 }
 
 /// A self-signed certificate for `localhost` with its key.
@@ -251,7 +321,10 @@ fn certificate() -> (CertificateDer<'static>, Vec<u8>) {
     (made.cert.der().clone(), made.signing_key.serialize_der())
 }
 
-fn connector(root: &CertificateDer<'static>, versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsConnector {
+fn connector(
+    root: &CertificateDer<'static>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -266,7 +339,11 @@ fn connector(root: &CertificateDer<'static>, versions: &[&'static rustls::Suppor
 async fn over_tls(running: &Running, connector: &TlsConnector) -> std::io::Result<(String, String)> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = connector.connect(name, connect(running).await).await?;
-    let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+    let group = stream
+        .get_ref()
+        .1
+        .negotiated_key_exchange_group()
+        .map(|group| format!("{:?}", group.name()));
     send(&mut stream, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
     Ok((response(&mut stream).await, group.unwrap_or_default()))
 }
@@ -277,7 +354,10 @@ async fn tls_1_2_and_1_3_are_served_with_the_post_quantum_group_first() {
     let current = Arc::new(CurrentCertificate::default());
     current.replace(vec![root.to_vec()], &key).unwrap();
     let running = start(limits(), Some(current));
-    let rows = [("TLS 1.3", &rustls::version::TLS13, "X25519MLKEM768"), ("TLS 1.2", &rustls::version::TLS12, "X25519")];
+    let rows = [
+        ("TLS 1.3", &rustls::version::TLS13, "X25519MLKEM768"),
+        ("TLS 1.2", &rustls::version::TLS12, "X25519"),
+    ];
     for (name, version, expected) in rows {
         let (text, group) = over_tls(&running, &connector(&root, &[version])).await.unwrap();
         assert!(text.ends_with("length 0"), "{name}: {text}");
@@ -291,16 +371,25 @@ async fn a_new_certificate_is_shown_without_a_restart() {
     let running = start(limits(), Some(Arc::clone(&current)));
     let versions = [&rustls::version::TLS13];
     let (first, first_key) = certificate();
-    assert!(over_tls(&running, &connector(&first, &versions)).await.is_err(), "there is none yet");
+    assert!(
+        over_tls(&running, &connector(&first, &versions)).await.is_err(),
+        "there is none yet"
+    );
     current.replace(vec![first.to_vec()], &first_key).unwrap();
     over_tls(&running, &connector(&first, &versions)).await.unwrap();
 
     let (second, second_key) = certificate();
     current.replace(vec![second.to_vec()], &second_key).unwrap();
     over_tls(&running, &connector(&second, &versions)).await.unwrap();
-    assert!(over_tls(&running, &connector(&first, &versions)).await.is_err(), "the old one is gone");
+    assert!(
+        over_tls(&running, &connector(&first, &versions)).await.is_err(),
+        "the old one is gone"
+    );
 
-    assert!(current.replace(vec![second.to_vec()], &first_key).is_err(), "a key of another certificate");
+    assert!(
+        current.replace(vec![second.to_vec()], &first_key).is_err(),
+        "a key of another certificate"
+    );
     over_tls(&running, &connector(&second, &versions)).await.unwrap();
 }
 

@@ -20,7 +20,11 @@ pub struct TimedBody<B> {
 impl<B> TimedBody<B> {
     /// Lets the body take this long.
     pub fn new(inner: B, timeout: Duration) -> Self {
-        Self { inner: Box::pin(inner), timeout, timer: None }
+        Self {
+            inner: Box::pin(inner),
+            timeout,
+            timer: None,
+        }
     }
 }
 

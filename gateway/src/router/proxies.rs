@@ -17,11 +17,21 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     if !is_proxy(&peer) {
         return peer;
     }
-    let lines: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     let mut found = peer;
-    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')).take(HOPS_MAX) {
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+    for entry in lines
+        .iter()
+        .rev()
+        .flat_map(|line| line.rsplit(','))
+        .take(HOPS_MAX)
+    {
+        let Ok(address) = entry.trim().parse::<IpAddr>() else {
+            break;
+        };
         found = address;
         if !is_proxy(&address) {
             break;
@@ -38,12 +48,32 @@ mod tests {
     fn only_trusted_proxies_are_believed() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         let rows = [
-            ("a stranger is not believed", "192.0.2.9", vec!["198.51.100.1"], "192.0.2.9"),
+            (
+                "a stranger is not believed",
+                "192.0.2.9",
+                vec!["198.51.100.1"],
+                "192.0.2.9",
+            ),
             ("a proxy is", "10.0.0.1", vec!["198.51.100.1"], "198.51.100.1"),
-            ("the rightmost stranger counts", "10.0.0.1", vec!["1.1.1.1, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
-            ("over several lines", "10.0.0.1", vec!["198.51.100.1", "10.0.0.3"], "198.51.100.1"),
+            (
+                "the rightmost stranger counts",
+                "10.0.0.1",
+                vec!["1.1.1.1, 198.51.100.1, 10.0.0.2"],
+                "198.51.100.1",
+            ),
+            (
+                "over several lines",
+                "10.0.0.1",
+                vec!["198.51.100.1", "10.0.0.3"],
+                "198.51.100.1",
+            ),
             ("nothing but proxies", "10.0.0.1", vec!["10.0.0.2"], "10.0.0.2"),
-            ("garbage ends the search", "10.0.0.1", vec!["198.51.100.1, x"], "10.0.0.1"),
+            (
+                "garbage ends the search",
+                "10.0.0.1",
+                vec!["198.51.100.1, x"],
+                "10.0.0.1",
+            ),
             ("no header", "10.0.0.1", vec![], "10.0.0.1"),
         ];
         for (name, peer, lines, expected) in rows {

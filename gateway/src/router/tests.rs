@@ -27,7 +27,10 @@ impl Edge for Echo {
             Err(refusal) => refusal.to_string(),
         };
         let tls = call.peer.tls.is_some();
-        Response::new(Bytes::from(format!("{} {} tls:{tls} body:{body}", self.name, call.peer.address)))
+        Response::new(Bytes::from(format!(
+            "{} {} tls:{tls} body:{body}",
+            self.name, call.peer.address
+        )))
     }
 
     fn refuse(&self, why: BodyRefusal, path: &str) -> Response<Bytes> {
@@ -38,7 +41,14 @@ impl Edge for Echo {
 }
 
 fn echo(name: &'static str, mounts: Vec<Mount>) -> NamedEdge {
-    NamedEdge { name, edge: Arc::new(Echo { name, mounts, called: AtomicBool::new(false) }) }
+    NamedEdge {
+        name,
+        edge: Arc::new(Echo {
+            name,
+            mounts,
+            called: AtomicBool::new(false),
+        }),
+    }
 }
 
 fn router(transport: Transport) -> Router {
@@ -59,7 +69,9 @@ async fn ask<B>(router: &Router, request: Request<B>) -> (u16, String)
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
 {
-    let arrival = Arrival { peer: "192.0.2.1".parse().unwrap() };
+    let arrival = Arrival {
+        peer: "192.0.2.1".parse().unwrap(),
+    };
     let response = router.respond(request, arrival).await;
     assert_eq!(response.headers()[REQUEST_ID].len(), 32);
     let status = response.status().as_u16();
@@ -75,16 +87,56 @@ fn get(path: &str) -> Request<Empty<Bytes>> {
 async fn the_longest_prefix_answers() {
     let rows = [
         ("root", Transport::Tls, "/", 200, "up\n"),
-        ("below the wide one", Transport::Tls, "/a/x", 200, "wide 192.0.2.1 tls:true body:0"),
-        ("below the narrow one", Transport::Tls, "/a/b/x", 200, "narrow 192.0.2.1 tls:true body:0"),
-        ("an exact path", Transport::Tls, "/exact", 200, "narrow 192.0.2.1 tls:true body:0"),
-        ("not below an exact path", Transport::Tls, "/exact/x", 404, "not found\n"),
+        (
+            "below the wide one",
+            Transport::Tls,
+            "/a/x",
+            200,
+            "wide 192.0.2.1 tls:true body:0",
+        ),
+        (
+            "below the narrow one",
+            Transport::Tls,
+            "/a/b/x",
+            200,
+            "narrow 192.0.2.1 tls:true body:0",
+        ),
+        (
+            "an exact path",
+            Transport::Tls,
+            "/exact",
+            200,
+            "narrow 192.0.2.1 tls:true body:0",
+        ),
+        (
+            "not below an exact path",
+            Transport::Tls,
+            "/exact/x",
+            404,
+            "not found\n",
+        ),
         ("nothing", Transport::Tls, "/nothing", 404, "not found\n"),
-        ("TLS only, asked in the clear", Transport::Plain, "/a/x", 404, "not found\n"),
-        ("anywhere, asked in the clear", Transport::Plain, "/a/b/x", 200, "narrow 192.0.2.1 tls:false body:0"),
+        (
+            "TLS only, asked in the clear",
+            Transport::Plain,
+            "/a/x",
+            404,
+            "not found\n",
+        ),
+        (
+            "anywhere, asked in the clear",
+            Transport::Plain,
+            "/a/b/x",
+            200,
+            "narrow 192.0.2.1 tls:false body:0",
+        ),
     ];
     for (name, transport, path, status, body) in rows {
-        assert_eq!(ask(&router(transport), get(path)).await, (status, body.to_owned()), "{name}");
+        assert_eq!(
+            ask(&router(transport), get(path)).await,
+            (status, body.to_owned()),
+            "{name}"
+        );
     }
 }
 
@@ -97,7 +149,10 @@ async fn the_root_answers_get_only() {
 #[tokio::test]
 async fn a_panic_in_an_edge_is_one_failed_request() {
     let router = router(Transport::Tls);
-    assert_eq!(ask(&router, get("/a/panic")).await, (500, "internal error\n".to_owned()));
+    assert_eq!(
+        ask(&router, get("/a/panic")).await,
+        (500, "internal error\n".to_owned())
+    );
     assert_eq!(ask(&router, get("/a/x")).await.0, 200);
 }
 
@@ -105,11 +160,19 @@ async fn a_panic_in_an_edge_is_one_failed_request() {
 async fn bodies_are_bounded_in_size_and_time() {
     let router = router(Transport::Tls);
     let post = |body: &'static str| Request::post("/a/x").body(Full::new(Bytes::from(body))).unwrap();
-    assert_eq!(ask(&router, post("1234")).await.1, "wide 192.0.2.1 tls:true body:4");
-    assert_eq!(ask(&router, post("12345")).await.1, "wide 192.0.2.1 tls:true body:the request body is too large");
+    assert_eq!(
+        ask(&router, post("1234")).await.1,
+        "wide 192.0.2.1 tls:true body:4"
+    );
+    assert_eq!(
+        ask(&router, post("12345")).await.1,
+        "wide 192.0.2.1 tls:true body:the request body is too large"
+    );
 
     let mut announced = post("12");
-    announced.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(BODY_BYTES_MAX + 1));
+    announced
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(BODY_BYTES_MAX + 1));
     let refused = "wide refuses /a/x: the request body is too large";
     assert_eq!(ask(&router, announced).await, (413, refused.to_owned()));
 
@@ -128,8 +191,12 @@ async fn endless_paths_are_refused() {
 async fn proxies_that_are_trusted_name_the_client() {
     let router = router(Transport::Tls);
     let mut request = get("/a/x");
-    request.headers_mut().insert("x-forwarded-for", HeaderValue::from_static("198.51.100.7"));
-    let arrival = Arrival { peer: "10.1.1.1".parse().unwrap() };
+    request
+        .headers_mut()
+        .insert("x-forwarded-for", HeaderValue::from_static("198.51.100.7"));
+    let arrival = Arrival {
+        peer: "10.1.1.1".parse().unwrap(),
+    };
     let response = router.respond(request, arrival).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(body.starts_with(b"wide 198.51.100.7 "), "{body:?}");

@@ -14,8 +14,8 @@ use crate::backends::crl_url;
 use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
-    AcmePart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files, dev_objects, manifest_path,
-    replace_file,
+    AcmePart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files, dev_objects,
+    manifest_path, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
@@ -41,7 +41,11 @@ pub(super) fn fill_addresses(config: &mut Config, addresses: &BTreeMap<String, S
 
 /// Host and port of a URL; an address that stands for all is named by the loopback name.
 fn authority(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }
 
 /// Makes the CAs that are missing and publishes profiles and endpoints that differ from those in force.
@@ -51,11 +55,24 @@ pub(super) async fn prepare(
     endpoints: &[Override],
 ) -> Result<(), StartError> {
     let objects = dev_objects(endpoints)?;
-    let authorities = Authorities { installation, objects: library.objects() };
+    let authorities = Authorities {
+        installation,
+        objects: library.objects(),
+    };
     let wanted = [
         (ROOT_CA, Rank::Root, "Portreeve Root CA DEV ONLY", YEAR * 20),
-        (ISSUING_CA, Rank::Issuing, "Portreeve Issuing CA DEV ONLY", YEAR * 10),
-        (MANAGEMENT_CA, Rank::Management, "Portreeve Management CA DEV ONLY", YEAR * 10),
+        (
+            ISSUING_CA,
+            Rank::Issuing,
+            "Portreeve Issuing CA DEV ONLY",
+            YEAR * 10,
+        ),
+        (
+            MANAGEMENT_CA,
+            Rank::Management,
+            "Portreeve Management CA DEV ONLY",
+            YEAR * 10,
+        ),
     ];
     for (name, rank, common_name, lifetime) in wanted {
         if authorities.find(name).await?.is_some() {
@@ -93,20 +110,34 @@ pub(super) async fn write_files(
         if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
             continue;
         }
-        replace_file(path, text.as_bytes()).map_err(|source| StartError::File { path: path.clone(), source })?;
+        replace_file(path, text.as_bytes()).map_err(|source| StartError::File {
+            path: path.clone(),
+            source,
+        })?;
     }
     let server = &config.server;
-    let management_url = addresses.get(MANAGEMENT).map(|address| format!("http://{}", authority(*address)));
+    let management_url = addresses
+        .get(MANAGEMENT)
+        .map(|address| format!("http://{}", authority(*address)));
     let manifest = Manifest {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         tls_root,
         control_socket: configured_socket(config),
         management: management_url.unwrap_or_default(),
-        acme: AcmePart { directory: format!("{}/acme/default/directory", server.external_url) },
-        ca: CaPart { name: ISSUING_CA.to_owned(), chain, root, crl: crl_url(&server.status_url, ISSUING_CA) },
+        acme: AcmePart {
+            directory: format!("{}/acme/default/directory", server.external_url),
+        },
+        ca: CaPart {
+            name: ISSUING_CA.to_owned(),
+            chain,
+            root,
+            crl: crl_url(&server.status_url, ISSUING_CA),
+        },
     };
     let path = manifest_path(data_dir);
-    manifest.write(&path).map_err(|source| StartError::File { path, source })?;
+    manifest
+        .write(&path)
+        .map_err(|source| StartError::File { path, source })?;
     Ok(manifest)
 }

@@ -30,7 +30,12 @@ pub fn start_logs(section: &TelemetrySection) -> Result<(), LogError> {
         .with_target(false)
         .log_internal_errors(false);
     match section.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).finish().try_init()?,
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .finish()
+            .try_init()?,
         LogFormat::Pretty => builder.with_ansi(colours()).compact().finish().try_init()?,
     }
     Ok(())

@@ -17,7 +17,9 @@ use prometheus_client::registry::{Registry, Unit};
 use super::process::ProcessUsage;
 
 /// Bounds of the histograms' buckets, in seconds.
-const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const BUCKETS: [f64; 12] = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
@@ -119,7 +121,11 @@ impl Default for GatewayMetrics {
 impl GatewayMetrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("http_requests", "Requests by mount and status", self.requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests by mount and status",
+            self.requests.clone(),
+        );
         registry.register_with_unit(
             "http_request",
             "Time to answer a request",
@@ -133,16 +139,32 @@ impl GatewayMetrics {
             Unit::Seconds,
             self.issue_seconds.clone(),
         );
-        registry.register("requests_refused", "Requests refused, by reason", self.refused.clone());
-        registry.register("certificates_revoked", "Certificates revoked", self.revoked.clone());
+        registry.register(
+            "requests_refused",
+            "Requests refused, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "certificates_revoked",
+            "Certificates revoked",
+            self.revoked.clone(),
+        );
         registry.register("incidents", "Incidents raised", self.incidents.clone());
-        registry.register("store_commits", "Commits to the store, by outcome", self.commits.clone());
+        registry.register(
+            "store_commits",
+            "Commits to the store, by outcome",
+            self.commits.clone(),
+        );
         registry.register(
             "store_transactions",
             "Transactions that carried commits, each made durable once",
             self.store_groups.clone(),
         );
-        registry.register("signer_restarts", "Restarts of the signer process", self.signer_restarts.clone());
+        registry.register(
+            "signer_restarts",
+            "Restarts of the signer process",
+            self.signer_restarts.clone(),
+        );
         registry.register_with_unit(
             "task_delay",
             "How late the oldest due background task is",
@@ -165,8 +187,12 @@ impl GatewayMetrics {
 
     /// A request was answered.
     pub fn request(&self, mount: &'static str, status: u16, took: Duration) {
-        self.requests.get_or_create(&RequestLabels { mount, status }).inc();
-        self.request_seconds.get_or_create(&MountLabels { mount }).observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels { mount, status })
+            .inc();
+        self.request_seconds
+            .get_or_create(&MountLabels { mount })
+            .observe(took.as_secs_f64());
     }
 
     /// Everything in the OpenMetrics text format.
@@ -208,15 +234,27 @@ fn raise(counter: &Counter, to: u64) {
 
 impl Metrics for GatewayMetrics {
     fn issued(&self, endpoint: &str, backend: &str, took: Duration) {
-        let labels = IssuedLabels { endpoint: endpoint.to_owned(), backend: backend.to_owned() };
+        let labels = IssuedLabels {
+            endpoint: endpoint.to_owned(),
+            backend: backend.to_owned(),
+        };
         self.issued.get_or_create(&labels).inc();
-        self.issue_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.issue_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     fn refused(&self, endpoint: &str, refusal: &Refusal) {
         // A client chooses the name of an endpoint that does not exist; it must not choose a label.
-        let endpoint = if *refusal == Refusal::UnknownEndpoint { "" } else { endpoint };
-        let labels = RefusedLabels { endpoint: endpoint.to_owned(), code: refusal.code() };
+        let endpoint = if *refusal == Refusal::UnknownEndpoint {
+            ""
+        } else {
+            endpoint
+        };
+        let labels = RefusedLabels {
+            endpoint: endpoint.to_owned(),
+            code: refusal.code(),
+        };
         self.refused.get_or_create(&labels).inc();
     }
 
@@ -242,8 +280,18 @@ mod tests {
         metrics.refused("acme/made-up", &Refusal::UnknownEndpoint);
         metrics.revoked();
         metrics.incident("tampered");
-        let store = Statistics { batches: 5, groups: 2, conflicts: 1, ..Statistics::default() };
-        let scrape = Scrape { task_delay: Duration::from_secs(2), signer: None, signer_restarts: 3, store };
+        let store = Statistics {
+            batches: 5,
+            groups: 2,
+            conflicts: 1,
+            ..Statistics::default()
+        };
+        let scrape = Scrape {
+            task_delay: Duration::from_secs(2),
+            signer: None,
+            signer_restarts: 3,
+            store,
+        };
         metrics.encode(scrape).unwrap();
         let text = metrics.encode(scrape).unwrap();
         let lines = [

@@ -52,7 +52,13 @@ mod tests {
     fn reads_the_fields_behind_the_name() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 3 0 1000 1000000 500 0";
         let usage = ProcessUsage::parse(stat, "2000 512 300 1 0 400 0", (100, 4096)).unwrap();
-        assert_eq!(usage, ProcessUsage { cpu_seconds: 3.0, resident_bytes: 512 * 4096 });
+        assert_eq!(
+            usage,
+            ProcessUsage {
+                cpu_seconds: 3.0,
+                resident_bytes: 512 * 4096
+            }
+        );
         assert_eq!(ProcessUsage::parse("garbage", "1 2", (100, 4096)), None);
     }
 

@@ -33,7 +33,10 @@ impl Responder {
         let answers = Answers::default();
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, Arc::clone(&answers), stop.clone()));
-        Ok(Self { answers, _running: stop.drop_guard() })
+        Ok(Self {
+            answers,
+            _running: stop.drop_guard(),
+        })
     }
 
     /// Answers this token from now on.
@@ -45,7 +48,11 @@ impl Responder {
 
 async fn serve(listener: TcpListener, answers: Answers, stop: CancellationToken) {
     let short = Span(Duration::from_secs(5));
-    let limits = LimitsSection { header_timeout: short, idle_timeout: short, ..LimitsSection::default() };
+    let limits = LimitsSection {
+        header_timeout: short,
+        idle_timeout: short,
+        ..LimitsSection::default()
+    };
     let bounds = Bounds::of(&limits);
     loop {
         let accepted = tokio::select! {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portreeve_pkix::{PublicKey, Timestamp};
-use portreeve_ra::ports::{Clock, Documents, Random, Spawn};
+use portreeve_ra::ports::{Clock, DocumentId, Documents, Random, Spawn, StoreError};
 use portreeve_ra::{KeyRejection, RegistrationAuthority};
 
 use crate::attempts::Attempts;
@@ -51,7 +51,11 @@ impl Service {
 
     /// One document.
     pub(crate) async fn document<T: Document>(&self, id: [u8; 16]) -> Result<Option<Stored<T>>, AcmeError> {
-        let document = self.documents.document(&document_id::<T>(id)).await?;
+        let id = document_id::<T>(id);
+        let document = match self.documents.document(&id).await {
+            Ok(document) => document,
+            Err(error) => return Err(self.unreadable(&[id], error).await),
+        };
         document.as_ref().map(Stored::read).transpose()
     }
 
@@ -61,7 +65,10 @@ impl Service {
         ids: impl Iterator<Item = [u8; 16]>,
     ) -> Result<Vec<Stored<T>>, AcmeError> {
         let ids: Vec<_> = ids.map(document_id::<T>).collect();
-        let documents = self.documents.documents(&ids).await?;
+        let documents = match self.documents.documents(&ids).await {
+            Ok(documents) => documents,
+            Err(error) => return Err(self.unreadable(&ids, error).await),
+        };
         let read = |document: &Option<_>| {
             document
                 .as_ref()
@@ -69,5 +76,17 @@ impl Service {
                 .ok_or(AcmeError::Document(T::KIND))?
         };
         documents.iter().map(read).collect()
+    }
+
+    /// What a failed read means. A document that does not open was tampered with, and an incident names it.
+    async fn unreadable(&self, ids: &[DocumentId], error: StoreError) -> AcmeError {
+        if matches!(error, StoreError::Broken(_)) {
+            for id in ids {
+                if matches!(self.documents.document(id).await, Err(StoreError::Broken(_))) {
+                    return self.ra.tampered_document(id).await.into();
+                }
+            }
+        }
+        error.into()
     }
 }

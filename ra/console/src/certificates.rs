@@ -42,7 +42,11 @@ pub(crate) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<CertificateView>>, Problem> {
     let Query(page) = query?;
-    let found = parts.ra.store().certificates(page.cursor()?.as_ref(), page.limit()).await;
+    let found = parts
+        .ra
+        .store()
+        .certificates(page.cursor()?.as_ref(), page.limit())
+        .await;
     let found = found.map_err(portreeve_ra::Error::from)?;
     let mut items = Vec::with_capacity(found.items.len());
     for row in found.items {
@@ -53,7 +57,10 @@ pub(crate) async fn list(
 
 /// The row, with the revocation that the enrollment's own verified events tell of.
 async fn view(ra: &RegistrationAuthority, row: CertificateRow) -> Result<CertificateView, Problem> {
-    let revoked = ra.enrollment(row.enrollment).await?.and_then(|enrollment| enrollment.revoked());
+    let revoked = ra
+        .enrollment(row.enrollment)
+        .await?
+        .and_then(|enrollment| enrollment.revoked());
     Ok(CertificateView {
         serial: row.serial.to_hex(),
         request: row.enrollment.to_string(),

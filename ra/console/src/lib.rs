@@ -55,8 +55,14 @@ pub fn router(parts: ConsoleParts) -> Router {
         .route("/api/v1/requests/{id}/approve", post(requests::approve))
         .route("/api/v1/requests/{id}/reject", post(requests::reject))
         .route("/api/v1/certificates", get(certificates::list))
-        .route("/api/v1/profiles", get(objects::list_profiles).post(objects::publish_profile))
-        .route("/api/v1/endpoints", get(objects::list_endpoints).post(objects::publish_endpoint))
+        .route(
+            "/api/v1/profiles",
+            get(objects::list_profiles).post(objects::publish_profile),
+        )
+        .route(
+            "/api/v1/endpoints",
+            get(objects::list_endpoints).post(objects::publish_endpoint),
+        )
         .route("/api/v1/incidents", get(incidents::list))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -80,13 +80,20 @@ async fn publish(
     kind: ObjectKind,
     (principal, publication): (Principal, Publication),
 ) -> Result<Json<ObjectView>, Problem> {
-    parts.check.check(kind, &publication.name, &publication.body).map_err(Problem::Object)?;
+    parts
+        .check
+        .check(kind, &publication.name, &publication.body)
+        .map_err(Problem::Object)?;
     let by = Publisher {
         actor: Actor::Operator(principal.0),
         origin: Origin::node(parts.ra.node()),
         reason: publication.reason,
     };
-    let version = parts.ra.objects().publish(kind, &publication.name, publication.body, by).await?;
+    let version = parts
+        .ra
+        .objects()
+        .publish(kind, &publication.name, publication.body, by)
+        .await?;
     (parts.published)(kind);
     Ok(Json(view(version)))
 }

@@ -19,7 +19,10 @@ pub struct List<T> {
 
 impl<T> List<T> {
     pub(crate) fn new(items: Vec<T>, next: Option<Cursor>) -> Self {
-        Self { items, next_cursor: next.map(|cursor| hex::encode(cursor.0)) }
+        Self {
+            items,
+            next_cursor: next.map(|cursor| hex::encode(cursor.0)),
+        }
     }
 }
 
@@ -37,7 +40,9 @@ impl PageQuery {
         if text.len() > 256 {
             return Err(malformed());
         }
-        hex::decode(text).map(|bytes| Some(Cursor(bytes))).map_err(|_| malformed())
+        hex::decode(text)
+            .map(|bytes| Some(Cursor(bytes)))
+            .map_err(|_| malformed())
     }
 
     pub(crate) fn limit(&self) -> u32 {
@@ -51,11 +56,22 @@ mod tests {
 
     #[test]
     fn pages_are_bounded() {
-        let rows = [("absent", None, 50), ("small", Some(3), 3), ("none", Some(0), 1), ("huge", Some(9_999), 200)];
+        let rows = [
+            ("absent", None, 50),
+            ("small", Some(3), 3),
+            ("none", Some(0), 1),
+            ("huge", Some(9_999), 200),
+        ];
         for (name, limit, expected) in rows {
             assert_eq!(PageQuery { cursor: None, limit }.limit(), expected, "{name}");
         }
-        let cursor = |text: &str| PageQuery { cursor: Some(text.to_owned()), limit: None }.cursor();
+        let cursor = |text: &str| {
+            PageQuery {
+                cursor: Some(text.to_owned()),
+                limit: None,
+            }
+            .cursor()
+        };
         assert_eq!(cursor("0aff").unwrap(), Some(Cursor(vec![10, 255])));
         assert!(cursor("xyz").is_err());
         assert!(cursor(&"00".repeat(200)).is_err());

@@ -83,15 +83,16 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::Ra(Error::Internal(_)) => "internal error; the gateway's log says more".to_owned(),
+            Self::Ra(Error::Refused(refusal)) => refusal.to_string(),
             other => other.to_string(),
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Ra(Error::Unavailable { retry_after } | Error::Refused(Refusal::RateLimited(retry_after))) => {
-                Some(*retry_after)
-            }
+            Self::Ra(
+                Error::Unavailable { retry_after } | Error::Refused(Refusal::RateLimited(retry_after)),
+            ) => Some(*retry_after),
             _ => None,
         }
     }
@@ -179,16 +180,33 @@ mod tests {
 
     #[test]
     fn failures_have_a_status_and_a_stable_code() {
-        let unavailable = Error::Unavailable { retry_after: Duration::from_millis(200) };
+        let unavailable = Error::Unavailable {
+            retry_after: Duration::from_millis(200),
+        };
         let internal = Error::Internal(InternalError::NoBackend("secret-name".to_owned()));
         let rows = [
             (Problem::NoPrincipal, 401, "no_principal", None),
             (Problem::NotFound("request"), 404, "not_found", None),
             (Problem::NothingToDecide("issued"), 409, "nothing_to_decide", None),
-            (Problem::Ra(Refusal::DigestMismatch.into()), 409, "digest_mismatch", None),
-            (Problem::Ra(Refusal::UnknownRequest.into()), 404, "unknown_request", None),
+            (
+                Problem::Ra(Refusal::DigestMismatch.into()),
+                409,
+                "digest_mismatch",
+                None,
+            ),
+            (
+                Problem::Ra(Refusal::UnknownRequest.into()),
+                404,
+                "unknown_request",
+                None,
+            ),
             (Problem::Ra(unavailable), 503, "unavailable", Some("1")),
-            (Problem::Ra(Refusal::RateLimited(Duration::from_secs(7)).into()), 429, "rate_limited", Some("7")),
+            (
+                Problem::Ra(Refusal::RateLimited(Duration::from_secs(7)).into()),
+                429,
+                "rate_limited",
+                Some("7"),
+            ),
             (Problem::Ra(internal), 500, "internal", None),
         ];
         for (problem, status, code, retry) in rows {
@@ -197,8 +215,15 @@ mod tests {
             assert!(!problem.detail().contains("secret-name"), "{named}");
             let response = problem.into_response();
             assert_eq!(response.status().as_u16(), status, "{named}");
-            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json", "{named}");
-            let after = response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(
+                response.headers()[CONTENT_TYPE],
+                "application/problem+json",
+                "{named}"
+            );
+            let after = response
+                .headers()
+                .get(RETRY_AFTER)
+                .map(|value| value.to_str().unwrap());
             assert_eq!(after, retry, "{named}");
         }
     }

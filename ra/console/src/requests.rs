@@ -12,10 +12,10 @@ use portreeve_ra::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::ConsoleParts;
 use crate::paging::{List, PageQuery};
 use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::ConsoleParts;
 
 /// A row of the list of requests.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -131,11 +131,24 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<List<RequestSummary>>, Problem> {
     let Query(query) = query?;
-    let page = PageQuery { cursor: query.cursor, limit: query.limit };
-    let filter = RequestFilter { state: query.state, endpoint: query.endpoint };
-    let found = parts.ra.store().requests(&filter, page.cursor()?.as_ref(), page.limit()).await;
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let filter = RequestFilter {
+        state: query.state,
+        endpoint: query.endpoint,
+    };
+    let found = parts
+        .ra
+        .store()
+        .requests(&filter, page.cursor()?.as_ref(), page.limit())
+        .await;
     let found = found.map_err(portreeve_ra::Error::from)?;
-    Ok(Json(List::new(found.items.into_iter().map(summary).collect(), found.next)))
+    Ok(Json(List::new(
+        found.items.into_iter().map(summary).collect(),
+        found.next,
+    )))
 }
 
 pub(crate) async fn show(
@@ -196,12 +209,19 @@ async fn load(
     id: &str,
 ) -> Result<(Enrollment, RequestView, Option<ProposalId>), Problem> {
     let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
-    let enrollment = ra.enrollment(id).await?.ok_or(Refusal::UnknownRequest).map_err(portreeve_ra::Error::from)?;
+    let enrollment = ra
+        .enrollment(id)
+        .await?
+        .ok_or(Refusal::UnknownRequest)
+        .map_err(portreeve_ra::Error::from)?;
     let application = enrollment.application().ok_or(Problem::NotFound("request"))?;
     let mut shown = view(&enrollment, application);
     let proposal = enrollment.proposal();
     if let Some(id) = proposal {
-        shown.proposal = ra.proposal(id).await?.map(|proposal| proposal_view(id, &proposal, ra.now()));
+        shown.proposal = ra
+            .proposal(id)
+            .await?
+            .map(|proposal| proposal_view(id, &proposal, ra.now()));
     }
     Ok((enrollment, shown, proposal))
 }
@@ -230,7 +250,10 @@ fn view(enrollment: &Enrollment, application: &Application) -> RequestView {
     let contents = &application.contents;
     RequestView {
         id: enrollment.id.to_string(),
-        state: enrollment.state().map_or("none", |state| state.as_str()).to_owned(),
+        state: enrollment
+            .state()
+            .map_or("none", |state| state.as_str())
+            .to_owned(),
         endpoint: application.endpoint.to_string(),
         requester: application.requester.to_string(),
         profile: application.profile.to_string(),
@@ -250,19 +273,24 @@ fn view(enrollment: &Enrollment, application: &Application) -> RequestView {
 }
 
 fn serial(der: &[u8]) -> Option<String> {
-    portreeve_pkix::Certificate::from_der(der).ok().map(|certificate| certificate.serial().to_hex())
+    portreeve_pkix::Certificate::from_der(der)
+        .ok()
+        .map(|certificate| certificate.serial().to_hex())
 }
 
 fn proposal_view(id: ProposalId, proposal: &Proposal, now: Timestamp) -> ProposalView {
-    let decisions = proposal.decisions.iter().map(|(by, decision, comment)| DecisionView {
-        by: by.clone(),
-        decision: match decision {
-            Decision::Approve => "approve",
-            Decision::Reject => "reject",
-        }
-        .to_owned(),
-        comment: comment.clone(),
-    });
+    let decisions = proposal
+        .decisions
+        .iter()
+        .map(|(by, decision, comment)| DecisionView {
+            by: by.clone(),
+            decision: match decision {
+                Decision::Approve => "approve",
+                Decision::Reject => "reject",
+            }
+            .to_owned(),
+            comment: comment.clone(),
+        });
     ProposalView {
         id: id.to_string(),
         digest: hex::encode(proposal.digest),

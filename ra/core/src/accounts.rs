@@ -2,10 +2,11 @@
 
 use portreeve_pkix::{PublicKey, sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::{
-    Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, EndpointName, Event, Origin, Purpose,
-    Refusal, Requester, StreamId, StreamKind,
+    Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, EndpointName, Event, Origin, Place,
+    Purpose, Refusal, Requester, StreamId, StreamKind,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying, first};
@@ -15,6 +16,12 @@ use crate::steps::verify;
 
 /// How often a lost race is run again.
 const RACES_MAX: u32 = 8;
+
+/// Records of a stream that its requester makes grow, at most: each use of it reads them all.
+const RECORDS_MAX: u64 = 1_000;
+
+/// When a requester that made a stream grow too long may ask again.
+const GROWN_RETRY: Duration = Duration::from_secs(24 * 3600);
 
 /// Where a change comes from, and what an edge commits with it.
 #[derive(Debug)]
@@ -61,26 +68,39 @@ impl Accounts {
 
     /// Opens an account, or finds the one that has the key. A key known to be compromised is refused.
     pub async fn open(&self, request: OpenAccount) -> Result<(AccountId, Account, Found), Error> {
-        if let Some((id, account)) = self.by_key(&request.endpoint, &request.key).await? {
-            return Ok((id, account, Found::Existing));
+        let mut turn = 0;
+        loop {
+            if let Some((id, account)) = self.by_key(&request.endpoint, &request.key).await? {
+                return Ok((id, account, Found::Existing));
+            }
+            self.refuse_blocked(&request.key).await?;
+            let id = AccountId::new(self.ledger.now(), self.ledger.random.as_ref());
+            let (account, batch) = self.opening(id, &request)?;
+            match self.ledger.store.commit(batch).await {
+                Ok(()) => return Ok((id, account, Found::New)),
+                // Somebody opened it first; it may take a moment until that can be read.
+                Err(CommitError::Conflict(Conflict::Reservation(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, StreamId::account(id))),
+            }
         }
-        self.refuse_blocked(&request.key).await?;
-        let id = AccountId::new(self.ledger.now(), self.ledger.random.as_ref());
+    }
+
+    /// A new account, and what makes it one.
+    fn opening(&self, id: AccountId, request: &OpenAccount) -> Result<(Account, Batch), Error> {
         let stream = StreamId::account(id);
         let event = AccountEvent::Opened {
             endpoint: request.endpoint.clone(),
             key: request.key.clone(),
-            contacts: request.contacts,
+            contacts: request.contacts.clone(),
             agreed: request.agreed,
         };
-        let saying = edge(id, request.change.origin, "account opened");
+        let Change { origin, alongside } = &request.change;
+        let saying = edge(id, origin.clone(), "account opened");
         let record = self
             .ledger
             .record(first(stream), saying, &[Event::Account(event)])?;
-        let account = self.ledger.verified(stream, std::slice::from_ref(&record))?;
-        let account = verify::account(account)
-            .ok_or_else(|| broken(stream))?
-            .into_value();
+        let history = self.ledger.verified(stream, std::slice::from_ref(&record))?;
+        let account = verify::account(history).ok_or_else(|| broken(stream))?;
         let take = Reservation::Take {
             space: Space::AccountKey,
             key: index_key(&request.endpoint, &request.key),
@@ -89,17 +109,11 @@ impl Accounts {
         let batch = Batch {
             records: vec![record],
             reservations: vec![take],
-            ..from(request.change.alongside)
+            documents: alongside.documents.clone(),
+            spends: alongside.spends.clone(),
+            ..Batch::default()
         };
-        match self.ledger.store.commit(batch).await {
-            Ok(()) => Ok((id, account, Found::New)),
-            Err(CommitError::Conflict(Conflict::Reservation(_))) => self
-                .by_key(&request.endpoint, &request.key)
-                .await?
-                .map(|(id, account)| (id, account, Found::Existing))
-                .ok_or(Error::Internal(InternalError::Contended(stream))),
-            Err(error) => Err(commit_error(error, stream)),
-        }
+        Ok((account.into_value(), batch))
     }
 
     /// The account with this id.
@@ -114,57 +128,43 @@ impl Accounts {
         key: &PublicKey,
     ) -> Result<Option<(AccountId, Account)>, Error> {
         let index = index_key(endpoint, key);
-        let Some(stream) = self.ledger.store.reserved(Space::AccountKey, &index).await? else {
-            return Ok(None);
-        };
-        let tampered = verify::Tampered("index leads to an account with another key");
-        if stream.kind != StreamKind::Account {
-            return Err(self.ledger.tampered(stream, tampered).await);
-        }
-        let id = AccountId::from_bytes(stream.id);
-        match self.load(id).await? {
-            Some(account) if account.value().key == *key && account.value().endpoint == *endpoint => {
-                Ok(Some((id, account.into_value())))
+        let mut suspect = None;
+        loop {
+            let Some(stream) = self.ledger.store.reserved(Space::AccountKey, &index).await? else {
+                return Ok(None);
+            };
+            let id = AccountId::from_bytes(stream.id);
+            let account = match stream.kind {
+                StreamKind::Account => self.load(id).await?.map(Verified::into_value),
+                _ => None,
+            };
+            if let Some(account) = account.filter(|it| it.key == *key && it.endpoint == *endpoint) {
+                return Ok(Some((id, account)));
             }
-            _ => Err(self.ledger.tampered(stream, tampered).await),
+            // The key may have been changed between the two reads; then the index has changed as well.
+            if suspect.replace(stream).is_some() {
+                let tampered = verify::Tampered("index leads to an account with another key");
+                return Err(self.ledger.tampered(stream, tampered).await);
+            }
         }
     }
 
     /// Replaces the key. The edge has checked that old and new key both signed.
     pub async fn change_key(&self, id: AccountId, key: PublicKey, change: Change) -> Result<Account, Error> {
         self.refuse_blocked(&key).await?;
-        let account = self.load(id).await?.ok_or(Refusal::AccountUnknown)?;
-        let endpoint = account.value().endpoint.clone();
-        let old_key = account.value().key.clone();
+        let endpoint = self.by_id(id).await?.ok_or(Refusal::AccountUnknown)?.endpoint;
         if let Some((other, _)) = self.by_key(&endpoint, &key).await? {
             return Err(Refusal::KeyInUse(other).into());
         }
-        let stream = StreamId::account(id);
-        let reservations = vec![
-            Reservation::Release {
-                space: Space::AccountKey,
-                key: index_key(&endpoint, &old_key),
-            },
-            Reservation::Take {
-                space: Space::AccountKey,
-                key: index_key(&endpoint, &key),
-                stream,
-            },
-        ];
-        let batch = Batch {
-            reservations,
-            ..Batch::default()
-        };
         let event = AccountEvent::KeyChanged { key: key.clone() };
-        match self.append(&account, id, event, (change, batch)).await {
-            Err(CommitError::Conflict(Conflict::Reservation(_))) => {
+        match self.change(id, event, change).await {
+            Err(contended @ Error::Internal(InternalError::Contended(_))) => {
                 match self.by_key(&endpoint, &key).await? {
                     Some((other, _)) => Err(Refusal::KeyInUse(other).into()),
-                    None => Err(Error::Internal(InternalError::Contended(stream))),
+                    None => Err(contended),
                 }
             }
-            Err(error) => Err(commit_error(error, stream)),
-            Ok(account) => account,
+            changed => changed,
         }
     }
 
@@ -206,43 +206,72 @@ impl Accounts {
         Ok(verify::account(self.ledger.history(StreamId::account(id)).await?))
     }
 
+    /// Appends one event to an account that is valid. A change that races with one of the key was signed by a key that
+    /// counts no more.
     async fn change(&self, id: AccountId, event: AccountEvent, change: Change) -> Result<Account, Error> {
-        let account = self.load(id).await?.ok_or(Refusal::AccountUnknown)?;
-        if account.value().status == AccountStatus::Deactivated {
-            return Err(Refusal::AccountDeactivated.into());
-        }
-        match self.append(&account, id, event, (change, Batch::default())).await {
-            Ok(account) => account,
-            Err(error) => Err(commit_error(error, StreamId::account(id))),
+        let stream = StreamId::account(id);
+        let mut signed_by = None;
+        let mut turn = 0;
+        loop {
+            let account = self.load(id).await?.ok_or(Refusal::AccountUnknown)?;
+            if account.value().status == AccountStatus::Deactivated {
+                return Err(Refusal::AccountDeactivated.into());
+            }
+            if *signed_by.get_or_insert_with(|| account.value().key.clone()) != account.value().key {
+                return Err(Refusal::NotAuthorized.into());
+            }
+            if event != AccountEvent::Deactivated {
+                may_grow(account.next())?;
+            }
+            let saying = edge(id, change.origin.clone(), "account changed");
+            let events = [Event::Account(event.clone())];
+            let record = self.ledger.record(account.next(), saying, &events)?;
+            let at = record.header().at;
+            let batch = Batch {
+                records: vec![record],
+                reservations: key_moves(stream, account.value(), &event),
+                documents: change.alongside.documents.clone(),
+                spends: change.alongside.spends.clone(),
+                ..Batch::default()
+            };
+            match self.ledger.store.commit(batch).await {
+                Ok(()) => {
+                    let mut changed = Some(account.into_value());
+                    Account::apply(&mut changed, &event, at);
+                    return changed.ok_or_else(|| broken(stream));
+                }
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, stream)),
+            }
         }
     }
+}
 
-    async fn append(
-        &self,
-        account: &Verified<Account>,
-        id: AccountId,
-        event: AccountEvent,
-        (change, batch): (Change, Batch),
-    ) -> Result<Result<Account, Error>, CommitError> {
-        let saying = edge(id, change.origin, "account changed");
-        let record = match self
-            .ledger
-            .record(account.next(), saying, &[Event::Account(event.clone())])
-        {
-            Ok(record) => record,
-            Err(error) => return Ok(Err(error)),
-        };
-        let at = record.header().at;
-        let batch = Batch {
-            records: vec![record],
-            documents: change.alongside.documents,
-            spends: change.alongside.spends,
-            ..batch
-        };
-        self.ledger.store.commit(batch).await?;
-        let mut changed = Some(account.value().clone());
-        Account::apply(&mut changed, &event, at);
-        Ok(changed.ok_or_else(|| broken(StreamId::account(id))))
+/// What a change of key changes in the index.
+fn key_moves(stream: StreamId, account: &Account, event: &AccountEvent) -> Vec<Reservation> {
+    let AccountEvent::KeyChanged { key } = event else {
+        return Vec::new();
+    };
+    let space = Space::AccountKey;
+    vec![
+        Reservation::Release {
+            space,
+            key: index_key(&account.endpoint, &account.key),
+        },
+        Reservation::Take {
+            space,
+            key: index_key(&account.endpoint, key),
+            stream,
+        },
+    ]
+}
+
+/// Refuses to make a stream longer than one that is read at every use may be.
+pub(crate) const fn may_grow(next: Place) -> Result<(), Refusal> {
+    if next.position > RECORDS_MAX {
+        Err(Refusal::RateLimited(GROWN_RETRY))
+    } else {
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ pub enum InternalError {
     NoBackend(String),
     /// A backend cannot do its work.
     #[error("CA backend: {0}")]
-    Backend(crate::ports::CaError),
+    Backend(#[from] crate::ports::CaError),
     /// A published object cannot be read.
     #[error("object {name}: {reason}")]
     Object {

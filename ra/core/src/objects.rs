@@ -91,14 +91,18 @@ impl Objects {
 
     /// Takes an object out of force. Doing so twice is one event.
     pub async fn retire(&self, kind: ObjectKind, name: &str, by: Publisher) -> Result<(), Error> {
-        let history = self.load(kind, name).await?;
-        if history.value().current().is_none() {
-            return Ok(());
+        let mut turn = 0;
+        loop {
+            let history = self.load(kind, name).await?;
+            if history.value().current().is_none() {
+                return Ok(());
+            }
+            match self.append(&history, ObjectEvent::Retired, &by).await? {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, ObjectVersion::stream(kind, name))),
+            }
         }
-        let stream = ObjectVersion::stream(kind, name);
-        self.append(&history, ObjectEvent::Retired, &by)
-            .await?
-            .map_err(|error| commit_error(error, stream))
     }
 
     /// Every object of a kind that is in force, by name.

@@ -14,7 +14,7 @@ pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
 pub use policy::{Policy, PolicyError};
 pub use runtime::{Admission, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups};
 pub use store::{
-    Batch, CertificateRow, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite, Documents,
-    LeaseRow, Leases, NewTask, Page, Projection, RequestFilter, RequestRow, Reservation, RevokedRow, Space,
-    Spend, Store, StoreError, StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
+    Batch, CLAIM_KEPT, CertificateRow, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite,
+    Documents, LeaseRow, Leases, NewTask, Page, Projection, RequestFilter, RequestRow, Reservation,
+    RevokedRow, Space, Spend, Store, StoreError, StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
 };

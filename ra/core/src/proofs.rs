@@ -3,7 +3,7 @@
 use portreeve_pkix::{Identifier, Timestamp};
 use std::sync::Arc;
 
-use crate::accounts::{Change, commit_error, may_race};
+use crate::accounts::{Change, commit_error, from, may_grow, may_race};
 use crate::domain::{
     Actor, Alongside, Event, Origin, ProofEvent, ProvenIdentifier, Purpose, Requester, StreamId, proof_stream,
 };
@@ -42,7 +42,7 @@ impl Proofs {
         Self { ledger }
     }
 
-    /// Records a proof; it replaces an earlier one.
+    /// Records a proof; it replaces an earlier one. One identifier can be proven 1,000 times.
     pub async fn record(&self, proof: NewProof) -> Result<(), Error> {
         let stream = proof_stream(&proof.requester, &proof.identifier);
         let event = ProofEvent::Proven {
@@ -106,7 +106,18 @@ impl Proofs {
         let Alongside { documents, spends } = change.alongside;
         let mut turn = 0;
         loop {
-            let next = self.ledger.history(stream).await?.next();
+            let history = self.ledger.history(stream).await?;
+            let next = history.next();
+            if event == ProofEvent::Withdrawn {
+                let live = verify::proof(history).is_some_and(|proof| proof.value().until.is_some());
+                if !live {
+                    let rest = from(Alongside { documents, spends });
+                    let kept = self.ledger.store.commit(rest).await;
+                    return kept.map_err(|error| commit_error(error, stream));
+                }
+            } else {
+                may_grow(next)?;
+            }
             let saying = Saying::new(
                 Purpose::Edge,
                 Actor::Requester(requester.clone()),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portreeve_harness::process::{DevOptions, Gateway, default_binary};
 use tempfile::TempDir;
@@ -40,21 +41,32 @@ pub struct Site {
 impl Site {
     /// Starts a gateway with these values of `--set`, in an empty folder.
     pub async fn start(settings: &[&str], limit: FileLimit) -> Result<Self, FaultError> {
-        let folder = TempDir::with_prefix("portreeve-faults-").map_err(FaultError::system("folder"))?;
-        let responder = Responder::start().await?;
-        let mut options = DevOptions {
-            data_dir: Some(folder.path().join("data")),
-            http01_port: Some(responder.port()),
-            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-            reserved_ports: true,
-            ..DevOptions::default()
-        };
+        let (folder, responder) = (new_folder()?, Responder::start().await?);
+        let mut options = options(&folder, &responder);
+        options.settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         if limit == FileLimit::Fails {
             let script = folder.path().join("gateway");
             os::ignoring_limits(&default_binary(), &script)?;
             options.binary = Some(script);
         }
         let gateway = tokio::task::block_in_place(|| Gateway::start_dev(options))?;
+        Self::around(gateway, responder, folder)
+    }
+
+    /// Starts a gateway in an empty folder after it was killed there while it set itself up, once after each of these
+    /// times.
+    pub async fn start_after_kills(times: &[Duration]) -> Result<Self, FaultError> {
+        let (folder, responder) = (new_folder()?, Responder::start().await?);
+        let mut gateway = Gateway::launch(options(&folder, &responder))?;
+        for time in times {
+            tokio::time::sleep(*time).await;
+            gateway.relaunch()?;
+        }
+        tokio::task::block_in_place(|| gateway.restart())?;
+        Self::around(gateway, responder, folder)
+    }
+
+    fn around(gateway: Gateway, responder: Responder, folder: TempDir) -> Result<Self, FaultError> {
         let wire = Wire::trusting(&gateway.tls_root()?)?;
         Ok(Self {
             gateway,
@@ -73,6 +85,14 @@ impl Site {
     /// Kills the gateway if it runs, and starts it again.
     pub fn restart(&mut self) -> Result<(), FaultError> {
         Ok(tokio::task::block_in_place(|| self.gateway.restart())?)
+    }
+
+    /// Kills the gateway if it runs, starts it again, and kills it this soon.
+    pub async fn restart_for(&mut self, time: Duration) -> Result<(), FaultError> {
+        self.gateway.relaunch()?;
+        tokio::time::sleep(time).await;
+        self.gateway.kill();
+        Ok(())
     }
 
     /// Asks the gateway to stop, and waits until it has.
@@ -98,6 +118,19 @@ impl Site {
     /// Where everything lies.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+fn new_folder() -> Result<TempDir, FaultError> {
+    TempDir::with_prefix("portreeve-faults-").map_err(FaultError::system("folder"))
+}
+
+fn options(folder: &TempDir, responder: &Responder) -> DevOptions {
+    DevOptions {
+        data_dir: Some(folder.path().join("data")),
+        http01_port: Some(responder.port()),
+        reserved_ports: true,
+        ..DevOptions::default()
     }
 }
 

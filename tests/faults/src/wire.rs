@@ -1,4 +1,4 @@
-//! HTTPS for the clients: one connection per request, and a note of every exchange.
+//! HTTPS, and HTTP where a URL says so, for the clients: one connection per request, and a note of every exchange.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, RETRY_AFTER};
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
 use rustls::pki_types::pem::PemObject;
@@ -197,32 +199,40 @@ impl Wire {
         }
     }
 
-    async fn send(self, mut request: Request<BodyWrapper<Bytes>>) -> Result<Response<Bytes>, AnyError> {
+    async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<Response<Bytes>, AnyError> {
         let authority = request
             .uri()
             .authority()
             .cloned()
             .ok_or("no authority in the URL")?;
+        let is_plain = request.uri().scheme() == Some(&Scheme::HTTP);
         let port = authority.port_u16().unwrap_or(443);
         let stream = TcpStream::connect((authority.host(), port)).await?;
         stream.set_nodelay(true)?;
+        if is_plain {
+            return over(TokioIo::new(stream), request, &authority).await;
+        }
         let name = ServerName::try_from(authority.host().to_owned())?;
         let stream = self.tls.connect(name, stream).await?;
         self.remember_server(stream.get_ref().1);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        request
-            .headers_mut()
-            .insert(HOST, HeaderValue::from_str(authority.as_str())?);
-        let path = request
-            .uri()
-            .path_and_query()
-            .cloned()
-            .ok_or("no path in the URL")?;
-        *request.uri_mut() = Uri::from(path);
-        let (parts, body) = sender.send_request(request).await?.into_parts();
-        Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+        over(TokioIo::new(stream), request, &authority).await
     }
+}
+
+/// One request and its answer over a new connection.
+async fn over(
+    stream: impl Read + Write + Send + Unpin + 'static,
+    mut request: Request<BodyWrapper<Bytes>>,
+    authority: &Authority,
+) -> Result<Response<Bytes>, AnyError> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+    tokio::spawn(connection);
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = Uri::from(path.ok_or("no path in the URL")?);
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
 }
 
 impl HttpClient for Wire {

@@ -51,6 +51,12 @@ async fn at_random_under_load() {
             .reached(site.wire.sent() + 10 + u64::from(chance(40)))
             .await;
         tokio::time::sleep(Duration::from_micros(u64::from(chance(4_000)))).await;
+        if chance(3) == 0 {
+            // And again while it finds out what happened.
+            site.restart_for(Duration::from_millis(u64::from(chance(400))))
+                .await
+                .unwrap();
+        }
         site.restart().unwrap();
     }
     stop.store(true, Ordering::Relaxed);
@@ -65,6 +71,18 @@ async fn at_random_under_load() {
         (report.finalized, report.finalized),
         "{report:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_sets_itself_up() {
+    for _ in 0..repetitions() {
+        let times: Vec<Duration> = (0..2)
+            .map(|_| Duration::from_millis(u64::from(chance(500))))
+            .collect();
+        let site = Site::start_after_kills(&times).await.unwrap();
+        let client = site.client("default").await.unwrap();
+        client.obtain("first.localhost", LIMIT).await.unwrap();
+    }
 }
 
 #[cfg(feature = "failpoints")]

@@ -36,6 +36,10 @@ fn assert_unavailable(exchange: &Exchange) {
     assert!((1..=60).contains(&seconds), "{exchange:?}");
 }
 
+async fn plain_status(site: &Site, url: &str) -> StatusCode {
+    site.wire.get(url).await.unwrap().status
+}
+
 async fn ready(client: &Client, name: &str) -> String {
     let url = client.order(name, LIMIT).await.unwrap();
     client.make_ready(&url, LIMIT).await.unwrap();
@@ -72,9 +76,24 @@ async fn a_full_disk_stops_issuance_before_the_signature_and_nothing_else() {
         OrderStatus::Ready,
         "what is there can be read"
     );
+    let management = site.gateway.dev_text("/management").unwrap().to_owned();
+    let readiness = format!("{management}/readyz");
+    assert_eq!(
+        plain_status(&site, &readiness).await,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        plain_status(&site, &format!("{management}/livez")).await,
+        StatusCode::OK
+    );
+    let crl = site.gateway.dev_text("/ca/crl").unwrap();
+    assert_eq!(plain_status(&site, crl).await, StatusCode::OK);
     assert!(site.gateway.is_running());
 
     os::free_disk(site.gateway.pid()).unwrap();
+    let ready_again =
+        || async { Ok((plain_status(&site, &readiness).await == StatusCode::OK).then_some(())) };
+    os::eventually("readiness", LIMIT, ready_again).await.unwrap();
     client.complete(&url, &request, LIMIT).await.unwrap();
     assert_whole(&mut site, 1).await;
 }

@@ -9,8 +9,14 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(name) = DistinguishedName::from_der(input) {
         let _ = name.to_string();
     }
-    let Ok(request) = CertificationRequest::from_der(input) else { return };
-    assert_eq!(request.der(), input, "the received bytes are kept, and all of them");
+    let Ok(request) = CertificationRequest::from_der(input) else {
+        return;
+    };
+    assert_eq!(
+        request.der(),
+        input,
+        "the received bytes are kept, and all of them"
+    );
     let _ = request.verify_possession();
     let _ = request.challenge_password();
     let _ = request.signature_algorithm();

@@ -7,7 +7,11 @@ use portreeve_pkix::DnsName;
 fuzz_target!(|text: &str| {
     let Ok(name) = DnsName::parse(text) else { return };
     assert!(name.as_str().len() <= 253 && name.as_str().is_ascii());
-    assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(&name), "the canonical form is its own");
+    assert_eq!(
+        DnsName::parse(name.as_str()).as_ref(),
+        Ok(&name),
+        "the canonical form is its own"
+    );
     assert!(name.labels_count() > 0);
     let base = name.base();
     assert!(!base.is_wildcard(), "{name} without its wildcard is {base}");

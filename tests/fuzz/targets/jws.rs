@@ -11,7 +11,11 @@ fuzz_target!(|input: &[u8]| {
     assert!(input.len() <= BODY_BYTES_MAX, "a longer body is refused");
     let header = jws.header();
     let Some(jwk) = &header.jwk else { return };
-    assert_eq!(Jwk::parse(&jwk.to_json()).as_ref(), Ok(jwk), "what is written is read again");
+    assert_eq!(
+        Jwk::parse(&jwk.to_json()).as_ref(),
+        Ok(jwk),
+        "what is written is read again"
+    );
     if let Ok(key) = jwk.public_key() {
         let again = Jwk::from_public_key(&key).expect("a key that was a JWK can be one again");
         assert_eq!(again.thumbprint(), jwk.thumbprint(), "one key has one thumbprint");

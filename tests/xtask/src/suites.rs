@@ -91,11 +91,11 @@ impl Suite {
         options: &TestOptions,
     ) -> Result<(Outcome, Option<Counts>), XtaskError> {
         match self {
-            Self::Fmt => check(&mut workspace.cargo(&["fmt", "--all", "--check"])),
+            Self::Fmt => fmt(workspace),
             Self::Clippy => check(&mut workspace.cargo(&CLIPPY)),
             Self::Deny => deny(workspace),
             Self::Unit => {
-                if !build(workspace, &[])? {
+                if !build(workspace, &EVERYTHING)? {
                     return Ok((Outcome::Failed, None));
                 }
                 tests(&mut workspace.cargo(&["test", "--workspace", "--no-fail-fast"]))
@@ -112,6 +112,13 @@ impl Suite {
 }
 
 const CLIPPY: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+
+/// The fuzz targets are a workspace of their own.
+fn fmt(workspace: &Workspace) -> Result<(Outcome, Option<Counts>), XtaskError> {
+    let own = run::shown(&mut workspace.cargo(&["fmt", "--all", "--check"]))?;
+    let fuzz = ["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"];
+    Ok((outcome(run::shown(&mut workspace.cargo(&fuzz))? && own), None))
+}
 
 fn check(command: &mut Command) -> Result<(Outcome, Option<Counts>), XtaskError> {
     Ok((outcome(run::shown(command)?), None))
@@ -130,13 +137,21 @@ fn outcome(success: bool) -> Outcome {
     if success { Outcome::Passed } else { Outcome::Failed }
 }
 
-/// Builds everything once with the features the tests use, the gateway's binary among it: tests start it as a process.
-fn build(workspace: &Workspace, more: &[&str]) -> Result<bool, XtaskError> {
-    run::shown(
-        workspace
-            .cargo(&["build", "--workspace", "--all-targets"])
-            .args(more),
-    )
+/// What the tests start as a process, and the tests of all suites but those with real clients.
+const EVERYTHING: [&str; 1] = ["--all-targets"];
+const INTEROP: [&str; 4] = ["--bin", "portreeve", "--test", "interop_*"];
+const CRASH: [&str; 6] = [
+    "--bin",
+    "portreeve",
+    "--test",
+    "crash*",
+    "--features",
+    "portreeve-faults/failpoints",
+];
+
+/// Builds first what the tests run against: `cargo test` alone would not build the gateway's binary.
+fn build(workspace: &Workspace, what: &[&str]) -> Result<bool, XtaskError> {
+    run::shown(workspace.cargo(&["build", "--workspace"]).args(what))
 }
 
 fn deny(workspace: &Workspace) -> Result<(Outcome, Option<Counts>), XtaskError> {
@@ -150,24 +165,23 @@ fn deny(workspace: &Workspace) -> Result<(Outcome, Option<Counts>), XtaskError> 
 }
 
 fn interop(workspace: &Workspace) -> Result<(Outcome, Option<Counts>), XtaskError> {
-    if !build(workspace, &[])? {
+    if !build(workspace, &INTEROP)? {
         return Ok((Outcome::Failed, None));
     }
-    let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--test", "interop_*"]);
+    let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
     command
-        .args(["--", "--ignored", "--test-threads", "2"])
-        .env("PORTREEVE_TOOLS", workspace.tools());
-    tests(&mut command)
+        .args(INTEROP.iter().skip(2))
+        .args(["--", "--ignored", "--test-threads", "2"]);
+    tests(command.env("PORTREEVE_TOOLS", workspace.tools()))
 }
 
 fn crash(workspace: &Workspace, repeat: u32) -> Result<(Outcome, Option<Counts>), XtaskError> {
-    const FAILPOINTS: [&str; 2] = ["--features", "portreeve-e2e/failpoints"];
-    if !build(workspace, &FAILPOINTS)? {
+    if !build(workspace, &CRASH)? {
         return Ok((Outcome::Failed, None));
     }
-    let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--test", "crash*"]);
+    let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
     command
-        .args(FAILPOINTS)
+        .args(CRASH.iter().skip(2))
         .env("PORTREEVE_CRASH_REPEAT", repeat.to_string());
     tests(&mut command)
 }

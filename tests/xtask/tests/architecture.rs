@@ -324,6 +324,31 @@ fn only_three_crates_assemble_der() {
     }
 }
 
+/// Where the one call stands that asks a backend for a certificate.
+const ISSUES: &str = "ra/core/src/steps/issue.rs";
+
+#[test]
+fn only_one_step_asks_a_backend_to_issue() {
+    let root = root();
+    let mut callers = BTreeSet::new();
+    for package in packages()
+        .iter()
+        .filter(|package| !package.place.starts_with("tests/"))
+    {
+        for file in package.sources() {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let product: Vec<&str> = text.lines().take(product_lines(&text)).collect();
+            if product
+                .iter()
+                .any(|line| line.contains("backend.issue(") || line.contains("backend().issue("))
+            {
+                callers.insert(file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(callers, BTreeSet::from([ISSUES.to_owned()]));
+}
+
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace_and_only_one_has_unsafe_code() {
     for package in packages() {

@@ -4,23 +4,32 @@ use portreeve_pkix::{Timestamp, sha256};
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::enroll::{Filing, Started, is_race};
+use super::enroll::{Filing, is_race};
 use super::judge::{Judged, lines};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
-    EnrollmentId, EnrollmentRequest, Event, Finding, Intent, ProposalEvent, ProposalId, Refusal, StreamId,
-    TaskId,
+    EnrollmentId, EnrollmentRequest, Event, Finding, Incident, IncidentKind, Intent, ProposalEvent,
+    ProposalId, Refusal, StreamId, TaskId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::first;
-use crate::ports::{Batch, CaBackend, CaError, NewTask, Reservation, Space, TaskKind, TaskLease};
+use crate::ports::{
+    Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, TaskKind, TaskLease,
+};
 use crate::steps::issue::contents_digest;
 use crate::steps::{Verified, verify};
 
-/// How long a node may hold an enrollment before another takes it over.
+/// How long a node may hold an enrollment before another takes it over. Longer than `drive::TURN` and two answers of a
+/// backend, each of which is waited for 40 s at most.
 pub(super) const LEASE: Duration = Duration::from_secs(120);
+
+/// A claim that does not end by itself: one whose enrollment has not ended, or has ended in doubt.
+pub(super) const NEVER: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
+
+/// When a serial number is drawn again.
+const DRAW_AGAIN: Duration = Duration::from_secs(1);
 
 impl RegistrationAuthority {
     pub(super) fn application(
@@ -56,7 +65,6 @@ impl RegistrationAuthority {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
         let stream = StreamId::enrollment(id);
         let intent = self.prepare(id, &application)?;
-        let reserve = serial_reservation(&intent, stream);
         let commands = [
             Command::Receive(application),
             Command::Approve(None),
@@ -67,7 +75,10 @@ impl RegistrationAuthority {
             .ledger
             .record(first(stream), filing.saying("policy permits"), &events)?;
         let verified = verify::enrollment(self.ledger.verified(stream, std::slice::from_ref(&record))?);
-        let verified = verified.ok_or(InternalError::NoBackend(String::new()))?;
+        let verified = verified.ok_or(InternalError::Tampered {
+            stream,
+            reason: "stream tells of no enrollment",
+        })?;
         let task = self.task(stream, self.now(), Some(LEASE));
         let lease = TaskLease {
             id: task.id,
@@ -80,24 +91,45 @@ impl RegistrationAuthority {
             records: vec![record],
             tasks: vec![task],
             claims: vec![claim(filing, id)],
-            reservations: reserve.into_iter().collect(),
+            reservations: serial_reservation(&enrollment).into_iter().collect(),
             projections: rows::request(&enrollment, self.now()),
             ..alongside
         };
         match self.parts.store.commit(batch).await {
             Ok(()) => Ok(Some((verified, lease))),
             Err(error) if is_race(&error) => Ok(None),
-            Err(error) => Err(commit_error(error, stream)),
+            Err(error) => Err(self.not_begun(error, &enrollment).await),
         }
     }
 
-    /// Commits Received and Referred with the proposal, the claim, and a task for the day it expires.
+    /// What a failed commit of an intent means. After a serial number that is in use nothing was signed, and the next
+    /// attempt draws another; but it should not have come up.
+    pub(super) async fn not_begun(&self, error: CommitError, after: &Enrollment) -> Error {
+        let stream = StreamId::enrollment(after.id);
+        let taken = match serial_of(after) {
+            Some(key) if matches!(error, CommitError::Conflict(Conflict::Reservation(Space::Serial))) => key,
+            _ => return commit_error(error, stream),
+        };
+        let owner = self.parts.store.reserved(Space::Serial, &taken).await;
+        let incident = Incident {
+            what: IncidentKind::SerialTaken,
+            subject: owner.ok().flatten().unwrap_or(stream),
+            detail: "its serial number was drawn again".to_owned(),
+        };
+        self.ledger.raise(incident).await;
+        Error::Unavailable {
+            retry_after: DRAW_AGAIN,
+        }
+    }
+
+    /// Commits Received and Referred with the proposal, the claim, and a task for the day it expires. `None` when
+    /// somebody filed the same claim first.
     pub(super) async fn file_referral(
         &self,
         filing: &Filing,
         application: Box<Application>,
         (approval, alongside): (&ApprovalPolicy, Batch),
-    ) -> Result<Started, Error> {
+    ) -> Result<Option<Enrollment>, Error> {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
         let proposal = ProposalId::new(self.now(), self.parts.random.as_ref());
         let (stream, until) = (
@@ -125,8 +157,8 @@ impl RegistrationAuthority {
             ..alongside
         };
         match self.parts.store.commit(batch).await {
-            Ok(()) => Ok(Started::Filed(id)),
-            Err(error) if is_race(&error) => Ok(Started::Raced),
+            Ok(()) => Ok(Some(enrollment)),
+            Err(error) if is_race(&error) => Ok(None),
             Err(error) => Err(commit_error(error, stream)),
         }
     }
@@ -144,7 +176,7 @@ impl RegistrationAuthority {
                     tracing::warn!(enrollment.id = %id, reason, "contents cannot be certified");
                     Error::Refused(Refusal::CaRejected)
                 }
-                error => Error::Internal(InternalError::Backend(error)),
+                error => Error::Internal(error.into()),
             })
     }
 
@@ -160,12 +192,12 @@ impl RegistrationAuthority {
 }
 
 /// Runs commands one after the other; the events to record, and where they lead.
-pub(super) fn run<const N: usize>(
+pub(super) fn run(
     mut enrollment: Enrollment,
-    commands: [Command; N],
+    commands: impl IntoIterator<Item = Command>,
     now: Timestamp,
 ) -> Result<(Enrollment, Vec<Event>), Error> {
-    let mut events = Vec::with_capacity(N);
+    let mut events = Vec::new();
     for command in commands {
         let event: EnrollmentEvent = enrollment.decide(command)?;
         enrollment.apply(&event, now);
@@ -181,10 +213,16 @@ pub(super) fn serial_key(issuer: &[u8], serial: &[u8]) -> [u8; 32] {
     sha256(&input)
 }
 
-pub(super) fn serial_reservation(intent: &Intent, stream: StreamId) -> Option<Reservation> {
-    let serial = intent.serial()?;
-    let key = serial_key(&intent.issuer, serial.as_bytes());
-    Some(Reservation::Take {
+/// The unique key of the serial number that an enrollment will have, when that is known before the signature.
+fn serial_of(enrollment: &Enrollment) -> Option<[u8; 32]> {
+    let intent = enrollment.intent()?;
+    Some(serial_key(&intent.issuer, intent.serial()?.as_bytes()))
+}
+
+/// Keeps the serial number of an intent unique.
+pub(super) fn serial_reservation(enrollment: &Enrollment) -> Option<Reservation> {
+    let stream = StreamId::enrollment(enrollment.id);
+    serial_of(enrollment).map(|key| Reservation::Take {
         space: Space::Serial,
         key,
         stream,
@@ -198,6 +236,6 @@ fn claim(filing: &Filing, enrollment: EnrollmentId) -> Claim {
         requester: filing.requester.clone(),
         digest: filing.digest,
         enrollment,
-        until: Timestamp::from_unix_seconds(253_402_300_799),
+        until: NEVER,
     }
 }

@@ -5,23 +5,31 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::begin::run;
+use super::begin::{run, serial_reservation};
+use super::deadline::{asked as ask, in_time, not_now};
 use super::rows;
 use super::settle::Settled;
+use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, IntentBody, Origin, ProposalState,
+    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, ProposalState,
     Purpose, Refusal, StreamId,
 };
-use crate::error::{Error, InternalError};
+use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{
     Batch, CaBackend, CaError, IssueOutcome, ReconcileOutcome, TaskChange, TaskLease, WakeKey,
 };
-use crate::steps::issue::{self, NoOrder};
+use crate::steps::issue::{self, IssuanceOrder, NoOrder};
 use crate::steps::{Verified, verify};
 
-/// Longest time between two attempts.
-const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Shortest and longest time between two attempts.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(300));
+
+/// After this long, or so many steps, an enrollment that still goes on gives way to others.
+const TURN: (Duration, u32) = (Duration::from_secs(30), 16);
+
+/// When it goes on.
+const NEXT_TURN: Duration = Duration::from_secs(1);
 
 /// Whether a backend may have been given the order already.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -59,30 +67,25 @@ impl RegistrationAuthority {
         lease: &TaskLease,
         mut asked: Asked,
     ) -> Result<Enrollment, Error> {
-        loop {
+        let (begun, mut steps) = (self.now(), 0);
+        while steps < TURN.1 && self.now().since(begun) < TURN.0 {
+            steps += 1;
             let settled = match enrollment.value().state() {
                 Some(EnrollmentState::AwaitingApproval) => self.hear_people(enrollment, lease).await?,
-                Some(EnrollmentState::Approved) => self.start_issuing(enrollment, lease).await?,
-                Some(EnrollmentState::Issuing) => {
-                    let settled = self.issue(enrollment, lease, asked).await?;
-                    asked = Asked::Perhaps;
-                    settled
-                }
+                Some(EnrollmentState::Approved) => self.start_issuing(enrollment, lease, None).await?,
+                Some(EnrollmentState::Issuing) => self.issue(enrollment, lease, asked).await?,
                 _ => {
-                    let done = TaskChange::Complete {
-                        id: lease.id,
-                        fence: lease.fence,
-                    };
-                    self.change_task(done).await?;
+                    self.complete(lease).await?;
                     Settled::Stop(enrollment)
                 }
             };
             match settled {
-                Settled::GoOn(next) => enrollment = next,
-                Settled::Fresh(next) => (enrollment, asked) = (next, Asked::Never),
+                Settled::GoOn(next) => (enrollment, asked) = (next, Asked::Never),
                 Settled::Stop(last) => return Ok(last.into_value()),
             }
         }
+        self.wait(lease, NEXT_TURN).await?;
+        Ok(enrollment.into_value())
     }
 
     /// Follows what people decided, if they have.
@@ -98,54 +101,45 @@ impl RegistrationAuthority {
             let tampered = verify::Tampered("proposal is missing");
             return Err(self.ledger.tampered(StreamId::proposal(id), tampered).await);
         };
-        match proposal.value().state(self.now()) {
+        let end = match proposal.value().state(self.now()) {
             ProposalState::Open => {
-                let due = proposal.value().until;
-                self.change_task(TaskChange::RetryAt {
-                    id: lease.id,
-                    fence: lease.fence,
-                    due,
-                })
-                .await?;
-                Ok(Settled::Stop(enrollment))
+                self.retry_at(lease, proposal.value().until).await?;
+                return Ok(Settled::Stop(enrollment));
             }
             ProposalState::Approved => {
-                let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
-                match self.prepare(enrollment.value().id, application) {
-                    Ok(intent) => {
-                        let commands = [Command::Approve(Some(id)), Command::Begin(intent)];
-                        self.advance(enrollment, commands, "people approved")
-                            .await
-                            .map(Settled::Fresh)
-                    }
-                    Err(Error::Refused(refusal)) => {
-                        self.end(enrollment, lease, Command::Refuse(refusal)).await
-                    }
-                    Err(error) => Err(error),
-                }
+                let approve = Some(Command::Approve(Some(id)));
+                return self.start_issuing(enrollment, lease, approve).await;
             }
-            ProposalState::Rejected => {
-                self.end(enrollment, lease, Command::Refuse(Refusal::Denied))
-                    .await
-            }
-            ProposalState::Expired => self.end(enrollment, lease, Command::Expire).await,
-        }
+            ProposalState::Rejected => Command::Refuse(Refusal::Denied),
+            ProposalState::Expired => Command::Expire,
+        };
+        self.end(enrollment, lease, end).await
     }
 
+    /// Judges once more, since time has passed since the request was judged, and fixes the intent.
     async fn start_issuing(
         self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
         lease: &TaskLease,
+        approve: Option<Command>,
     ) -> Result<Settled, Error> {
-        let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
-        match self.prepare(enrollment.value().id, application) {
-            Ok(intent) => self
-                .advance(enrollment, [Command::Begin(intent)], "approved")
-                .await
-                .map(Settled::Fresh),
-            Err(Error::Refused(refusal)) => self.end(enrollment, lease, Command::Refuse(refusal)).await,
-            Err(error) => Err(error),
-        }
+        let intent = match self.intent_of(enrollment.value()).await {
+            Ok(intent) => intent,
+            Err(Error::Refused(refusal)) => {
+                return self.end(enrollment, lease, Command::Refuse(refusal)).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let commands = approve.into_iter().chain([Command::Begin(intent)]);
+        self.advance(enrollment, commands, "approved")
+            .await
+            .map(Settled::GoOn)
+    }
+
+    async fn intent_of(&self, enrollment: &Enrollment) -> Result<Intent, Error> {
+        let application = enrollment.application().ok_or(Refusal::UnknownRequest)?;
+        self.judge_again(application).await?;
+        self.prepare(enrollment.id, application)
     }
 
     /// Reconciles if the backend may know the intent, then gives the order.
@@ -158,171 +152,149 @@ impl RegistrationAuthority {
         let intent = enrollment.value().intent().ok_or(Refusal::UnknownRequest)?;
         let backend = Arc::clone(self.backend_of(&intent.backend)?);
         let handle = enrollment.value().handle().map(<[u8]>::to_vec);
+        let clock = self.parts.clock.as_ref();
         if asked == Asked::Perhaps {
-            match backend
-                .reconcile(intent, handle.as_deref())
-                .await
-                .map_err(not_now)?
-            {
+            match ask(clock, backend.reconcile(intent, handle.as_deref())).await? {
                 ReconcileOutcome::NotSeen => {}
-                known => return self.reconciled(enrollment, lease, known).await,
+                ReconcileOutcome::Issued(issued) => {
+                    let outcome = IssueOutcome::Issued(issued);
+                    return self.answered(enrollment, lease, outcome).await;
+                }
+                ReconcileOutcome::Deferred { handle, retry_after } => {
+                    let outcome = IssueOutcome::Deferred { handle, retry_after };
+                    return self.answered(enrollment, lease, outcome).await;
+                }
+                ReconcileOutcome::CannotTell => {
+                    let detail = "the CA cannot tell whether it issued";
+                    return self
+                        .doubt(enrollment, lease, (IncidentKind::InDoubt, detail))
+                        .await;
+                }
             }
         }
+        let order = match self.order_for(&enrollment).await? {
+            Ok(order) => order,
+            Err(reason) => return self.end(enrollment, lease, Command::Fail(reason)).await,
+        };
+        // No answer in time is no answer.
+        let answer = in_time(clock, issue::issue(backend.as_ref(), &order, handle.as_deref())).await;
+        match answer.unwrap_or(Ok(IssueOutcome::Unknown)) {
+            Ok(outcome) => self.answered(enrollment, lease, outcome).await,
+            Err(error) => self.not_issued(enrollment, lease, error).await,
+        }
+    }
+
+    /// Mints the order, or says why the enrollment has failed.
+    async fn order_for(
+        &self,
+        enrollment: &Verified<Enrollment>,
+    ) -> Result<Result<IssuanceOrder, String>, Error> {
         let proposal = match enrollment.value().proposal() {
             Some(id) => self.load_proposal(id).await?,
             None => None,
         };
-        let order = match issue::mint(&enrollment, proposal.as_ref(), self.now()) {
-            Ok(order) => order,
-            Err(NoOrder::TooOld) => {
-                let reason = "intent is older than a day".to_owned();
-                return self.end(enrollment, lease, Command::Fail(reason)).await;
-            }
+        match issue::mint(enrollment, proposal.as_ref(), self.now()) {
+            Ok(order) => Ok(Ok(order)),
+            Err(NoOrder::TooOld) => Ok(Err("intent is older than a day".to_owned())),
             Err(NoOrder::NotApproved | NoOrder::NotIssuing) => {
                 let stream = StreamId::enrollment(enrollment.value().id);
                 let tampered = verify::Tampered("issuing without approval");
-                return Err(self.ledger.tampered(stream, tampered).await);
+                Err(self.ledger.tampered(stream, tampered).await)
             }
-        };
-        match issue::issue(backend.as_ref(), &order, handle.as_deref()).await {
-            Ok(outcome) => self.answered(enrollment, lease, outcome).await,
-            Err(CaError::SecondContent) => {
-                let stream = StreamId::enrollment(enrollment.value().id);
-                let detail = "signer has signed other bytes for this enrollment".to_owned();
-                let what = IncidentKind::SecondContent;
-                self.ledger
-                    .raise(Incident {
-                        what,
-                        subject: stream,
-                        detail: detail.clone(),
-                    })
-                    .await;
-                self.end(enrollment, lease, Command::Fail(detail)).await
-            }
-            Err(CaError::Contents(reason)) => self.end(enrollment, lease, Command::Fail(reason)).await,
-            Err(error) => Err(not_now(error)),
         }
     }
 
-    async fn reconciled(
+    async fn not_issued(
         self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
         lease: &TaskLease,
-        known: ReconcileOutcome,
+        error: CaError,
     ) -> Result<Settled, Error> {
-        match known {
-            ReconcileOutcome::Issued(issued) => {
-                self.answered(enrollment, lease, IssueOutcome::Issued(issued))
-                    .await
+        let reason = match error {
+            CaError::SecondContent => {
+                let incident = Incident {
+                    what: IncidentKind::SecondContent,
+                    subject: StreamId::enrollment(enrollment.value().id),
+                    detail: CaError::SecondContent.to_string(),
+                };
+                let reason = incident.detail.clone();
+                self.ledger.raise(incident).await;
+                reason
             }
-            ReconcileOutcome::Deferred { handle, retry_after } => {
-                self.answered(enrollment, lease, IssueOutcome::Deferred { handle, retry_after })
-                    .await
-            }
-            ReconcileOutcome::NotSeen => Ok(Settled::GoOn(enrollment)),
-            ReconcileOutcome::CannotTell => {
-                let what = IncidentKind::InDoubt;
-                let subject = StreamId::enrollment(enrollment.value().id);
-                let detail = "the CA cannot tell whether it issued".to_owned();
-                self.ledger
-                    .raise(Incident {
-                        what,
-                        subject,
-                        detail,
-                    })
-                    .await;
-                self.end(enrollment, lease, Command::Doubt).await
-            }
+            CaError::Contents(reason) => reason,
+            error @ (CaError::Unavailable { .. } | CaError::NeedsOperator(_)) => return Err(not_now(error)),
+        };
+        self.end(enrollment, lease, Command::Fail(reason)).await
+    }
+
+    /// Commits events that keep the task. Between two nodes that drive the same enrollment, the position in its stream
+    /// decides.
+    pub(super) async fn advance(
+        &self,
+        enrollment: Verified<Enrollment>,
+        commands: impl IntoIterator<Item = Command>,
+        reason: &str,
+    ) -> Result<Verified<Enrollment>, Error> {
+        let (after, events) = run(enrollment.value().clone(), commands, self.now())?;
+        let origin = Origin::node(self.parts.node);
+        let saying = Saying::new(Purpose::Worker, Actor::Node, origin, reason);
+        let record = self.ledger.record(enrollment.next(), saying, &events)?;
+        let batch = Batch {
+            records: vec![record.clone()],
+            reservations: serial_reservation(&after).into_iter().collect(),
+            projections: rows::request(&after, self.now()),
+            ..Batch::default()
+        };
+        match self.parts.store.commit(batch).await {
+            Ok(()) => Ok(enrollment.after(&record, after)),
+            Err(error) => Err(self.not_begun(error, &after).await),
         }
     }
 
-    /// Commits events that keep the task, under this node's lease.
-    pub(super) async fn advance<const N: usize>(
-        &self,
-        enrollment: Verified<Enrollment>,
-        commands: [Command; N],
-        reason: &str,
-    ) -> Result<Verified<Enrollment>, Error> {
-        let stream = StreamId::enrollment(enrollment.value().id);
-        let (after, events) = run(enrollment.value().clone(), commands, self.now())?;
-        let saying = Saying::new(
-            Purpose::Worker,
-            Actor::Node,
-            Origin::node(self.parts.node),
-            reason,
-        );
-        let record = self.ledger.record(enrollment.next(), saying, &events)?;
-        let reservations = match after.intent().map(|intent| (&intent.body, intent)) {
-            Some((IntentBody::Tbs { .. }, intent)) => super::begin::serial_reservation(intent, stream)
-                .into_iter()
-                .collect(),
-            _ => Vec::new(),
-        };
-        let projections = rows::request(&after, self.now());
-        let batch = Batch {
-            records: vec![record.clone()],
-            reservations,
-            projections,
-            ..Batch::default()
-        };
-        self.parts
-            .store
-            .commit(batch)
-            .await
-            .map_err(|error| crate::accounts::commit_error(error, stream))?;
-        Ok(enrollment.after(&record, after))
+    /// Ends a task.
+    pub(super) async fn complete(&self, lease: &TaskLease) -> Result<(), Error> {
+        let TaskLease { id, fence, .. } = *lease;
+        self.change_task(lease, TaskChange::Complete { id, fence }).await
     }
 
-    pub(super) async fn change_task(&self, change: TaskChange) -> Result<(), Error> {
+    /// Puts a task back until then.
+    pub(super) async fn retry_at(
+        &self,
+        lease: &TaskLease,
+        due: portreeve_pkix::Timestamp,
+    ) -> Result<(), Error> {
+        let TaskLease { id, fence, .. } = *lease;
+        self.change_task(lease, TaskChange::RetryAt { id, fence, due })
+            .await
+    }
+
+    async fn change_task(&self, lease: &TaskLease, change: TaskChange) -> Result<(), Error> {
         let batch = Batch {
             task_changes: vec![change],
             ..Batch::default()
         };
-        let stream = StreamId::enrollment(crate::domain::EnrollmentId::from_bytes([0; 16]));
-        self.parts
-            .store
-            .commit(batch)
-            .await
-            .map_err(|error| crate::accounts::commit_error(error, stream))
+        let committed = self.parts.store.commit(batch).await;
+        committed.map_err(|error| commit_error(error, lease.subject))
     }
 
     /// Puts a task back after an error, later each time. What cannot be put back is found again when its lease ends.
     pub(super) async fn postpone(&self, lease: &TaskLease, error: &Error) {
         let wait = match error {
             Error::Unavailable { retry_after } => *retry_after,
-            _ => Duration::from_secs(1 << lease.attempts.min(8)),
+            Error::Refused(_) | Error::Internal(_) => Duration::from_secs(1 << lease.attempts.min(8)),
         };
-        let due = self
-            .now()
-            .saturating_add(wait.clamp(Duration::from_millis(200), BACKOFF_MAX));
         tracing::warn!(task = %lease.id, subject = %lease.subject, attempts = lease.attempts, %error,
                        "work postponed");
-        let change = TaskChange::RetryAt {
-            id: lease.id,
-            fence: lease.fence,
-            due,
-        };
-        if let Err(error) = self.change_task(change).await {
+        let due = self.now().saturating_add(wait.clamp(BACKOFF.0, BACKOFF.1));
+        if let Err(error) = self.retry_at(lease, due).await {
             tracing::warn!(task = %lease.id, %error, "task stays leased until its lease ends");
         }
         self.parts.wakeups.wake(WakeKey::Tasks);
     }
 
-    /// Whether a backend's chain, or anything else of it, is asked for by acceptance.
-    pub(super) fn backend_for(&self, enrollment: &Enrollment) -> Result<Arc<dyn CaBackend>, Error> {
+    /// The backend that an enrollment was given to.
+    pub(super) fn backend_for(&self, enrollment: &Enrollment) -> Result<&Arc<dyn CaBackend>, Error> {
         let application = enrollment.application().ok_or(Refusal::UnknownRequest)?;
-        self.backend_of(&application.backend).map(Arc::clone)
-    }
-}
-
-fn not_now(error: CaError) -> Error {
-    match error {
-        CaError::Unavailable { retry_after, reason } => {
-            tracing::warn!(reason, "CA is not available");
-            Error::Unavailable {
-                retry_after: retry_after.unwrap_or(Duration::from_secs(1)),
-            }
-        }
-        error => Error::Internal(InternalError::Backend(error)),
+        self.backend_of(&application.backend)
     }
 }

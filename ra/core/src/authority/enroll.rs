@@ -2,7 +2,6 @@
 
 use portreeve_pkix::sha256;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::judge::{Judged, lines};
@@ -34,14 +33,6 @@ impl Filing {
     }
 }
 
-/// Whether the commit that starts an enrollment took place.
-pub(super) enum Started {
-    /// It did; this is the enrollment, and what waits for it.
-    Filed(EnrollmentId),
-    /// Somebody filed the same claim first.
-    Raced,
-}
-
 impl RegistrationAuthority {
     /// Asks for a certificate. Waits up to the endpoint's `inline_wait`, then answers `Pending`.
     ///
@@ -56,7 +47,7 @@ impl RegistrationAuthority {
         };
         let mut turn = 0;
         loop {
-            if let Some(known) = self.known(&filing).await? {
+            if let Some(known) = self.known(&filing, &request).await? {
                 return Ok(known);
             }
             let judged = match self.judge(&request).await {
@@ -75,25 +66,25 @@ impl RegistrationAuthority {
     }
 
     /// What the claim leads to, if it is known: the answer to a retry. `None` when the way is free.
-    async fn known(&self, filing: &Filing) -> Result<Option<Disposition>, Error> {
-        let Some(claim) = self.parts.store.claim(&filing.key).await? else {
+    async fn known(
+        &self,
+        filing: &Filing,
+        request: &EnrollmentRequest,
+    ) -> Result<Option<Disposition>, Error> {
+        let claim = self.parts.store.claim(&filing.key).await?;
+        let Some(claim) = claim.filter(|claim| claim.until > self.now()) else {
             return Ok(None);
         };
-        let ended = claim.until <= self.now();
-        if claim.requester != filing.requester {
-            return if ended {
-                Ok(None)
-            } else {
-                Err(Refusal::NotAuthorized.into())
-            };
-        }
-        if ended {
-            return Ok(None);
+        let (admitted, retry_after) = self
+            .admit_returning(&request.credential, &filing.endpoint)
+            .await?;
+        if claim.requester != *admitted.requester() {
+            return Err(Refusal::NotAuthorized.into());
         }
         if claim.digest != filing.digest {
             return Err(Refusal::ClaimConflict.into());
         }
-        disposition(self.behind(&claim).await?.value()).map(Some)
+        disposition(self.behind(&claim).await?.value(), retry_after).map(Some)
     }
 
     async fn act_on(
@@ -130,8 +121,7 @@ impl RegistrationAuthority {
                 .await
             }
             Verdict::Permit { contents, findings } => {
-                let wait = judged.endpoint.inline_wait;
-                self.permit(filing, (judged, request), (contents, findings), (alongside, wait))
+                self.permit(filing, (judged, request), (contents, findings), alongside)
                     .await
             }
         }
@@ -181,18 +171,13 @@ impl RegistrationAuthority {
         alongside: Batch,
     ) -> Result<Acted, Error> {
         let application = self.application(filing, (&judged, request), contents, &findings);
-        match self
-            .file_referral(filing, application, (&approval, alongside))
-            .await?
-        {
-            Started::Filed(id) => {
-                tracing::info!(enrollment.id = %id, endpoint = %filing.endpoint, requester = %filing.requester,
-                               "request waits for approval");
-                let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
-                disposition(enrollment.value()).map(Acted::Done)
-            }
-            Started::Raced => Ok(Acted::Raced),
-        }
+        let filed = self.file_referral(filing, application, (&approval, alongside));
+        let Some(enrollment) = filed.await? else {
+            return Ok(Acted::Raced);
+        };
+        tracing::info!(enrollment.id = %enrollment.id, endpoint = %filing.endpoint,
+                       requester = %filing.requester, "request waits for approval");
+        disposition(&enrollment, judged.endpoint.retry_after).map(Acted::Done)
     }
 
     async fn permit(
@@ -200,21 +185,24 @@ impl RegistrationAuthority {
         filing: &Filing,
         (judged, request): (Judged, &EnrollmentRequest),
         (contents, findings): (CertificateContents, Vec<Finding>),
-        (alongside, wait): (Batch, Duration),
+        alongside: Batch,
     ) -> Result<Acted, Error> {
         let application = self.application(filing, (&judged, request), contents, &findings);
         let Some((enrollment, lease)) = self.file_intent(filing, application, alongside).await? else {
             return Ok(Acted::Raced);
         };
-        let id = enrollment.value().id;
-        let woken = self.parts.wakeups.wait(WakeKey::Enrollment(id), wait);
+        let (id, endpoint) = (enrollment.value().id, &judged.endpoint);
+        let woken = self
+            .parts
+            .wakeups
+            .wait(WakeKey::Enrollment(id), endpoint.inline_wait);
         let result = self.spawn_drive(enrollment, lease);
         woken.await;
         match result.get() {
-            Some(finished) => disposition(finished).map(Acted::Done),
+            Some(finished) => disposition(finished, endpoint.retry_after).map(Acted::Done),
             None => {
                 let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
-                disposition(enrollment.value()).map(Acted::Done)
+                disposition(enrollment.value(), endpoint.retry_after).map(Acted::Done)
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Reading incidents.
+//! Reading incidents, and raising the one that only an edge can notice.
 
 use portreeve_pkix::Timestamp;
 
 use super::RegistrationAuthority;
-use crate::domain::{Event, Incident, IncidentEvent, StreamKind};
-use crate::error::Error;
-use crate::ports::{Cursor, Page};
+use crate::domain::{Event, Incident, IncidentEvent, IncidentKind, StreamId, StreamKind};
+use crate::error::{Error, InternalError};
+use crate::ports::{Cursor, DocumentId, Page};
 
 /// An incident, as its verified events tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,25 @@ impl RegistrationAuthority {
         Ok(Page {
             items,
             next: page.next,
+        })
+    }
+
+    /// Raises the incident of a document that does not open, once, and makes the error to end with. For edges, which
+    /// read their documents themselves.
+    pub async fn tampered_document(&self, document: &DocumentId) -> Error {
+        let subject = StreamId {
+            kind: StreamKind::Document,
+            id: document.id,
+        };
+        let incident = Incident {
+            what: IncidentKind::Tampered,
+            subject,
+            detail: format!("{} document does not open", document.kind),
+        };
+        self.ledger.raise(incident).await;
+        Error::Internal(InternalError::Tampered {
+            stream: subject,
+            reason: "document does not open",
         })
     }
 }

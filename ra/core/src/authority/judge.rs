@@ -2,15 +2,17 @@
 
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use crate::domain::{
-    Account, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding, ObjectHistory,
-    ObjectKind, ObjectVersion, ProfileName, Refusal, StreamId, Verdict, proof_stream,
+    Account, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
+    ObjectHistory, ObjectKind, ObjectVersion, ProfileName, Refusal, Requester, StreamId, Verdict,
+    proof_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{Admission, PolicyError, Space};
-use crate::steps::admit::{Admitted, admit_account};
+use crate::steps::admit::{Admitted, admit_account, admit_again, identify};
 use crate::steps::verify::{self, History};
 use crate::steps::{ProvenRequest, Verified, possession};
 
@@ -26,20 +28,22 @@ pub(super) struct Judged {
 impl RegistrationAuthority {
     /// Admission, possession, facts, policy, in this order.
     pub(super) async fn judge(&self, request: &EnrollmentRequest) -> Result<Judged, Error> {
-        let (account, endpoint) = self.account_and_endpoint(request).await?;
+        let requester = identify(&request.credential);
+        let (account, endpoints) = self.account_and_endpoint(&requester, &request.endpoint).await?;
+        let endpoint = self.read_endpoint(endpoints.current())?;
         let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
         self.limit(&admitted, &endpoint)?;
         let proven = possession::prove(&request.request)?;
         let profile = chosen_profile(request, &endpoint)?;
-        let (profile_version, facts) = self
-            .profile_and_facts(request, &admitted, (&endpoint, &profile), &proven)
+        let (profiles, mut facts) = self
+            .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
             .await?;
-        let verdict = self
-            .parts
-            .policy
-            .evaluate(&facts, &profile_version, &proven)
-            .map_err(|error| Error::Internal(unreadable(error)))?;
-        let profile = (profile, profile_version.version);
+        facts.not_before_asked = request.not_before.map(Timestamp::floor_to_second);
+        facts.not_after_asked = request.not_after;
+        let unknown = || Refusal::UnknownProfile(profile.to_string());
+        let version = profiles.current().ok_or_else(unknown)?;
+        let verdict = self.evaluate(&facts, version, &proven)?;
+        let profile = (profile, version.version);
         Ok(Judged {
             admitted,
             endpoint,
@@ -47,6 +51,47 @@ impl RegistrationAuthority {
             request: proven,
             verdict,
         })
+    }
+
+    /// Judges an application once more, by the versions it was judged by: since then its requester may have been
+    /// deactivated, its names may have lost their proofs, its key may have been reported. What will be certified stays
+    /// what it was, and the times that were asked for are not judged again.
+    pub(super) async fn judge_again(&self, application: &Application) -> Result<(), Error> {
+        let (account, endpoints) = self
+            .account_and_endpoint(&application.requester, &application.endpoint)
+            .await?;
+        let admitted = admit_again(&application.requester, account.as_ref(), &application.endpoint)?;
+        let gone = |name: &str| InternalError::Object {
+            name: name.to_owned(),
+            reason: "the version that a request was judged by is gone".to_owned(),
+        };
+        let endpoint = endpoints
+            .version(application.endpoint_version)
+            .ok_or_else(|| gone(application.endpoint.as_str()))?;
+        let endpoint = self.read_endpoint(Some(endpoint))?;
+        let proven = possession::prove(&application.request)?;
+        let (profiles, facts) = self
+            .profile_and_facts(&admitted, (&endpoint, &application.profile), &proven)
+            .await?;
+        let profile = profiles
+            .version(application.profile_version)
+            .ok_or_else(|| gone(application.profile.as_str()))?;
+        match self.evaluate(&facts, profile, &proven)? {
+            Verdict::Permit { .. } | Verdict::Refer { .. } => Ok(()),
+            Verdict::Refuse { refusal, .. } => Err(refusal.into()),
+        }
+    }
+
+    fn evaluate(
+        &self,
+        facts: &Facts,
+        profile: &ObjectVersion,
+        proven: &ProvenRequest,
+    ) -> Result<Verdict, Error> {
+        self.parts
+            .policy
+            .evaluate(facts, profile, proven)
+            .map_err(|error| Error::Internal(unreadable(error)))
     }
 
     /// The endpoint with this name, as published and verified.
@@ -63,22 +108,33 @@ impl RegistrationAuthority {
             .map_err(|error| Error::Internal(unreadable(error)))
     }
 
+    /// Admits whoever returns to ask about an enrollment, and says when the endpoint wants them back.
+    pub(super) async fn admit_returning(
+        &self,
+        credential: &Credential,
+        name: &EndpointName,
+    ) -> Result<(Admitted, Duration), Error> {
+        let (account, endpoints) = self.account_and_endpoint(&identify(credential), name).await?;
+        let admitted = admit_account(credential, account.as_ref(), name)?;
+        // An endpoint that was taken out of force still answers for what it accepted.
+        let endpoint = endpoints.version(endpoints.next_version().saturating_sub(1));
+        Ok((admitted, self.read_endpoint(endpoint)?.retry_after))
+    }
+
     /// One read for both.
     async fn account_and_endpoint(
         &self,
-        request: &EnrollmentRequest,
-    ) -> Result<(Option<Verified<Account>>, Arc<Endpoint>), Error> {
-        let mut streams = vec![ObjectVersion::stream(
-            ObjectKind::Endpoint,
-            request.endpoint.as_str(),
-        )];
-        if let Credential::Account { account, .. } = &request.credential {
+        requester: &Requester,
+        endpoint: &EndpointName,
+    ) -> Result<(Option<Verified<Account>>, ObjectHistory), Error> {
+        let mut streams = vec![ObjectVersion::stream(ObjectKind::Endpoint, endpoint.as_str())];
+        if let Requester::Account(account) = requester {
             streams.push(StreamId::account(*account));
         }
         let mut histories = self.ledger.histories(&streams).await?.into_iter();
         let endpoint = object(histories.next());
         let account = histories.next().and_then(verify::account);
-        Ok((account, self.read_endpoint(endpoint.current())?))
+        Ok((account, endpoint))
     }
 
     fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
@@ -95,11 +151,10 @@ impl RegistrationAuthority {
     /// One read for the profile and every proof.
     async fn profile_and_facts(
         &self,
-        request: &EnrollmentRequest,
         admitted: &Admitted,
         (endpoint, profile): (&Arc<Endpoint>, &ProfileName),
         proven: &ProvenRequest,
-    ) -> Result<(ObjectVersion, Facts), Error> {
+    ) -> Result<(ObjectHistory, Facts), Error> {
         let now = self.now();
         let requester = admitted.requester();
         let identifiers = identifiers(proven);
@@ -110,8 +165,7 @@ impl RegistrationAuthority {
                 .map(|identifier| proof_stream(requester, identifier)),
         );
         let mut histories = self.ledger.histories(&streams).await?.into_iter();
-        let unknown = || Refusal::UnknownProfile(profile.to_string());
-        let profile = object(histories.next()).current().cloned().ok_or_else(unknown)?;
+        let profiles = object(histories.next());
         let validated = identifiers
             .into_iter()
             .zip(histories)
@@ -133,10 +187,10 @@ impl RegistrationAuthority {
             requester: requester.clone(),
             validated,
             key_blocked,
-            not_after_asked: request.not_after,
-            not_before_asked: request.not_before.map(Timestamp::floor_to_second),
+            not_after_asked: None,
+            not_before_asked: None,
         };
-        Ok((profile, facts))
+        Ok((profiles, facts))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod approve;
 mod begin;
+mod deadline;
 mod drive;
 mod enroll;
 mod incidents;

@@ -1,20 +1,20 @@
 //! `revoke`: by the requester that owns a certificate, by its key, or by one that has proven all its names.
 
-use portreeve_pkix::{Certificate, GeneralName, Identifier};
+use portreeve_pkix::{Certificate, GeneralName, Identifier, PublicKey, Timestamp};
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::begin::{run, serial_key};
 use super::rows;
 use super::settle::claim_of;
-use crate::accounts::commit_error;
+use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Command, Credential, Enrollment, EnrollmentId, Event, Purpose, Refusal, Requester,
-    RevocationReason, RevocationRequest, RevocationTarget, StreamId, StreamKind,
+    Actor, Claim, Command, Credential, Enrollment, Purpose, Refusal, RevocationReason, RevocationRequest,
+    RevocationTarget, StreamId, StreamKind,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
-use crate::ports::{Batch, NewTask, Projection, Reservation, RevocationPower, Space, TaskKind, WakeKey};
+use crate::ports::{Batch, CommitError, Conflict, Reservation, RevocationPower, Space, WakeKey};
 use crate::steps::admit::{admit_account, identify};
 use crate::steps::{Verified, verify};
 
@@ -43,11 +43,28 @@ impl RegistrationAuthority {
         let RevocationTarget::Certificate(der) = &request.target;
         let certificate =
             Certificate::from_der(der).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let enrollment = self.enrollment_of(&certificate).await?;
-        let right = self.right(&request, enrollment.value(), &certificate).await?;
-        check_state(enrollment.value(), (request.reason, right))?;
-        self.record_revocation(enrollment, &certificate, (request, right))
-            .await
+        let mut turn = 0;
+        loop {
+            let enrollment = self.enrollment_of(&certificate).await?;
+            let right = self.right(&request, enrollment.value(), &certificate).await?;
+            check(enrollment.value(), (request.reason, right))?;
+            let batch = self
+                .revocation(&enrollment, &certificate, (&request, right))
+                .await?;
+            match self.parts.store.commit(batch).await {
+                Ok(()) => {
+                    self.report_revoked(enrollment.value(), &certificate, request.reason);
+                    return Ok(());
+                }
+                // Somebody confirmed or revoked it, renewed under its claim, or blocked its key meanwhile.
+                Err(CommitError::Conflict(
+                    Conflict::Stream(_) | Conflict::Claim(_) | Conflict::Reservation(_),
+                )) if may_race(turn) => turn += 1,
+                Err(error) => {
+                    return Err(commit_error(error, StreamId::enrollment(enrollment.value().id)));
+                }
+            }
+        }
     }
 
     async fn enrollment_of(&self, certificate: &Certificate) -> Result<Verified<Enrollment>, Error> {
@@ -77,12 +94,12 @@ impl RegistrationAuthority {
             Credential::Key(_) => return Err(Refusal::NotAuthorized.into()),
             Credential::Account { account, .. } => *account,
         };
-        let verified = self.accounts.load(account).await?;
-        admit_account(&request.credential, verified.as_ref(), &request.endpoint)?;
-        let requester = Requester::Account(account);
+        let account = self.accounts.load(account).await?;
+        let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
+        let requester = admitted.requester();
         if enrollment
             .application()
-            .is_some_and(|application| application.requester == requester)
+            .is_some_and(|application| application.requester == *requester)
         {
             return Ok(Right::Owner);
         }
@@ -91,7 +108,7 @@ impl RegistrationAuthority {
         let names = names
             .filter(|names| !names.is_empty())
             .ok_or(Refusal::NotAuthorized)?;
-        let live = self.proofs.live(&requester, &names).await?;
+        let live = self.proofs.live(requester, &names).await?;
         if live.iter().all(Option::is_some) {
             Ok(Right::Names)
         } else {
@@ -99,91 +116,91 @@ impl RegistrationAuthority {
         }
     }
 
-    async fn record_revocation(
-        self: &Arc<Self>,
-        enrollment: Verified<Enrollment>,
+    /// Everything that a revocation changes.
+    async fn revocation(
+        &self,
+        enrollment: &Verified<Enrollment>,
         certificate: &Certificate,
-        (request, right): (RevocationRequest, Right),
-    ) -> Result<(), Error> {
-        let now = self.now();
-        let id = enrollment.value().id;
-        let stream = StreamId::enrollment(id);
-        let command = Command::Revoke(request.reason);
-        let (after, events): (Enrollment, Vec<Event>) = run(enrollment.value().clone(), [command], now)?;
+        (request, right): (&RevocationRequest, Right),
+    ) -> Result<Batch, Error> {
+        let (now, this) = (self.now(), enrollment.value());
+        let (after, events) = run(this.clone(), [Command::Revoke(request.reason)], now)?;
         let actor = Actor::Requester(identify(&request.credential));
-        let saying = Saying::new(Purpose::Worker, actor, request.origin, request.reason.as_str());
-        let backend = self.backend_for(enrollment.value())?;
-        let must_be_told = backend.capabilities().revocation == RevocationPower::MustBeTold;
-        let revoked: Option<Projection> = rows::revoked(&after, certificate, request.reason, now);
-        let batch = Batch {
-            records: vec![self.ledger.record(enrollment.next(), saying, &events)?],
-            tasks: if must_be_told {
-                vec![self.revoke_task(id)]
-            } else {
-                Vec::new()
-            },
-            documents: request.alongside.documents,
-            spends: request.alongside.spends,
-            claims: claim_of(&after, now).into_iter().collect(),
-            reservations: blocked_key(&after, (request.reason, right), stream),
-            projections: revoked.into_iter().collect(),
-            ..Batch::default()
+        let reason = request.reason.as_str();
+        let saying = Saying::new(Purpose::Worker, actor, request.origin.clone(), reason);
+        let tasks = self.must_be_told(this).then(|| self.revoke_task(this.id));
+        let blocked = match request.reason {
+            RevocationReason::KeyCompromise if right != Right::Names => self.block_key(&after).await?,
+            _ => None,
         };
-        self.parts
-            .store
-            .commit(batch)
-            .await
-            .map_err(|error| commit_error(error, stream))?;
-        self.parts.metrics.revoked();
-        tracing::info!(enrollment.id = %id, serial = %certificate.serial(), reason = request.reason.as_str(),
-                       "certificate revoked");
-        self.parts.wakeups.wake(WakeKey::Status);
-        if must_be_told {
-            self.parts.wakeups.wake(WakeKey::Tasks);
-        }
-        Ok(())
+        Ok(Batch {
+            records: vec![self.ledger.record(enrollment.next(), saying, &events)?],
+            tasks: tasks.into_iter().collect(),
+            documents: request.alongside.documents.clone(),
+            spends: request.alongside.spends.clone(),
+            claims: self.ending_claim(&after, now).await?.into_iter().collect(),
+            reservations: blocked.into_iter().collect(),
+            projections: rows::revoked(&after, certificate, request.reason, now)
+                .into_iter()
+                .collect(),
+            ..Batch::default()
+        })
     }
 
-    fn revoke_task(&self, id: EnrollmentId) -> NewTask {
-        NewTask {
-            kind: TaskKind::Revoke,
-            ..self.task(StreamId::enrollment(id), self.now(), None)
-        }
+    /// Whether a CA has to be told of a revocation. One that is not configured any more is told when it is again.
+    fn must_be_told(&self, enrollment: &Enrollment) -> bool {
+        let power = self
+            .backend_for(enrollment)
+            .map(|backend| backend.capabilities().revocation);
+        !matches!(
+            power,
+            Ok(RevocationPower::FromStore | RevocationPower::Impossible)
+        )
     }
-}
 
-/// A second revocation may only change the reason to `keyCompromise`, and only by the key itself.
-fn check_state(enrollment: &Enrollment, (reason, right): (RevocationReason, Right)) -> Result<(), Refusal> {
-    match enrollment.revoked() {
-        None => Ok(()),
-        Some((earlier, _))
-            if right == Right::Key
-                && reason == RevocationReason::KeyCompromise
-                && earlier != RevocationReason::KeyCompromise =>
-        {
-            Ok(())
-        }
-        Some(_) => Err(Refusal::AlreadyRevoked),
+    /// The end of the claim on a certificate, unless the claim leads to a newer one already.
+    async fn ending_claim(&self, enrollment: &Enrollment, now: Timestamp) -> Result<Option<Claim>, Error> {
+        let Some(ended) = claim_of(enrollment, now) else {
+            return Ok(None);
+        };
+        let current = self.parts.store.claim(&ended.key).await?;
+        Ok(current
+            .filter(|current| current.enrollment == enrollment.id)
+            .map(|_| ended))
     }
-}
 
-/// A key reported as compromised by its holder or by who had it certified is not certified again.
-fn blocked_key(
-    enrollment: &Enrollment,
-    (reason, right): (RevocationReason, Right),
-    stream: StreamId,
-) -> Vec<Reservation> {
-    if reason != RevocationReason::KeyCompromise || right == Right::Names {
-        return Vec::new();
-    }
-    let key = enrollment
-        .public_key()
-        .map(portreeve_pkix::PublicKey::fingerprint);
-    key.into_iter()
-        .map(|key| Reservation::Take {
+    /// A key reported as compromised by its holder, or by who had it certified, is not certified again. Several
+    /// certificates may have it.
+    async fn block_key(&self, enrollment: &Enrollment) -> Result<Option<Reservation>, Error> {
+        let Some(key) = enrollment.public_key().map(PublicKey::fingerprint) else {
+            return Ok(None);
+        };
+        let blocked = self.parts.store.reserved(Space::BlockedKey, &key).await?;
+        let take = Reservation::Take {
             space: Space::BlockedKey,
             key,
-            stream,
-        })
-        .collect()
+            stream: StreamId::enrollment(enrollment.id),
+        };
+        Ok(blocked.is_none().then_some(take))
+    }
+
+    fn report_revoked(&self, enrollment: &Enrollment, certificate: &Certificate, reason: RevocationReason) {
+        self.parts.metrics.revoked();
+        tracing::info!(enrollment.id = %enrollment.id, serial = %certificate.serial(),
+                       reason = reason.as_str(), "certificate revoked");
+        self.parts.wakeups.wake(WakeKey::Status);
+        self.parts.wakeups.wake(WakeKey::Tasks);
+    }
+}
+
+/// Who has only proven the names knows nothing of the key. A second revocation may only change the reason to
+/// `keyCompromise`, and only by the key itself.
+fn check(enrollment: &Enrollment, (reason, right): (RevocationReason, Right)) -> Result<(), Refusal> {
+    const COMPROMISE: RevocationReason = RevocationReason::KeyCompromise;
+    match enrollment.revoked() {
+        None if right == Right::Names && reason == COMPROMISE => Err(Refusal::RevocationReason),
+        None => Ok(()),
+        Some((earlier, _)) if right == Right::Key && reason == COMPROMISE && earlier != COMPROMISE => Ok(()),
+        Some(_) => Err(Refusal::AlreadyRevoked),
+    }
 }

@@ -5,30 +5,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::begin::{run, serial_key};
+use super::begin::{NEVER, run, serial_key};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Origin, Purpose, Refusal,
-    StreamId,
+    RevocationReason, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{
-    Batch, IssueOutcome, IssuedCertificate, NewTask, Reservation, Space, TaskChange, TaskKind, TaskLease,
-    WakeKey,
+    Batch, IssueOutcome, IssuedCertificate, NewTask, Reservation, RevocationPower, Space, TaskChange,
+    TaskKind, TaskLease, WakeKey,
 };
 use crate::steps::{Verified, accept};
 
 /// How soon an order that got no answer is reconciled.
 const RECONCILE_AFTER: Duration = Duration::from_secs(1);
 
+/// How soon a CA that defers is asked again, at least and at most, whatever it says.
+const DEFERRAL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(24 * 3600));
+
+/// How long a CA may defer in all.
+const DEFERRAL_AGE_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// Records of an enrollment after which a CA has changed its handle too often.
+const RECORDS_MAX: u64 = 1_000;
+
+/// Octets of a backend's handle, at most.
+const HANDLE_MAX: usize = 64 * 1024;
+
+/// Why a certificate is revoked that failed acceptance: another one takes its place.
+pub(super) const QUARANTINE_REASON: RevocationReason = RevocationReason::Superseded;
+
 /// Where a step left an enrollment.
 pub(super) enum Settled {
-    /// There is more to do now; the backend may know the intent.
+    /// There is more to do now, and the backend does not know of it.
     GoOn(Verified<Enrollment>),
-    /// There is more to do now; the intent is new.
-    Fresh(Verified<Enrollment>),
     /// There is nothing more to do now.
     Stop(Verified<Enrollment>),
 }
@@ -43,14 +56,16 @@ impl RegistrationAuthority {
         match outcome {
             IssueOutcome::Issued(issued) => self.received(enrollment, lease, issued).await,
             IssueOutcome::Deferred { handle, retry_after } => {
-                let enrollment = self.keep_handle(enrollment, handle).await?;
-                self.wait(lease, retry_after).await?;
+                let enrollment = match self.keep_handle(enrollment, lease, handle).await? {
+                    Settled::GoOn(enrollment) => enrollment,
+                    Settled::Stop(enrollment) => return Ok(Settled::Stop(enrollment)),
+                };
+                self.wait(lease, retry_after.clamp(DEFERRAL.0, DEFERRAL.1))
+                    .await?;
                 Ok(Settled::Stop(enrollment))
             }
-            IssueOutcome::Checkpoint { handle } => {
-                // The handle is durable before the backend goes on; then the same order is given again.
-                self.keep_handle(enrollment, handle).await.map(Settled::Fresh)
-            }
+            // The handle is durable before the backend goes on; then the same order is given again.
+            IssueOutcome::Checkpoint { handle } => self.keep_handle(enrollment, lease, handle).await,
             IssueOutcome::Rejected { reason } => {
                 tracing::warn!(enrollment.id = %enrollment.value().id, reason, "CA refused");
                 self.end(enrollment, lease, Command::Refuse(Refusal::CaRejected))
@@ -64,26 +79,39 @@ impl RegistrationAuthority {
         }
     }
 
+    /// Keeps what the backend needs to go on, unless it goes on without an end: that is for an operator.
     async fn keep_handle(
-        &self,
+        self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
+        lease: &TaskLease,
         handle: Vec<u8>,
-    ) -> Result<Verified<Enrollment>, Error> {
+    ) -> Result<Settled, Error> {
+        let begun = enrollment.value().intent().map(|intent| intent.prepared_at);
+        let endless = if handle.len() > HANDLE_MAX {
+            Some("the CA's handle is too long to be kept")
+        } else if enrollment.next().position > RECORDS_MAX {
+            Some("the CA changes its handle again and again")
+        } else if begun.is_some_and(|begun| self.now().since(begun) > DEFERRAL_AGE_MAX) {
+            Some("the CA has not decided within 31 days")
+        } else {
+            None
+        };
+        if let Some(detail) = endless {
+            return self
+                .doubt(enrollment, lease, (IncidentKind::InDoubt, detail))
+                .await;
+        }
         if enrollment.value().handle() == Some(handle.as_slice()) {
-            return Ok(enrollment);
+            return Ok(Settled::GoOn(enrollment));
         }
         self.advance(enrollment, [Command::Progress(handle)], "the CA will go on")
             .await
+            .map(Settled::GoOn)
     }
 
-    async fn wait(&self, lease: &TaskLease, wait: Duration) -> Result<(), Error> {
-        let due = self.now().saturating_add(wait);
-        self.change_task(TaskChange::RetryAt {
-            id: lease.id,
-            fence: lease.fence,
-            due,
-        })
-        .await?;
+    /// Puts the task back for this long.
+    pub(super) async fn wait(&self, lease: &TaskLease, wait: Duration) -> Result<(), Error> {
+        self.retry_at(lease, self.now().saturating_add(wait)).await?;
         self.parts.wakeups.wake(WakeKey::Tasks);
         Ok(())
     }
@@ -95,23 +123,36 @@ impl RegistrationAuthority {
         lease: &TaskLease,
         issued: IssuedCertificate,
     ) -> Result<Settled, Error> {
-        let backend = self.backend_for(enrollment.value())?;
+        let pinned = self.backend_for(enrollment.value())?.chain();
         let (Some(application), Some(intent)) =
             (enrollment.value().application(), enrollment.value().intent())
         else {
             return Err(Refusal::UnknownRequest.into());
         };
-        let accepted = accept::accept(
-            &application.contents,
-            intent,
-            &issued,
-            &backend.chain(),
-            self.now(),
-        );
-        match accepted {
-            Ok(accepted) => self.deliver(enrollment, lease, accepted).await,
-            Err(difference) => self.quarantine(enrollment, lease, (issued, difference)).await,
+        let accepted = match accept::accept(&application.contents, intent, &issued, &pinned, self.now()) {
+            Ok(accepted) => accepted,
+            Err(difference) => return self.quarantine(enrollment, lease, (issued, difference)).await,
+        };
+        // A serial number that was fixed with the intent was found to be free then.
+        let stream = StreamId::enrollment(enrollment.value().id);
+        if intent.serial().is_none() && self.is_of_another(&accepted.certificate, stream).await? {
+            let detail = "the CA returned the serial number of another enrollment";
+            return self
+                .doubt(enrollment, lease, (IncidentKind::SerialTaken, detail))
+                .await;
         }
+        self.deliver(enrollment, lease, accepted).await
+    }
+
+    /// Whether a certificate has the serial number of another enrollment.
+    pub(super) async fn is_of_another(
+        &self,
+        certificate: &Certificate,
+        stream: StreamId,
+    ) -> Result<bool, Error> {
+        let key = serial_key(certificate.issuer_der(), certificate.serial().as_bytes());
+        let owner = self.parts.store.reserved(Space::Serial, &key).await?;
+        Ok(owner.is_some_and(|owner| owner != stream))
     }
 
     async fn deliver(
@@ -125,31 +166,25 @@ impl RegistrationAuthority {
             certificate: certificate.der().to_vec(),
             chain: chain.iter().map(|issuer| issuer.der().to_vec()).collect(),
         };
-        let stream = StreamId::enrollment(enrollment.value().id);
-        let key = serial_key(certificate.issuer_der(), certificate.serial().as_bytes());
-        let mut batch = Batch {
-            reservations: vec![Reservation::Take {
-                space: Space::Serial,
-                key,
-                stream,
-            }],
+        let take = Reservation::Take {
+            space: Space::Serial,
+            key: serial_key(certificate.issuer_der(), certificate.serial().as_bytes()),
+            stream: StreamId::enrollment(enrollment.value().id),
+        };
+        let batch = Batch {
+            reservations: vec![take],
+            projections: rows::certificate(enrollment.value(), &certificate)
+                .into_iter()
+                .collect(),
             ..Batch::default()
         };
-        batch
-            .projections
-            .extend(rows::certificate(enrollment.value(), &certificate));
         let until = Enrollment::claim_ends(&certificate);
-        let settled = self.finish(enrollment, lease, (command, until), batch).await?;
-        if let Settled::Stop(enrollment) = &settled {
-            self.report_issued(enrollment.value(), &certificate);
-        }
-        Ok(settled)
+        let enrollment = self.finish(enrollment, lease, (command, until), batch).await?;
+        self.report_issued(enrollment.value(), &certificate);
+        Ok(Settled::Stop(enrollment))
     }
 
     fn report_issued(&self, enrollment: &Enrollment, certificate: &Certificate) {
-        if enrollment.state() != Some(EnrollmentState::Issued) {
-            return;
-        }
         let Some(application) = enrollment.application() else {
             return;
         };
@@ -166,39 +201,83 @@ impl RegistrationAuthority {
         );
     }
 
-    /// Keeps a wrong certificate as evidence, raises an incident, and has the CA revoke it.
+    /// Keeps a wrong certificate as evidence, raises an incident, and has it revoked.
     async fn quarantine(
         self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
         lease: &TaskLease,
         (issued, difference): (IssuedCertificate, String),
     ) -> Result<Settled, Error> {
-        let stream = StreamId::enrollment(enrollment.value().id);
-        let what = IncidentKind::WrongCertificate;
         self.ledger
             .raise(Incident {
-                what,
-                subject: stream,
+                what: IncidentKind::WrongCertificate,
+                subject: StreamId::enrollment(enrollment.value().id),
                 detail: difference.clone(),
             })
             .await;
         let mut certificate = issued.certificate;
+        let batch = self.revoke_wrong(enrollment.value(), &certificate).await?;
         certificate.truncate(64 * 1024);
-        let revoke = NewTask {
-            kind: TaskKind::Revoke,
-            ..self.task(stream, self.now(), None)
-        };
-        let batch = Batch {
-            tasks: vec![revoke],
-            ..Batch::default()
-        };
         let command = Command::Quarantine {
             certificate,
             difference,
         };
-        let settled = self.finish(enrollment, lease, (command, NEVER), batch).await?;
+        let enrollment = self.finish(enrollment, lease, (command, NEVER), batch).await?;
         self.parts.wakeups.wake(WakeKey::Tasks);
-        Ok(settled)
+        self.parts.wakeups.wake(WakeKey::Status);
+        Ok(Settled::Stop(enrollment))
+    }
+
+    /// What revokes a certificate that failed acceptance: a task to tell its CA, or a row of our own CRL. Never for
+    /// the certificate of another enrollment, which a CA may have mixed up with this one.
+    async fn revoke_wrong(&self, enrollment: &Enrollment, der: &[u8]) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        match self.backend_for(enrollment)?.capabilities().revocation {
+            RevocationPower::MustBeTold => batch.tasks.push(self.revoke_task(enrollment.id)),
+            RevocationPower::FromStore => {
+                let issuer = enrollment.intent().map(|intent| intent.issuer.as_slice());
+                let certificate = Certificate::from_der(der)
+                    .ok()
+                    .filter(|certificate| issuer == Some(certificate.issuer_der()));
+                if let Some(certificate) = certificate
+                    && !self
+                        .is_of_another(&certificate, StreamId::enrollment(enrollment.id))
+                        .await?
+                {
+                    let row = rows::revoked(enrollment, &certificate, QUARANTINE_REASON, self.now());
+                    batch.projections.extend(row);
+                }
+            }
+            RevocationPower::Impossible => {}
+        }
+        Ok(batch)
+    }
+
+    /// The task to tell a CA what is revoked.
+    pub(super) fn revoke_task(&self, id: crate::domain::EnrollmentId) -> NewTask {
+        NewTask {
+            kind: TaskKind::Revoke,
+            ..self.task(StreamId::enrollment(id), self.now(), None)
+        }
+    }
+
+    /// Leaves an enrollment to an operator, with an incident that says why.
+    pub(super) async fn doubt(
+        self: &Arc<Self>,
+        enrollment: Verified<Enrollment>,
+        lease: &TaskLease,
+        (what, detail): (IncidentKind, &str),
+    ) -> Result<Settled, Error> {
+        let subject = StreamId::enrollment(enrollment.value().id);
+        let detail = detail.to_owned();
+        self.ledger
+            .raise(Incident {
+                what,
+                subject,
+                detail,
+            })
+            .await;
+        self.end(enrollment, lease, Command::Doubt).await
     }
 
     /// Ends the work on an enrollment without a certificate.
@@ -216,14 +295,12 @@ impl RegistrationAuthority {
         if let (Command::Refuse(refusal), Some(application)) = (&command, enrollment.value().application()) {
             self.parts.metrics.refused(application.endpoint.as_str(), refusal);
         }
-        let settled = self
+        let enrollment = self
             .finish(enrollment, lease, (command, until), Batch::default())
             .await?;
-        if let Settled::Stop(enrollment) = &settled {
-            let state = enrollment.value().state().map_or("none", EnrollmentState::as_str);
-            tracing::info!(enrollment.id = %enrollment.value().id, state, "enrollment ended");
-        }
-        Ok(settled)
+        let state = enrollment.value().state().map_or("none", EnrollmentState::as_str);
+        tracing::info!(enrollment.id = %enrollment.value().id, state, "enrollment ended");
+        Ok(Settled::Stop(enrollment))
     }
 
     /// Commits the last event, the end of the claim and the end of the task, under the fence of the lease.
@@ -233,17 +310,16 @@ impl RegistrationAuthority {
         lease: &TaskLease,
         (command, claim_until): (Command, Timestamp),
         batch: Batch,
-    ) -> Result<Settled, Error> {
+    ) -> Result<Verified<Enrollment>, Error> {
         let stream = StreamId::enrollment(enrollment.value().id);
         let (after, events) = run(enrollment.value().clone(), [command], self.now())?;
         let saying = Saying::new(Purpose::Worker, Actor::Node, Origin::node(self.parts.node), "");
         let record = self.ledger.record(enrollment.next(), saying, &events)?;
-        let claims = claim_of(&after, claim_until).into_iter().collect();
         let mut projections = batch.projections;
         projections.extend(rows::request(&after, self.now()));
         let batch = Batch {
             records: vec![record.clone()],
-            claims,
+            claims: claim_of(&after, claim_until).into_iter().collect(),
             task_changes: vec![TaskChange::Complete {
                 id: lease.id,
                 fence: lease.fence,
@@ -256,12 +332,9 @@ impl RegistrationAuthority {
             .commit(batch)
             .await
             .map_err(|error| commit_error(error, stream))?;
-        Ok(Settled::Stop(enrollment.after(&record, after)))
+        Ok(enrollment.after(&record, after))
     }
 }
-
-/// A claim that does not end by itself.
-const NEVER: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
 
 /// The claim of an enrollment with another end.
 pub(super) fn claim_of(enrollment: &Enrollment, until: Timestamp) -> Option<Claim> {

@@ -1,25 +1,23 @@
 //! Where an enrollment stands, as its client may know it.
 
-use portreeve_pkix::Certificate;
+use portreeve_pkix::{Certificate, sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use crate::accounts::commit_error;
+use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Claim, ClaimHandle, ClaimKey, Command, Credential, Disposition, EndpointName, Enrollment,
+    Actor, Claim, ClaimHandle, ClaimKey, Command, Credential, Disposition, EndpointName, Enrollment,
     EnrollmentState, Event, Issuance, Operation, Origin, Purpose, Refusal, StreamId, Waiting,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
-use crate::ports::Batch;
-use crate::steps::{Verified, admit, verify};
+use crate::ports::{Batch, CommitError, Conflict};
+use crate::steps::admit::Admitted;
+use crate::steps::{Verified, verify};
 
-/// When a client returns whose certificate is being made right now.
+/// When a client returns whose certificate is being made right now, unless its endpoint wants it back sooner.
 const SOON: Duration = Duration::from_secs(1);
-
-/// When a client returns that waits for people.
-const LATER: Duration = Duration::from_secs(3);
 
 impl RegistrationAuthority {
     /// Where the enrollment under this handle stands. Changes nothing and never waits. A handle that is unknown
@@ -31,12 +29,14 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         credential: &Credential,
     ) -> Result<Disposition, Error> {
+        let (admitted, retry_after) = self.admit_returning(credential, endpoint).await?;
         let key = ClaimKey::new(endpoint, operation, handle);
-        let enrollment = self.claimed(&key, credential).await?;
-        disposition(enrollment.value())
+        let enrollment = self.claimed(&key, &admitted).await?;
+        disposition(enrollment.value(), retry_after)
     }
 
-    /// Records that the client has its certificate. Doing so twice is one event.
+    /// Records that the client has its certificate. Doing so twice is one event; before there is a certificate it is
+    /// refused.
     pub async fn confirm(
         self: &Arc<Self>,
         endpoint: &EndpointName,
@@ -44,37 +44,42 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         credential: &Credential,
     ) -> Result<(), Error> {
+        let (admitted, _) = self.admit_returning(credential, endpoint).await?;
         let key = ClaimKey::new(endpoint, operation, handle);
-        let enrollment = self.claimed(&key, credential).await?;
-        if enrollment.value().state() == Some(EnrollmentState::Confirmed) {
-            return Ok(());
+        let mut turn = 0;
+        loop {
+            let enrollment = self.claimed(&key, &admitted).await?;
+            match enrollment.value().state() {
+                Some(EnrollmentState::Confirmed) => return Ok(()),
+                Some(EnrollmentState::Issued) => {}
+                _ => return Err(Refusal::UnknownRequest.into()),
+            }
+            let event = Event::Enrollment(enrollment.value().decide(Command::Confirm)?);
+            let actor = Actor::Requester(admitted.requester().clone());
+            let origin = Origin::node(self.parts.node);
+            let saying = Saying::new(Purpose::Worker, actor, origin, "client confirmed");
+            let batch = Batch {
+                records: vec![self.ledger.record(enrollment.next(), saying, &[event])?],
+                ..Batch::default()
+            };
+            match self.parts.store.commit(batch).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => {
+                    return Err(commit_error(error, StreamId::enrollment(enrollment.value().id)));
+                }
+            }
         }
-        let event = Event::Enrollment(enrollment.value().decide(Command::Confirm)?);
-        let actor = crate::domain::Actor::Requester(admit::identify(credential));
-        let origin = Origin::node(self.parts.node);
-        let saying = Saying::new(Purpose::Worker, actor, origin, "client confirmed");
-        let record = self.ledger.record(enrollment.next(), saying, &[event])?;
-        let batch = Batch {
-            records: vec![record],
-            ..Batch::default()
-        };
-        let stream = StreamId::enrollment(enrollment.value().id);
-        self.parts
-            .store
-            .commit(batch)
-            .await
-            .map_err(|error| commit_error(error, stream))
     }
 
-    async fn claimed(&self, key: &ClaimKey, credential: &Credential) -> Result<Verified<Enrollment>, Error> {
-        let requester = admit::identify(credential);
+    async fn claimed(&self, key: &ClaimKey, admitted: &Admitted) -> Result<Verified<Enrollment>, Error> {
         match self.parts.store.claim(key).await? {
-            Some(claim) if claim.requester == requester => self.behind(&claim).await,
+            Some(claim) if claim.requester == *admitted.requester() => self.behind(&claim).await,
             _ => Err(Refusal::UnknownRequest.into()),
         }
     }
 
-    /// The enrollment a claim leads to. Its own events must name the same claim and requester.
+    /// The enrollment a claim leads to. Its own events must name the same claim, requester and request.
     pub(super) async fn behind(&self, claim: &Claim) -> Result<Verified<Enrollment>, Error> {
         let stream = StreamId::enrollment(claim.enrollment);
         let enrollment = self.load_enrollment(claim.enrollment).await?;
@@ -82,7 +87,9 @@ impl RegistrationAuthority {
             .as_ref()
             .and_then(|enrollment| enrollment.value().application())
             .is_some_and(|application| {
-                application.claim == claim.key && application.requester == claim.requester
+                application.claim == claim.key
+                    && application.requester == claim.requester
+                    && sha256(&application.request) == claim.digest
             });
         match enrollment {
             Some(enrollment) if agrees => Ok(enrollment),
@@ -94,8 +101,8 @@ impl RegistrationAuthority {
     }
 }
 
-/// What the client of an enrollment may know.
-pub(super) fn disposition(enrollment: &Enrollment) -> Result<Disposition, Error> {
+/// What the client of an enrollment may know, and when its endpoint wants it back.
+pub(super) fn disposition(enrollment: &Enrollment, later: Duration) -> Result<Disposition, Error> {
     use EnrollmentState as S;
     let pending = |waiting, retry_after| {
         Ok(Disposition::Pending {
@@ -106,9 +113,9 @@ pub(super) fn disposition(enrollment: &Enrollment) -> Result<Disposition, Error>
     };
     match enrollment.state() {
         None => Err(Refusal::UnknownRequest.into()),
-        Some(S::Received | S::Approved | S::Issuing) => pending(Waiting::Issuance, SOON),
-        Some(S::AwaitingApproval) => pending(Waiting::Approval, LATER),
-        Some(S::InDoubt | S::Quarantined) => pending(Waiting::Operator, LATER),
+        Some(S::Received | S::Approved | S::Issuing) => pending(Waiting::Issuance, SOON.min(later)),
+        Some(S::AwaitingApproval) => pending(Waiting::Approval, later),
+        Some(S::InDoubt | S::Quarantined) => pending(Waiting::Operator, later),
         Some(S::Issued | S::Confirmed) => Ok(Disposition::Issued(Box::new(issuance(enrollment)?))),
         Some(S::Refused | S::Failed | S::Expired) => Ok(Disposition::Refused(
             enrollment.refusal().cloned().unwrap_or(Refusal::NotIssued),

@@ -1,22 +1,41 @@
 //! Background work: what the task table says is due.
 
-use portreeve_pkix::Certificate;
+use portreeve_pkix::{Certificate, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::begin::LEASE;
+use super::deadline::asked;
 use super::drive::Asked;
-use crate::domain::{EnrollmentId, EnrollmentState, RevocationReason, StreamKind};
+use super::settle::QUARANTINE_REASON;
+use crate::domain::{Enrollment, EnrollmentId, EnrollmentState, StreamKind};
 use crate::error::Error;
-use crate::ports::{RevokeOrder, RevokeOutcome, TaskChange, TaskKind, TaskLease, WakeKey};
+use crate::ports::{RevokeOrder, RevokeOutcome, TaskKind, TaskLease, WakeKey};
+use crate::steps::verify::Tampered;
 
 /// Enrollments one node works on at a time, besides those with a client waiting.
 const IN_FLIGHT_MAX: usize = 64;
 
 /// How soon a CA that defers a revocation is asked again.
 const REVOKE_AGAIN: Duration = Duration::from_secs(60);
+
+/// One piece of work under way, however it ends.
+struct InFlight(Arc<RegistrationAuthority>);
+
+impl InFlight {
+    fn new(authority: &Arc<RegistrationAuthority>) -> Self {
+        authority.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(authority))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl RegistrationAuthority {
     /// Starts the work that is due, spawned. Returns how long until more is due; `None` when nothing is waiting.
@@ -25,18 +44,17 @@ impl RegistrationAuthority {
         let limit = u32::try_from(room).unwrap_or(0);
         if limit > 0 {
             for lease in self.parts.tasks.claim_due(self.parts.node, LEASE, limit).await? {
-                self.in_flight.fetch_add(1, Ordering::Relaxed);
-                let this = Arc::clone(self);
+                let work = InFlight::new(self);
                 self.parts
                     .spawn
-                    .spawn(Box::pin(async move { this.work_on(lease).await }));
+                    .spawn(Box::pin(async move { work.0.work_on(lease).await }));
             }
         }
         let now = self.now();
         Ok(self.parts.tasks.next_due().await?.map(|due| due.since(now)))
     }
 
-    async fn work_on(self: Arc<Self>, lease: TaskLease) {
+    async fn work_on(self: &Arc<Self>, lease: TaskLease) {
         let result = match lease.kind {
             TaskKind::Enrollment => self.resume_enrollment(&lease).await,
             TaskKind::Revoke => self.revoke_at_ca(&lease).await,
@@ -48,70 +66,58 @@ impl RegistrationAuthority {
             let id = EnrollmentId::from_bytes(lease.subject.id);
             self.parts.wakeups.wake(WakeKey::Enrollment(id));
         }
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     async fn resume_enrollment(self: &Arc<Self>, lease: &TaskLease) -> Result<(), Error> {
-        match self
-            .load_enrollment(EnrollmentId::from_bytes(lease.subject.id))
-            .await?
-        {
+        let id = EnrollmentId::from_bytes(lease.subject.id);
+        match self.load_enrollment(id).await? {
             Some(enrollment) => self.drive(enrollment, lease, Asked::Perhaps).await.map(drop),
             None => {
-                let tampered = crate::steps::verify::Tampered("task leads to no enrollment");
+                let tampered = Tampered("task leads to no enrollment");
                 let error = self.ledger.tampered(lease.subject, tampered).await;
-                self.change_task(TaskChange::Complete {
-                    id: lease.id,
-                    fence: lease.fence,
-                })
-                .await?;
+                self.complete(lease).await?;
                 Err(error)
             }
         }
     }
 
-    /// Tells a CA to revoke: what was revoked here, or what failed acceptance.
+    /// Tells a CA to revoke. The task only says that there may be something to revoke: what it is, the enrollment's own
+    /// events say.
     async fn revoke_at_ca(self: &Arc<Self>, lease: &TaskLease) -> Result<(), Error> {
-        let done = TaskChange::Complete {
-            id: lease.id,
-            fence: lease.fence,
-        };
-        let Some(enrollment) = self
-            .load_enrollment(EnrollmentId::from_bytes(lease.subject.id))
-            .await?
+        let id = EnrollmentId::from_bytes(lease.subject.id);
+        let enrollment = self.load_enrollment(id).await?;
+        let enrollment = enrollment.as_ref().map(|enrollment| enrollment.value());
+        let Some((enrollment, order)) = enrollment.and_then(|it| Some((it, to_revoke(it, self.now())?)))
         else {
-            return self.change_task(done).await;
+            return self.complete(lease).await;
         };
-        let enrollment = enrollment.into_value();
-        let der = match enrollment.state() {
-            Some(EnrollmentState::Quarantined) => enrollment.quarantined().map(<[u8]>::to_vec),
-            _ => enrollment
-                .certificate()
-                .map(|(certificate, _)| certificate.to_vec()),
-        };
-        let Some(certificate) = der.and_then(|der| Certificate::from_der(&der).ok()) else {
-            return self.change_task(done).await;
-        };
-        let reason = enrollment
-            .revoked()
-            .map_or(RevocationReason::Superseded, |(reason, _)| reason);
-        let order = RevokeOrder {
-            certificate,
-            reason,
-            at: self.now(),
-        };
-        let outcome = self.backend_for(&enrollment)?.revoke(&order).await;
-        match outcome.map_err(|error| Error::Internal(crate::error::InternalError::Backend(error)))? {
-            RevokeOutcome::Done | RevokeOutcome::Already => self.change_task(done).await,
+        if self.is_of_another(&order.certificate, lease.subject).await? {
+            tracing::error!(enrollment.id = %id, serial = %order.certificate.serial(),
+                            "not revoked: the serial number is that of another enrollment");
+            return self.complete(lease).await;
+        }
+        let backend = self.backend_for(enrollment)?;
+        match asked(self.parts.clock.as_ref(), backend.revoke(&order)).await? {
+            RevokeOutcome::Done | RevokeOutcome::Already => self.complete(lease).await,
             RevokeOutcome::Deferred => {
-                let due = self.now().saturating_add(REVOKE_AGAIN);
-                self.change_task(TaskChange::RetryAt {
-                    id: lease.id,
-                    fence: lease.fence,
-                    due,
-                })
-                .await
+                self.retry_at(lease, self.now().saturating_add(REVOKE_AGAIN))
+                    .await
             }
         }
     }
+}
+
+/// What there is to revoke: a certificate that was revoked here, or one that failed acceptance.
+fn to_revoke(enrollment: &Enrollment, now: Timestamp) -> Option<RevokeOrder> {
+    let (der, reason, at) = match (enrollment.revoked(), enrollment.state()) {
+        (Some((reason, at)), _) => (enrollment.certificate()?.0, reason, at),
+        (None, Some(EnrollmentState::Quarantined)) => (enrollment.quarantined()?, QUARANTINE_REASON, now),
+        (None, _) => return None,
+    };
+    let certificate = Certificate::from_der(der).ok()?;
+    Some(RevokeOrder {
+        certificate,
+        reason,
+        at,
+    })
 }

@@ -162,6 +162,8 @@ pub enum StreamKind {
     Incident = 6,
     /// One request that policy refused.
     Refusal = 7,
+    /// One document of a protocol. It has no stream; an incident about it names it so.
+    Document = 8,
 }
 
 impl StreamKind {
@@ -180,6 +182,7 @@ impl StreamKind {
             5 => Self::Object,
             6 => Self::Incident,
             7 => Self::Refusal,
+            8 => Self::Document,
             _ => return None,
         })
     }

@@ -15,8 +15,11 @@ pub enum IncidentKind {
     SecondContent,
     /// A CA returned a certificate that was not ordered.
     WrongCertificate,
-    /// A CA cannot tell whether it issued.
+    /// A CA cannot tell whether it issued, or does not come to an end.
     InDoubt,
+    /// A serial number came up that is in use: chance is broken, a CA used it twice, or somebody wrote to the
+    /// database.
+    SerialTaken,
 }
 
 impl IncidentKind {
@@ -27,6 +30,7 @@ impl IncidentKind {
             Self::SecondContent => "second_content",
             Self::WrongCertificate => "wrong_certificate",
             Self::InDoubt => "in_doubt",
+            Self::SerialTaken => "serial_taken",
         }
     }
 }

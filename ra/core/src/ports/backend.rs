@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::{BackendName, CertificateContents, EnrollmentId, Intent, RevocationReason};
 use crate::steps::IssuanceOrder;
 
-/// Nothing was sent, or nothing was decided: the order may be given again.
+/// Nothing was sent, or nothing was decided: the order may be given again, where trying again can help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaError {
     /// Not reachable before the first byte was sent, or overloaded.
@@ -45,14 +45,14 @@ pub enum IssueOutcome {
     Issued(IssuedCertificate),
     /// Accepted and not decided; the handle is enough to ask again after a restart.
     Deferred {
-        /// What the backend needs to go on.
+        /// What the backend needs to go on; at most 64 KiB.
         handle: Vec<u8>,
         /// When to ask.
         retry_after: Duration,
     },
     /// Commit this handle, then call again.
     Checkpoint {
-        /// What the backend needs to go on.
+        /// What the backend needs to go on; at most 64 KiB.
         handle: Vec<u8>,
     },
     /// The CA said no, for good. The reason is for the log.
@@ -148,7 +148,8 @@ pub trait CaBackend: Send + Sync {
         enrollment: EnrollmentId,
         now: Timestamp,
     ) -> Result<Intent, CaError>;
-    /// Signs or sends. Called only with an order that the RA minted, and again with the same one after a crash.
+    /// Signs or sends. Called only with an order that the RA minted, and again with the same one after a crash. An
+    /// answer that takes longer than 40 s is not waited for and counts as `Unknown`: what takes longer is `Deferred`.
     async fn issue(&self, order: &IssuanceOrder, handle: Option<&[u8]>) -> Result<IssueOutcome, CaError>;
     /// What the CA knows about an intent. Never signs, never submits.
     async fn reconcile(&self, intent: &Intent, handle: Option<&[u8]>) -> Result<ReconcileOutcome, CaError>;

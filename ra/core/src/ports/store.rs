@@ -343,6 +343,9 @@ pub struct RequestFilter {
     pub endpoint: Option<String>,
 }
 
+/// How long an ended claim still leads its requester to the certificate, so that a late client can fetch it.
+pub const CLAIM_KEPT: Duration = Duration::from_secs(35 * 86_400);
+
 /// The truth. A commit is acknowledged only when it is durable.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -383,7 +386,8 @@ pub trait Store: Send + Sync {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError>;
-    /// Removes spent values, documents and claims whose time is over, at most `limit` of each; says how many.
+    /// Removes spent values and documents whose time is over, and claims whose time was over [`CLAIM_KEPT`] ago, at most
+    /// `limit` of each; says how many.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
     /// Reads and writes one row; says how long that took.
     async fn probe(&self) -> Result<Duration, StoreError>;

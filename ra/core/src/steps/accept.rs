@@ -1,6 +1,6 @@
 //! Acceptance: whatever a CA returns is compared with what was ordered before anybody sees it.
 
-use portreeve_pkix::{Certificate, GeneralName, Oid, Timestamp, check_path};
+use portreeve_pkix::{Certificate, GeneralName, Oid, Timestamp, check_path, decode};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -10,21 +10,30 @@ use crate::ports::IssuedCertificate;
 /// How far a CA's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(600);
 
-/// Extensions a CA may add by itself: key identifiers, its own addresses, certificate transparency, noRevAvail.
-const CA_EXTENSIONS: [&str; 7] = [
-    "2.5.29.35",
-    "2.5.29.14",
-    "2.5.29.31",
-    "1.3.6.1.5.5.7.1.1",
-    "1.3.6.1.4.1.11129.2.4.2",
-    "2.5.29.56",
-    "2.5.29.19",
+/// Both ends of a validity belong to it (RFC 5280 section 4.1.2.5).
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Extensions a CA may add by itself: key identifiers, its own addresses, noRevAvail. None of them may be critical
+/// (RFC 5280 sections 4.2.1.1, 4.2.1.2 and 4.2.2.1, RFC 9608 section 2).
+const CA_EXTENSIONS: [Oid; 5] = [
+    Oid::AUTHORITY_KEY_IDENTIFIER,
+    Oid::SUBJECT_KEY_IDENTIFIER,
+    Oid::CRL_DISTRIBUTION_POINTS,
+    Oid::AUTHORITY_INFO_ACCESS,
+    Oid::NO_REV_AVAIL,
 ];
 
-const SUBJECT_ALT_NAME: &str = "2.5.29.17";
-const KEY_USAGE: &str = "2.5.29.15";
-const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
-const CERTIFICATE_POLICIES: &str = "2.5.29.32";
+/// Signed certificate timestamps (RFC 6962 section 3.3), which a CA may add as well.
+const TRANSPARENCY: &str = "1.3.6.1.4.1.11129.2.4.2";
+
+/// Extensions whose values are compared with what was ordered.
+const COMPARED_EXTENSIONS: [Oid; 5] = [
+    Oid::BASIC_CONSTRAINTS,
+    Oid::SUBJECT_ALT_NAME,
+    Oid::KEY_USAGE,
+    Oid::EXTENDED_KEY_USAGE,
+    Oid::CERTIFICATE_POLICIES,
+];
 
 /// A certificate that passed.
 #[derive(Debug)]
@@ -52,12 +61,11 @@ pub(crate) fn accept(
     {
         return Err("certificate is not the one that was prepared".to_owned());
     }
-    let chain: Vec<Certificate> = pinned.to_vec();
-    check_path(&certificate, &chain, now).map_err(|error| format!("chain: {error}"))?;
-    let chain = chain
-        .into_iter()
-        .filter(|issuer| issuer.issuer_der() != issuer.subject_der())
-        .collect();
+    // A CA whose clock is ahead of ours makes a certificate that is valid in a moment.
+    let at = now.max(certificate.not_before());
+    check_path(&certificate, pinned, at).map_err(|error| format!("chain: {error}"))?;
+    let is_root = |issuer: &&Certificate| issuer.issuer_der() == issuer.subject_der();
+    let chain = pinned.iter().filter(|issuer| !is_root(issuer)).cloned().collect();
     Ok(Accepted { certificate, chain })
 }
 
@@ -103,23 +111,23 @@ fn check_validity(
     if to <= now {
         return Err("certificate has expired".to_owned());
     }
-    if to.since(from) > contents.validity.lifetime {
+    if to.since(from).saturating_add(SECOND) > contents.validity.lifetime {
         return Err("validity is longer than ordered".to_owned());
     }
     Ok(())
 }
 
 fn check_extensions(contents: &CertificateContents, certificate: &Certificate) -> Result<(), String> {
-    let policies_ordered = !contents.policies.is_empty();
     for extension in certificate.extensions() {
-        let oid = extension.oid.to_string();
-        let expected = CA_EXTENSIONS.contains(&oid.as_str())
-            || oid == SUBJECT_ALT_NAME
-            || oid == KEY_USAGE
-            || oid == EXTENDED_KEY_USAGE
-            || (oid == CERTIFICATE_POLICIES && policies_ordered);
-        if !expected {
+        let oid = &extension.oid;
+        if COMPARED_EXTENSIONS.contains(oid) {
+            continue;
+        }
+        if !CA_EXTENSIONS.contains(oid) && oid.to_string() != TRANSPARENCY {
             return Err(format!("extension {oid} was not ordered"));
+        }
+        if extension.critical {
+            return Err(format!("extension {oid} is critical"));
         }
     }
     if certificate.key_usage().unwrap_or_default() != contents.key_usage {
@@ -130,5 +138,17 @@ fn check_extensions(contents: &CertificateContents, certificate: &Certificate) -
     if given != contents.extended_key_usage.iter().collect() {
         return Err("extended key usage is not the one ordered".to_owned());
     }
+    let policies = certificate
+        .extension(&Oid::CERTIFICATE_POLICIES)
+        .map(|extension| decode::certificate_policies(&extension.value))
+        .transpose()
+        .map_err(|error| format!("certificate policies do not decode: {error}"))?;
+    let given: BTreeSet<&Oid> = policies.iter().flatten().collect();
+    if given != contents.policies.iter().collect() {
+        return Err("certificate policies are not the ones ordered".to_owned());
+    }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,13 +32,30 @@ pub(crate) fn admit_account(
     let Credential::Account { account: id, key } = credential else {
         return Err(Refusal::NotAuthorized);
     };
+    let known = account.ok_or(Refusal::AccountUnknown)?.value();
+    let same_key: bool = known.key.fingerprint().ct_eq(&key.fingerprint()).into();
+    if !same_key {
+        return Err(Refusal::NotAuthorized);
+    }
+    admit_again(&Requester::Account(*id), account, endpoint)
+}
+
+/// Admits a requester that was admitted before, later and without a message of its own: the account still belongs to
+/// this endpoint and is still valid.
+pub(crate) fn admit_again(
+    requester: &Requester,
+    account: Option<&Verified<Account>>,
+    endpoint: &EndpointName,
+) -> Result<Admitted, Refusal> {
+    let Requester::Account(_) = requester else {
+        return Err(Refusal::NotAuthorized);
+    };
     let account = account.ok_or(Refusal::AccountUnknown)?.value();
-    let same_key: bool = account.key.fingerprint().ct_eq(&key.fingerprint()).into();
-    if !same_key || account.endpoint != *endpoint {
+    if account.endpoint != *endpoint {
         return Err(Refusal::NotAuthorized);
     }
     match account.status {
-        AccountStatus::Valid => Ok(Admitted(Requester::Account(*id))),
+        AccountStatus::Valid => Ok(Admitted(requester.clone())),
         AccountStatus::Deactivated => Err(Refusal::AccountDeactivated),
     }
 }

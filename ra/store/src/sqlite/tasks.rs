@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{LeaseRow, StoreError, TaskKind, TaskLease};
+use portreeve_ra::ports::{CLAIM_KEPT, LeaseRow, StoreError, TaskKind, TaskLease};
 use portreeve_ra::{NodeId, TaskId};
 use sqlx::sqlite::SqliteRow;
 
@@ -106,9 +106,10 @@ pub(crate) fn duty(rows: &[SqliteRow]) -> Result<Option<LeaseRow>, StoreError> {
 /// Removes what has had its time.
 pub(crate) fn sweep(now: Timestamp, limit: u32) -> Plan {
     let mut plan = Plan::new();
-    for sql in SWEEP {
+    let claims_before = now.saturating_sub(CLAIM_KEPT);
+    for (sql, before) in SWEEP.into_iter().zip([now, claims_before, now]) {
         plan.step(sql, Expected::Whatever)
-            .integer(now.unix_millis())
+            .integer(before.unix_millis())
             .integer(limit.into());
     }
     plan

@@ -1,6 +1,7 @@
 //! A gateway with the servers that its validation asks.
 
-use std::net::Ipv4Addr;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -141,6 +142,28 @@ impl Site {
             .dev_text(pointer)
             .unwrap_or_else(|error| panic!("{error}"))
             .to_owned()
+    }
+
+    /// Fetches a URL over plain HTTP; gives the status and the body.
+    #[track_caller]
+    pub fn fetch_plain(&self, url: &str) -> (u16, Vec<u8>) {
+        let rest = url.strip_prefix("http://").expect("a plain URL");
+        let (authority, path) = rest.split_once('/').expect("a path");
+        let mut stream = TcpStream::connect(authority).expect("the gateway accepts connections");
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let end = answer
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .expect("a header");
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (
+            status.unwrap_or_else(|| panic!("{head}")),
+            answer[end + 4..].to_vec(),
+        )
     }
 
     /// Whether the gateway runs.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use portreeve_pkix::sha256;
 use portreeve_ra::StreamId;
 use portreeve_ra::ports::{
-    Batch, Clock, Conflict, DocumentWrite, NewTask, Projection, RequestFilter, Reservation, Space, TaskChange,
+    Batch, CLAIM_KEPT, Clock, Conflict, DocumentWrite, NewTask, Projection, RequestFilter, Reservation,
+    Space, TaskChange,
 };
 
 use super::StoreUnderTest;
@@ -144,7 +145,9 @@ pub async fn sweeping(subject: &mut dyn StoreUnderTest) {
     for number in 1..=4 {
         let until = if number <= 3 { soon } else { late };
         batch.spends.push(spend(number, until));
-        batch.claims.push(claim(number, number, until));
+        batch
+            .claims
+            .push(claim(number, number, until.saturating_sub(CLAIM_KEPT)));
         batch.documents.push(DocumentWrite {
             expires_at: Some(until),
             keys: vec![key("account", "one", false)],
@@ -152,6 +155,7 @@ pub async fn sweeping(subject: &mut dyn StoreUnderTest) {
         });
     }
     batch.documents.push(document(5, 1, "stays"));
+    batch.claims.push(claim(9, 9, soon));
     store.commit(batch).await.unwrap();
 
     assert_eq!(
@@ -163,6 +167,11 @@ pub async fn sweeping(subject: &mut dyn StoreUnderTest) {
     assert_eq!(store.sweep(after, 2).await.unwrap(), 6, "two of each");
     assert_eq!(store.sweep(after, 2).await.unwrap(), 3, "one of each is left");
     assert_eq!(store.sweep(after, 2).await.unwrap(), 0);
+    let ended = store.claim(&claim_key(9)).await.unwrap();
+    assert!(
+        ended.is_some(),
+        "a claim that ended lately still leads to its certificate"
+    );
 
     let ids: Vec<_> = (1..=5).map(document_id).collect();
     let left: Vec<_> = read

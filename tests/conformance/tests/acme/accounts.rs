@@ -168,7 +168,7 @@ fn row_17_an_empty_contact_is_refused() {
     let account = Site::shared().account();
     account
         .post(&account.url, &json!({"contact": [""]}))
-        .is_problem(400, "unsupportedContact");
+        .is_problem(400, "invalidContact");
 }
 
 #[test]

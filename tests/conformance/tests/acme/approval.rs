@@ -68,9 +68,7 @@ fn an_order_waits_and_becomes_valid_once_approved() {
 fn a_rejected_order_is_invalid_with_an_error() {
     let (account, order) = waiting("rejected.approval.test");
     decide("reject", &request_of("rejected.approval.test"));
-    let answer = account.read(&order.url);
-    let object = answer.is(200);
-    assert_eq!(object["status"], "invalid", "{object}");
+    let object = account.poll(&order.url, "invalid");
     assert_eq!(problem_type(&object["error"]), "unauthorized", "{object}");
     assert!(
         !object["error"]["detail"].as_str().unwrap().is_empty(),
@@ -121,5 +119,5 @@ fn a_decision_is_final() {
         .control(&["request", "approve", &id])
         .failure()
         .unwrap();
-    assert_eq!(account.read(&order.url).is(200)["status"], "invalid");
+    account.poll(&order.url, "invalid");
 }

@@ -169,6 +169,22 @@ fn an_endpoint_that_does_not_exist_is_404() {
     assert_eq!(answer.status(), 404, "{answer}");
 }
 
+/// RFC 8555 section 6.1: HTTPS is required.
+#[test]
+fn nothing_is_served_over_plain_http() {
+    let site = Site::shared();
+    let crl = site.dev_text("/ca/crl");
+    let base = crl.split("/crl/").next().unwrap();
+    assert_eq!(site.fetch_plain(&crl).0, 200);
+    for path in ["directory", "new-nonce", "new-order"] {
+        assert_eq!(
+            site.fetch_plain(&format!("{base}/acme/default/{path}")).0,
+            404,
+            "{path}"
+        );
+    }
+}
+
 #[test]
 fn settings_of_meta_are_shown() {
     let site = Site::own(&[

@@ -3,8 +3,11 @@
 use portreeve_conformance::acme::{
     Account, Answer, Csr, Retrieved, Signer, Site, base64url, new_key, new_key_of,
 };
+use portreeve_harness::process::until;
 use portreeve_wire::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
+
+const PUBLICATION_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn wish(retrieved: &Retrieved, reason: Option<i64>) -> Value {
     let mut wish = json!({"certificate": base64url(retrieved.leaf().der())});
@@ -213,6 +216,25 @@ fn row_38_the_reason_becomes_key_compromise_only_by_the_key() {
     revoke_by_key(&key, &retrieved, Some(5)).is_problem(400, "alreadyRevoked");
     revoke_by_key(&key, &retrieved, Some(1)).is_empty(200);
     revoke_by_key(&key, &retrieved, Some(1)).is_problem(400, "alreadyRevoked");
+}
+
+#[test]
+fn a_revoked_serial_comes_into_the_revocation_list() {
+    let site = Site::shared();
+    let (account, revoked, _) = issued("listed.revocation.test");
+    let (_, good, _) = issued("unlisted.revocation.test");
+    revoke(&account, &revoked, Some(4)).is_empty(200);
+    let url = site.dev_text("/ca/crl");
+    let list = until("the serial in the list", PUBLICATION_LIMIT, || {
+        let (status, list) = site.fetch_plain(&url);
+        assert_eq!(status, 200);
+        Ok(contains(&list, &revoked.leaf().serial().to_der()).then_some(list))
+    });
+    assert!(!contains(&list.unwrap(), &good.leaf().serial().to_der()));
+}
+
+fn contains(list: &[u8], serial: &[u8]) -> bool {
+    list.windows(serial.len()).any(|window| window == serial)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use portreeve_faults::client::{Client, request_for};
 use portreeve_faults::database::now_millis;
 use portreeve_faults::forge;
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
-use portreeve_ra::{AccountId, Event, ProofEvent, Purpose, Requester, proof_stream};
+use portreeve_ra::{AccountId, Event, ProofEvent, Purpose, Requester, StreamId, StreamKind, proof_stream};
 use uuid::Uuid;
 
 use super::{LIMIT, SIGNATURES, assert_not_valid, incidents, incidents_shown, signed, start};
@@ -92,11 +92,12 @@ async fn a_copied_authorization_proves_nothing() {
         assert_not_valid(&client, &other).await;
     }
     assert_eq!(signed(&site).await, before);
-    let raised = incidents(&site).await;
-    assert_eq!(
-        raised.iter().map(|(what, _)| *what).collect::<Vec<_>>(),
-        ["tampered"]
-    );
+    let document = StreamId {
+        kind: StreamKind::Document,
+        id: pending.into_bytes(),
+    };
+    assert_eq!(incidents(&site).await, [("tampered", document)]);
+    assert_eq!(incidents_shown(&site), 1);
 }
 
 /// The id of the only authorization of an order.

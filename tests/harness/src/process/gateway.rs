@@ -82,6 +82,16 @@ impl Gateway {
     /// # Errors
     /// When it cannot be started, ends, or is not ready in time; the log is part of the error.
     pub fn start_dev(options: DevOptions) -> Result<Self, HarnessError> {
+        let mut gateway = Self::launch(options)?;
+        gateway.wait_until_ready()?;
+        Ok(gateway)
+    }
+
+    /// Starts `portreeve dev` as [`Self::start_dev`] does, and does not wait.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn launch(options: DevOptions) -> Result<Self, HarnessError> {
         let temporary = match &options.data_dir {
             Some(_) => None,
             None => Some(TempDir::with_prefix("portreeve-").map_err(HarnessError::file("/tmp"))?),
@@ -94,7 +104,7 @@ impl Gateway {
         let ports = Ports::of(&options);
         let log = data_dir.with_extension("log");
         let child = spawn(&options, &data_dir, (ports, &log))?;
-        let mut gateway = Self {
+        Ok(Self {
             options,
             ports,
             data_dir,
@@ -102,9 +112,7 @@ impl Gateway {
             dev: Value::Null,
             log,
             _temporary: temporary,
-        };
-        gateway.wait_until_ready()?;
-        Ok(gateway)
+        })
     }
 
     /// Starts it again on the same data directory, after [`Self::kill`] or [`Self::terminate`].
@@ -112,9 +120,18 @@ impl Gateway {
     /// # Errors
     /// As [`Self::start_dev`].
     pub fn restart(&mut self) -> Result<(), HarnessError> {
+        self.relaunch()?;
+        self.wait_until_ready()
+    }
+
+    /// Starts it again as [`Self::restart`] does, and does not wait.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn relaunch(&mut self) -> Result<(), HarnessError> {
         self.kill();
         self.child = spawn(&self.options, &self.data_dir, (self.ports, &self.log))?;
-        self.wait_until_ready()
+        Ok(())
     }
 
     /// Changes the environment of the next start.
