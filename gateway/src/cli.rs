@@ -23,6 +23,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use portreeve_queue::SystemRandom;
+use portreeve_ra::ports::Random;
 
 pub use error::{CliError, Exit};
 pub use output::{Format, Output, Table, Tone};
@@ -112,6 +114,7 @@ fn run(command: Command, around: Surroundings) -> Result<Exit, CliError> {
     if let Command::Signer(arguments) = command {
         return signer::run(arguments);
     }
+    warm_up();
     crate::listener::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -141,6 +144,15 @@ async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliErr
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Signer(arguments) => signer::run(arguments),
     }
+}
+
+/// The cryptographic library gathers entropy before its first random octet, which takes tens of milliseconds: let it
+/// begin while files are read. Whoever needs chance waits for it anyway, so it does not matter if this fails.
+fn warm_up() {
+    let gather = || SystemRandom.fill(&mut [0]);
+    let _ = std::thread::Builder::new()
+        .name("entropy".to_owned())
+        .spawn(gather);
 }
 
 fn report(error: &CliError) {

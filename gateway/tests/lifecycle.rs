@@ -1,5 +1,12 @@
 //! A whole gateway from start to stop, with real sockets, a real store and the real signer child.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may panic"
+)]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
@@ -19,6 +26,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
+
+/// A directory that is closed to others.
+fn home() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .unwrap()
+}
 
 fn options(config: Config, mode: Mode) -> StartOptions {
     StartOptions {
@@ -85,7 +100,7 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dev_answers_and_keeps_everything_over_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
 
     let running = dev(directory.path()).await;
@@ -145,7 +160,7 @@ async fn dev_answers_and_keeps_everything_over_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_directory_has_one_gateway() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let running = dev(directory.path()).await;
     let mut options = dev_options(directory.path());
     // Other addresses, or those would be taken first.
@@ -159,7 +174,7 @@ async fn one_directory_has_one_gateway() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_of_dev_can_be_set() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let endpoints = vec!["endpoint.acme.mine.profiles=[\"tls-server\"]".parse().unwrap()];
     let running = start(StartOptions {
         endpoints,
@@ -180,7 +195,7 @@ async fn endpoints_of_dev_can_be_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signer_that_dies_is_replaced() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let running = dev(directory.path()).await;
     let management = running.addresses()["management"];
     let signer = running.installation().signer.clone();
@@ -220,7 +235,7 @@ fn real(data_dir: &Path) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_is_made_and_served() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let path = real(directory.path());
     let file = path.to_str().unwrap();
     let load = || options(Config::load(&path, &[]).unwrap(), Mode::Serve);
@@ -331,7 +346,7 @@ async fn directory_is_served(running: &Running) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_refuses_what_dev_made() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     dev(directory.path()).await.stop().await;
     let config = Config::load(&real(directory.path()), &[]).unwrap();
     match start(options(config, Mode::Serve)).await.err() {
@@ -344,7 +359,7 @@ async fn serve_refuses_what_dev_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_ends_cleanly_when_asked() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let data_dir = directory.path().to_str().unwrap();
     let free = "127.0.0.1:0";
     let mut child = std::process::Command::new(PROGRAM)
@@ -395,7 +410,7 @@ async fn the_program_ends_cleanly_when_asked() {
 
 #[test]
 fn exit_codes() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = home();
     let good = real(directory.path());
     let bad = directory.path().join("bad.toml");
     std::fs::write(&bad, "[server]\ncolour = 1\n").unwrap();

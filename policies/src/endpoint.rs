@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::duration;
 
 const PROFILES_MAX: usize = 64;
-const AGE_MAX: Duration = Duration::from_secs(365 * 86_400);
+/// The signer refuses an enrollment older than 31 days (ADR 4), so no proposal may stay open for longer than 30.
+const AGE_MAX: Duration = Duration::from_secs(30 * 86_400);
 const INLINE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// ACME clients poll anyway; those of the other protocols are better off waiting.
 const INLINE_WAIT_ACME: Duration = Duration::from_secs(2);
@@ -29,7 +30,7 @@ pub enum EndpointError {
     #[error("profiles: 1 to {PROFILES_MAX}, none twice")]
     Profiles,
     /// Approval by nobody, or a proposal that would not expire within a year.
-    #[error("approval: at least one approval, age_max from 1s to 365d")]
+    #[error("approval: at least one approval, age_max from 1s to 30d")]
     Approval,
     /// Longer than a client keeps a connection.
     #[error("inline_wait: at most {}s", INLINE_WAIT_MAX.as_secs())]
@@ -237,9 +238,9 @@ mod tests {
                 "approval:",
             ),
             (
-                "approval without end",
+                "approval longer than the signer remembers",
                 "acme/a",
-                "approval = { approvals = 1, age_max = \"999d\" }",
+                "approval = { approvals = 1, age_max = \"31d\" }",
                 "approval:",
             ),
             (

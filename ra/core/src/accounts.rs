@@ -14,8 +14,8 @@ use crate::ports::{Batch, CommitError, Conflict, Reservation, Space};
 use crate::steps::Verified;
 use crate::steps::verify;
 
-/// How often a lost race is run again.
-const RACES_MAX: u32 = 8;
+/// How often a lost race is run again. Each turn one of those who race wins, and may not be seen before the next.
+const RACES_MAX: u32 = 32;
 
 /// Records of a stream that its requester makes grow, at most: each use of it reads them all.
 const RECORDS_MAX: u64 = 1_000;

@@ -1,12 +1,15 @@
 //! Test harness: gateways, stores, clients, a scripted CA backend.
 
+#[expect(clippy::expect_used, reason = "an RA that cannot be set up ends the test")]
 pub mod authority;
 pub mod clients;
 pub mod dns;
 mod error;
 pub mod http01;
 pub mod process;
+#[expect(clippy::expect_used, reason = "a key that cannot be made ends the test")]
+pub mod scripted;
+#[expect(clippy::expect_used, reason = "a CA that cannot be set up ends the test")]
+pub mod test_ca;
 
 pub use error::HarnessError;
-pub mod scripted;
-pub mod test_ca;

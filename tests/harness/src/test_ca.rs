@@ -126,10 +126,10 @@ impl TestCa {
             &extensions,
         );
         let mut certificate = signed(&self.key, &tbs);
-        if matches!(fault, Fault::BadSignature) {
-            if let Some(last) = certificate.last_mut() {
-                *last ^= 1;
-            }
+        if matches!(fault, Fault::BadSignature)
+            && let Some(last) = certificate.last_mut()
+        {
+            *last ^= 1;
         }
         certificate
     }

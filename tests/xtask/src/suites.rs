@@ -115,8 +115,15 @@ const CLIPPY: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D",
 
 /// The fuzz targets are a workspace of their own.
 fn fmt(workspace: &Workspace) -> Result<(Outcome, Option<Counts>), XtaskError> {
-    let own = run::shown(&mut workspace.cargo(&["fmt", "--all", "--check"]))?;
-    let fuzz = ["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"];
+    let own = run::shown(&mut workspace.cargo(&["fmt", "--all", "--", "--check", "-l"]))?;
+    let fuzz = [
+        "fmt",
+        "--manifest-path",
+        "tests/fuzz/Cargo.toml",
+        "--",
+        "--check",
+        "-l",
+    ];
     Ok((outcome(run::shown(&mut workspace.cargo(&fuzz))? && own), None))
 }
 

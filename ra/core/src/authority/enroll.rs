@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::RegistrationAuthority;
 use super::judge::{Judged, lines};
 use super::standing::disposition;
-use crate::accounts::{commit_error, may_race};
+use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, ApprovalPolicy, CertificateContents, ClaimKey, Disposition, EndpointName, EnrollmentId,
     EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester, StreamId,
@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::ledger::{Saying, first};
 use crate::ports::{Batch, CommitError, Conflict, WakeKey};
 use crate::steps::admit;
+
+/// How often a request is judged again because somebody filed the same claim first.
+const FILINGS_MAX: u32 = 8;
 
 /// What identifies one request while it is being judged.
 pub(super) struct Filing {
@@ -59,7 +62,7 @@ impl RegistrationAuthority {
             };
             match self.act_on(&filing, judged, &request).await? {
                 Acted::Done(disposition) => return Ok(disposition),
-                Acted::Raced if may_race(turn) => turn += 1,
+                Acted::Raced if turn < FILINGS_MAX => turn += 1,
                 Acted::Raced => return Err(Refusal::ClaimConflict.into()),
             }
         }

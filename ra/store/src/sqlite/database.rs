@@ -242,6 +242,10 @@ async fn installation(
     connection: &mut SqliteConnection,
     options: &Options,
 ) -> Result<Installation, OpenError> {
+    if let Some(found) = read_installation(connection).await? {
+        return Ok(found);
+    }
+    // Chance is asked for only now: its first octets cost tens of milliseconds, and most starts need none here.
     let now = options.clock.now();
     let mut random = [0; 10];
     options.random.fill(&mut random);
@@ -257,18 +261,23 @@ async fn installation(
     .execute(&mut *connection)
     .await
     .map_err(reading)?;
-    let row = connection
-        .fetch_one("SELECT id, made_by, created_at FROM installation")
-        .await
-        .map_err(reading)?;
+    let missing = || StoreError::Broken("the installation was not written".to_owned()).into();
+    read_installation(connection).await?.ok_or_else(missing)
+}
+
+async fn read_installation(connection: &mut SqliteConnection) -> Result<Option<Installation>, OpenError> {
+    let query = "SELECT id, made_by, created_at FROM installation";
+    let Some(row) = connection.fetch_optional(query).await.map_err(reading)? else {
+        return Ok(None);
+    };
     let made_by = match column(&row, 1)? {
         "dev" => MadeBy::Dev,
         "serve" => MadeBy::Serve,
         _ => return Err(StoreError::Broken("unknown maker of the installation".to_owned()).into()),
     };
-    Ok(Installation {
+    Ok(Some(Installation {
         id: octets(&row, 0)?,
         made_by,
         created_at: time(&row, 2)?,
-    })
+    }))
 }

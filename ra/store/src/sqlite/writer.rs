@@ -151,8 +151,11 @@ impl Writer {
             Ok(Committed { written, refused }) => {
                 self.counters.batches.add(written.len());
                 self.counters.groups.add(usize::from(!written.is_empty()));
-                self.counters.conflicts.add(refused);
+                self.counters.conflicts.add(refused.len());
                 let batches = written.len();
+                for (reply, error) in refused {
+                    let _ = reply.send(Err(error));
+                }
                 for (reply, answer) in written {
                     // Nobody waits any more: the batch is written all the same.
                     let _ = reply.send(Ok(answer));
@@ -201,7 +204,8 @@ impl Writer {
 /// A group that is durable.
 struct Committed {
     written: Vec<(Reply, Answer)>,
-    refused: usize,
+    /// Told only now: whoever lost to another batch of the same group must find it when they look.
+    refused: Vec<(Reply, CommitError)>,
 }
 
 /// A group of which nothing is known to be written, and who waits for it.
@@ -213,7 +217,7 @@ struct Lost {
 async fn transaction(connection: &mut SqliteConnection, group: Vec<Job>) -> Result<Committed, Lost> {
     let mut committed = Committed {
         written: Vec::with_capacity(group.len()),
-        refused: 0,
+        refused: Vec::new(),
     };
     let mut jobs = group.into_iter();
     let mut outcome = execute(connection, "BEGIN IMMEDIATE;SAVEPOINT batch").await;
@@ -223,8 +227,7 @@ async fn transaction(connection: &mut SqliteConnection, group: Vec<Job>) -> Resu
         match plan.run(connection).await {
             Ok(answer) => committed.written.push((reply, answer)),
             Err(Stopped::Refused(error)) => {
-                committed.refused += 1;
-                let _ = reply.send(Err(error));
+                committed.refused.push((reply, error));
                 outcome = execute(connection, UNDO).await;
             }
             Err(Stopped::Lost(failure)) => {
@@ -239,10 +242,12 @@ async fn transaction(connection: &mut SqliteConnection, group: Vec<Job>) -> Resu
     match outcome {
         Ok(()) => Ok(committed),
         Err(failure) => {
-            let waiting = committed.written.into_iter().map(|(reply, _)| reply);
+            let written = committed.written.into_iter().map(|(reply, _)| reply);
+            let refused = committed.refused.into_iter().map(|(reply, _)| reply);
+            let waiting = written.chain(refused).chain(jobs.map(|job| job.reply));
             Err(Lost {
                 failure,
-                replies: waiting.chain(jobs.map(|job| job.reply)).collect(),
+                replies: waiting.collect(),
             })
         }
     }

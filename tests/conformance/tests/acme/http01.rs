@@ -10,6 +10,9 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The test's web server answers there, and the gateway is told not to go there.
 const DENIED: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
+/// Makes a wrong answer of the right response.
+type Spoil = fn(&[u8]) -> WebReply;
+
 /// An order for one name, its challenge, and the response that would be right.
 struct Attempt {
     account: Account,
@@ -75,7 +78,7 @@ fn row_33_a_response_with_white_space_after_it_is_right() {
 
 #[test]
 fn row_33_wrong_responses_are_unauthorized() {
-    let rows: [(&str, fn(&[u8]) -> WebReply); 6] = [
+    let rows: [(&str, Spoil); 6] = [
         ("empty", |_| WebReply::Body(Vec::new())),
         ("something before", |right| WebReply::Body([b"x", right].concat())),
         ("something after", |right| WebReply::Body([right, b"x"].concat())),

@@ -17,8 +17,11 @@ use portreeve_ra::{Event, Record, StreamId};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Whose signature a forgery bears, by name.
-const SIGNATURES: [(&str, for<'a> fn(&'a Record) -> Signed<'a>); 3] = [
+/// Whose signature a forgery bears, given a genuine record.
+type Signature = for<'a> fn(&'a Record) -> Signed<'a>;
+
+/// Each kind of forged signature, by name.
+const SIGNATURES: [(&str, Signature); 3] = [
     ("of another key", |_| Signed::ByOwnKey),
     ("of another key under the right id", |genuine| {
         Signed::AsIfBy(genuine)
