@@ -1,4 +1,5 @@
 //! What the RA makes of every answer a CA can give. The CA is scripted; everything else is real.
+#![cfg(test)]
 
 use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, clock, csr, endpoint};
 use portreeve_harness::scripted::{Answer, Asked, Memory, ScriptedBackend, stray_key};
