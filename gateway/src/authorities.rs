@@ -250,10 +250,7 @@ impl Authorities<'_> {
             name: authority.name.clone(),
             reason: error.to_string(),
         })?;
-        let signer: Arc<dyn Signer> = Arc::new(self.installation.signer.load(sealed).await?);
-        #[cfg(feature = "failpoints")]
-        let signer: Arc<dyn Signer> = Arc::new(crate::failpoints::FailingSigner(signer));
-        Ok(signer)
+        Ok(Arc::new(self.installation.signer.load(sealed).await?))
     }
 
     /// Makes a CA: its key first, which is kept before anything is signed with it.

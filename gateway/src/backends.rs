@@ -71,6 +71,8 @@ async fn local(
     };
     let authority = authorities.get(section.ca(name.as_str())).await.map_err(failed)?;
     let signer = authorities.signer(&authority).await.map_err(failed)?;
+    #[cfg(feature = "failpoints")]
+    let signer: Arc<dyn portreeve_ra::ports::Signer> = Arc::new(crate::failpoints::FailingSigner(signer));
     let config = LocalCaConfig {
         name: name.clone(),
         addresses: Addresses {

@@ -13,7 +13,7 @@ use crate::steps::Verified;
 /// An intent older than this is not signed any more.
 const INTENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// The right to one certificate. Only [`mint`] makes one, and only from events that verified whole.
+/// The right to one certificate. Only `mint` makes one, and only from events that verified whole.
 #[derive(Debug)]
 pub struct IssuanceOrder {
     enrollment: EnrollmentId,
