@@ -64,13 +64,12 @@ impl DevAddresses {
             management: any,
         }
     }
+}
 
-    /// Those that are not loopback.
-    pub fn exposed(&self) -> impl Iterator<Item = SocketAddr> {
-        [self.public, self.http, self.management]
-            .into_iter()
-            .filter(|address| !address.ip().is_loopback())
-    }
+/// Addresses of this configuration that are not loopback.
+pub fn exposed(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    let addresses = config.server.listeners.values().map(|listener| listener.addr);
+    addresses.filter(|address| !address.ip().is_loopback())
 }
 
 /// The values given with `--set`, sorted by what they are for.
@@ -203,13 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn exposed_addresses_are_found() {
-        let mut addresses = DevAddresses::default();
-        assert_eq!(addresses.exposed().count(), 0);
-        addresses.http = "0.0.0.0:80".parse().unwrap();
-        assert_eq!(
-            addresses.exposed().collect::<Vec<_>>(),
-            ["0.0.0.0:80".parse().unwrap()]
-        );
+    fn exposed_addresses_are_found_wherever_they_were_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let with = |text: &[&str]| {
+            let overrides = text.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+            let config = configuration(directory.path(), DevAddresses::default(), &overrides).unwrap();
+            exposed(&config).collect::<Vec<_>>()
+        };
+        assert!(with(&[]).is_empty());
+        let moved = with(&["server.listeners.public.addr=0.0.0.0:8443"]);
+        assert_eq!(moved, ["0.0.0.0:8443".parse().unwrap()]);
+        let added = with(&["server.listeners.x={addr=\"[::]:9443\", tls=true, mounts=[\"acme\"]}"]);
+        assert_eq!(added, ["[::]:9443".parse().unwrap()]);
     }
 }

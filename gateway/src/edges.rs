@@ -97,8 +97,10 @@ pub enum EdgeError {
 
 /// The ACME edge over the endpoints that are published, which may grow and shrink while it serves.
 pub struct AcmeEndpoints {
-    needs: AcmeNeeds,
+    ra: Arc<RegistrationAuthority>,
     current: ArcSwap<(Vec<String>, AcmeEdge)>,
+    /// Held from reading the list to serving it, so that an older list never replaces a newer one.
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 impl AcmeEndpoints {
@@ -107,17 +109,20 @@ impl AcmeEndpoints {
         let names = published(&needs.ra).await?;
         let edge = edge(&needs, names.clone())?;
         Ok(Self {
-            needs,
+            ra: needs.ra,
             current: ArcSwap::from_pointee((names, edge)),
+            refreshing: tokio::sync::Mutex::default(),
         })
     }
 
     /// Takes endpoints into account that were published or retired since.
     pub async fn refresh(&self) -> Result<(), EdgeError> {
-        let names = published(&self.needs.ra).await?;
-        if self.current.load().0 != names {
+        let _in_order = self.refreshing.lock().await;
+        let names = published(&self.ra).await?;
+        let current = self.current.load_full();
+        if current.0 != names {
             tracing::info!(endpoints = names.join(" "), "ACME endpoints changed");
-            let edge = edge(&self.needs, names.clone())?;
+            let edge = current.1.with_endpoints(&names)?;
             self.current.store(Arc::new((names, edge)));
         }
         Ok(())

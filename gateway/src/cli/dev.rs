@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::target::{DEV_DATA_DIR, absolute};
 use super::{CliError, Exit, Format, Surroundings, Table};
 use crate::config::Override;
-use crate::dev::{DevAddresses, Settings, configuration};
+use crate::dev::{DevAddresses, Settings, configuration, exposed};
 use crate::installation::Mode;
 use crate::running::{StartOptions, Substitutes, start};
 use crate::signals::asked_to_end;
@@ -62,9 +62,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         http: arguments.listen_http,
         management: arguments.listen_management,
     };
+    let config = configuration(&data_dir, addresses, &settings.config)?;
+    // Looked at after every --set: a listener that was added or moved by one counts as well.
     if !arguments.insecure_public
-        && let Some(address) = addresses
-            .exposed()
+        && let Some(address) = exposed(&config)
             .chain(not_loopback(arguments.listen_admin))
             .next()
     {
@@ -73,10 +74,9 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
              listen on 127.0.0.1, or add --insecure-public"
         )));
     }
-    let config = configuration(&data_dir, addresses, &settings.config)?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
     let http_01_port = config.acme.validation.http_port;
-    let ended = asked_to_end();
+    let mut ended = std::pin::pin!(asked_to_end().map_err(CliError::Runtime)?);
     let running = start(StartOptions {
         config,
         mode: Mode::Dev,
@@ -85,16 +85,24 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         substitutes: Substitutes::default(),
     })
     .await?;
-    let toured = if arguments.tour {
-        take_tour(&running, http_01_port, around).await
-    } else {
-        Ok(())
+    let toured = tokio::select! {
+        () = &mut ended => Ok(()),
+        toured = tour_and_serve(&running, http_01_port, arguments.tour.then_some(around)) => toured,
     };
-    if toured.is_ok() {
-        ended.await.map_err(CliError::Runtime)?;
-    }
     running.stop().await;
     toured.map(|()| Exit::Fine)
+}
+
+/// Takes the tour if it was asked for, then serves; returns only when the tour fails.
+async fn tour_and_serve(
+    running: &crate::Running,
+    http_01_port: u16,
+    tour: Option<Surroundings>,
+) -> Result<(), CliError> {
+    if let Some(around) = tour {
+        take_tour(running, http_01_port, around).await?;
+    }
+    std::future::pending().await
 }
 
 fn not_loopback(address: SocketAddr) -> Option<SocketAddr> {

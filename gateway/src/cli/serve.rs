@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let config = Config::load(&arguments.config, &arguments.set)?;
     config.server.check_serving()?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
-    let ended = asked_to_end();
+    let ended = asked_to_end().map_err(CliError::Runtime)?;
     let running = start(StartOptions {
         config,
         mode: Mode::Serve,
@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         substitutes: Substitutes::default(),
     })
     .await?;
-    ended.await.map_err(CliError::Runtime)?;
+    ended.await;
     running.stop().await;
     Ok(Exit::Fine)
 }

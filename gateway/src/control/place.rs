@@ -14,7 +14,7 @@ const FILE_NAME: &str = "control.sock";
 pub fn socket_for(data_dir: &Path) -> PathBuf {
     let digest = portreeve_pkix::sha256(data_dir.as_os_str().as_bytes());
     let name = format!(
-        "portreeve-{}",
+        "{OWN_DIRECTORY}{}",
         hex::encode(digest.iter().take(6).copied().collect::<Vec<u8>>())
     );
     let runtime = std::env::var_os("XDG_RUNTIME_DIR")
@@ -28,6 +28,9 @@ pub fn socket_for(data_dir: &Path) -> PathBuf {
         .filter(|path| fits(path.as_os_str()));
     fitting.next().unwrap_or_else(|| data_dir.join(FILE_NAME))
 }
+
+/// How the names of directories begin that only hold a socket.
+pub(super) const OWN_DIRECTORY: &str = "portreeve-";
 
 /// Whether a path is short enough for a socket.
 pub(super) fn fits(path: &OsStr) -> bool {

@@ -12,7 +12,7 @@ use portreeve_console::Principal;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
-use super::place::{PATH_BYTES_MAX, fits};
+use super::place::{OWN_DIRECTORY, PATH_BYTES_MAX, fits};
 use crate::listener::{Bounds, Drain, serve_connection};
 
 /// Whoever may use the socket is this one principal.
@@ -105,6 +105,13 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+        // Our own directory goes as well when nothing else is in it; one that an operator named stays.
+        let named_by_us = |directory: &&Path| {
+            directory
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(OWN_DIRECTORY.as_bytes()))
+        };
+        let _ = self.path.parent().filter(named_by_us).map(std::fs::remove_dir);
     }
 }
 

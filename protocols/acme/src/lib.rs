@@ -37,6 +37,7 @@ mod service;
 mod site;
 pub mod validator;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -50,7 +51,6 @@ use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_ra::ports::{Clock, Documents, Random, Sealer, Spawn};
 use portreeve_ra::{BadName, EndpointName, RegistrationAuthority};
 
-use crate::attempts::Attempts;
 use crate::error::AcmeError;
 use crate::nonce::Nonces;
 use crate::open_orders::OpenOrders;
@@ -98,14 +98,7 @@ pub struct AcmeEdge {
 impl AcmeEdge {
     /// An edge of these parts. Fails when an endpoint's name is none.
     pub fn new(parts: AcmeParts) -> Result<Self, BadName> {
-        let sites = parts
-            .endpoints
-            .iter()
-            .map(|name| {
-                let endpoint = EndpointName::new(&format!("acme/{name}"))?;
-                Ok((name.clone(), Site::new(endpoint, &parts.config.external_url)))
-            })
-            .collect::<Result<_, BadName>>()?;
+        let sites = sites(&parts.endpoints, &parts.config)?;
         let nonces = Nonces::new(
             parts.sealer,
             Arc::clone(&parts.random),
@@ -121,9 +114,9 @@ impl AcmeEdge {
             random: parts.random,
             clock: parts.clock,
             spawn: parts.spawn,
-            nonces,
-            attempts: Attempts::default(),
-            open_orders: OpenOrders::new(parts.config.orders_pending_max),
+            nonces: Arc::new(nonces),
+            attempts: Arc::default(),
+            open_orders: Arc::new(OpenOrders::new(parts.config.orders_pending_max)),
             config: parts.config,
             sites,
         };
@@ -131,6 +124,27 @@ impl AcmeEdge {
             service: Arc::new(service),
         })
     }
+
+    /// The same edge over other endpoints. It knows the nonces that were spent, the validations under way and the orders
+    /// that are open, so that changing the endpoints forgets nothing.
+    pub fn with_endpoints(&self, endpoints: &[String]) -> Result<Self, BadName> {
+        let sites = sites(endpoints, &self.service.config)?;
+        let service = Service {
+            sites,
+            ..Service::clone(&self.service)
+        };
+        Ok(Self {
+            service: Arc::new(service),
+        })
+    }
+}
+
+fn sites(endpoints: &[String], config: &AcmeConfig) -> Result<BTreeMap<String, Site>, BadName> {
+    let site = |name: &String| {
+        let endpoint = EndpointName::new(&format!("acme/{name}"))?;
+        Ok((name.clone(), Site::new(endpoint, &config.external_url)))
+    };
+    endpoints.iter().map(site).collect()
 }
 
 #[async_trait]

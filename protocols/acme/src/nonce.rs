@@ -1,8 +1,9 @@
 //! Nonces (RFC 8555 section 6.5): expiry, chance and a MAC, so that every node knows its own without storing them.
 //!
 //! A nonce is good once. Every use is remembered in memory; a use that changes something is also spent by a unique
-//! row in the transaction of the change, which holds across nodes and restarts. What the bounded memory has forgotten
-//! could repeat only a request that changes nothing.
+//! row in the transaction of the change, which holds across nodes and restarts. What the bounded memory has forgotten,
+//! after a restart or 65,536 later uses, could repeat only a request that changed nothing when it was made: one that read, or
+//! one that was refused.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

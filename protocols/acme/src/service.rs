@@ -21,6 +21,7 @@ use crate::validator::Validator;
 pub type KeyCheck = dyn Fn(&PublicKey) -> Result<(), KeyRejection> + Send + Sync;
 
 /// What all operations share.
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) ra: Arc<RegistrationAuthority>,
     pub(crate) documents: Arc<dyn Documents>,
@@ -31,9 +32,9 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawn: Arc<dyn Spawn>,
     pub(crate) config: AcmeConfig,
-    pub(crate) nonces: Nonces,
-    pub(crate) attempts: Attempts,
-    pub(crate) open_orders: OpenOrders,
+    pub(crate) nonces: Arc<Nonces>,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) open_orders: Arc<OpenOrders>,
     /// By the last part of the endpoint's name.
     pub(crate) sites: BTreeMap<String, Site>,
 }
