@@ -7,7 +7,9 @@ use portreeve_acme::{NameCheck, RejectedName};
 use portreeve_pkix::{DnsName, Identifier};
 use portreeve_policies::profile::{DnsRules, IpRules};
 use portreeve_policies::{Policies, Profile};
-use portreeve_ra::{Endpoint, Error, InternalError, ObjectKind, RegistrationAuthority};
+use portreeve_ra::{
+    Endpoint, Error, InternalError, ObjectKind, ObjectVersion, ProfileName, RegistrationAuthority,
+};
 
 /// Looks into the profiles of the endpoint. A hint: when the order is finalized policy judges all of it.
 pub struct ProfileNames {
@@ -20,27 +22,13 @@ pub struct ProfileNames {
 #[async_trait]
 impl NameCheck for ProfileNames {
     async fn check(&self, endpoint: &Endpoint, names: &[Identifier]) -> Result<Vec<RejectedName>, Error> {
-        let mut profiles = Vec::with_capacity(endpoint.profiles.len());
-        for name in &endpoint.profiles {
-            let object = self
-                .ra
-                .objects()
-                .current(ObjectKind::Profile, name.as_str())
-                .await?;
-            let missing = || InternalError::Object {
-                name: name.to_string(),
-                reason: "is not published".to_owned(),
-            };
-            let object = object.ok_or_else(missing)?;
-            profiles.push(
-                self.policies
-                    .profile(&object)
-                    .map_err(|error| InternalError::Object {
-                        name: error.name,
-                        reason: error.reason,
-                    })?,
-            );
-        }
+        let wanted = endpoint.profiles.iter().map(ProfileName::as_str);
+        let objects = self.ra.objects().all_current(ObjectKind::Profile, wanted).await?;
+        let profiles = objects
+            .iter()
+            .zip(&endpoint.profiles)
+            .map(|(object, name)| self.profile(object.as_ref(), name))
+            .collect::<Result<Vec<_>, _>>()?;
         let reject = |name: &Identifier| {
             let reasons: Option<Vec<String>> = profiles.iter().map(|profile| reason(profile, name)).collect();
             let reason = reasons?.into_iter().next()?;
@@ -50,6 +38,25 @@ impl NameCheck for ProfileNames {
             })
         };
         Ok(names.iter().filter_map(reject).collect())
+    }
+}
+
+impl ProfileNames {
+    fn profile(
+        &self,
+        object: Option<&ObjectVersion>,
+        name: &ProfileName,
+    ) -> Result<Arc<Profile>, InternalError> {
+        let missing = || InternalError::Object {
+            name: name.to_string(),
+            reason: "is not published".to_owned(),
+        };
+        self.policies
+            .profile(object.ok_or_else(missing)?)
+            .map_err(|error| InternalError::Object {
+                name: error.name,
+                reason: error.reason,
+            })
     }
 }
 

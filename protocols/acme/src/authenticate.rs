@@ -4,6 +4,7 @@
 //! the account, and that before the signature is verified. The nonce is used up only by a request that is authentic.
 
 use bytes::Bytes;
+use futures_util::future::join;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use portreeve_edge::Call;
@@ -14,6 +15,7 @@ use portreeve_wire::jose::{Jws, ProtectedHeader, strict_json};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::document::{Document, Stored};
 use crate::error::AcmeError;
 use crate::nonce::Nonce;
 use crate::service::Service;
@@ -106,6 +108,30 @@ impl Service {
     pub(crate) async fn by_account(&self, site: &Site, call: Call) -> Result<AccountRequest, AcmeError> {
         let unverified = self.read(site, call).await?;
         self.verify_account(site, unverified).await
+    }
+
+    /// A request by an account, and what else is needed to answer it: read together with the account, and given out
+    /// only when the request is authentic.
+    pub(crate) async fn by_account_with<T>(
+        &self,
+        site: &Site,
+        call: Call,
+        needed: impl Future<Output = T>,
+    ) -> Result<(AccountRequest, T), AcmeError> {
+        let unverified = self.read(site, call).await?;
+        let (by, needed) = join(self.verify_account(site, unverified), needed).await;
+        Ok((by?, needed))
+    }
+
+    /// A request by an account about a document.
+    pub(crate) async fn about<T: Document>(
+        &self,
+        site: &Site,
+        call: Call,
+        id: [u8; 16],
+    ) -> Result<(AccountRequest, Option<Stored<T>>), AcmeError> {
+        let (by, document) = self.by_account_with(site, call, self.document(id)).await?;
+        Ok((by, document?))
     }
 
     /// A request by a key: `jwk`, never `kid`.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::attempts::{self, is_contended};
 use crate::authenticate::AccountRequest;
-use crate::document::{Authorization, AuthorizationId, Standing, Stored};
+use crate::document::{Authorization, Standing, Stored};
 use crate::error::AcmeError;
 use crate::render;
 use crate::reply::Reply;
@@ -27,9 +27,9 @@ pub(crate) async fn handle(
     service: &Arc<Service>,
     site: &Site,
     by: AccountRequest,
-    id: AuthorizationId,
+    stored: Option<Stored<Authorization>>,
 ) -> Result<Reply, AcmeError> {
-    let mut stored = load(service, site, &by, id).await?;
+    let mut stored = owned(site, &by, stored)?;
     if by.request.is_read() {
         attempts::take_up(service, &stored, &by);
     } else {
@@ -50,14 +50,12 @@ pub(crate) async fn handle(
     })
 }
 
-/// An authorization of this account. A foreign one and a missing one look the same.
-pub(crate) async fn load(
-    service: &Service,
+/// The authorization, if it is one of this account. A foreign one and a missing one look the same.
+pub(crate) fn owned(
     site: &Site,
     by: &AccountRequest,
-    id: AuthorizationId,
+    stored: Option<Stored<Authorization>>,
 ) -> Result<Stored<Authorization>, AcmeError> {
-    let stored = service.document::<Authorization>(*id.as_bytes()).await?;
     stored
         .filter(|stored| stored.value.account == by.id && stored.value.endpoint == site.endpoint)
         .ok_or(AcmeError::NotFound)
@@ -104,7 +102,7 @@ async fn deactivate(
                 return Ok(next);
             }
             Err(error) if is_contended(&error) => {
-                stored = load(service, site, by, AuthorizationId::from_bytes(stored.id)).await?;
+                stored = owned(site, by, service.document(stored.id).await?)?;
             }
             Err(error) => return Err(error.into()),
         }

@@ -7,7 +7,7 @@ use portreeve_pkix::pem;
 use portreeve_ra::Issuance;
 
 use crate::authenticate::AccountRequest;
-use crate::document::{OrderId, Progress};
+use crate::document::{Order, Progress, Stored};
 use crate::error::AcmeError;
 use crate::order::{self, OrderStatus};
 use crate::reply::Reply;
@@ -21,10 +21,10 @@ pub(crate) async fn handle(
     service: &Arc<Service>,
     site: &Site,
     by: AccountRequest,
-    id: OrderId,
+    order: Option<Stored<Order>>,
 ) -> Result<Reply, AcmeError> {
     by.request.only_reads()?;
-    let order = order::load(service, site, &by, id).await?;
+    let order = order::owned(site, &by, order)?;
     if !matches!(order.value.progress, Progress::Finalized { .. }) {
         return Err(AcmeError::NotFound);
     }

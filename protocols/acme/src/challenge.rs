@@ -20,9 +20,9 @@ pub(crate) async fn handle(
     service: &Arc<Service>,
     site: &Site,
     by: AccountRequest,
-    (id, kind): (AuthorizationId, ChallengeKind),
+    (stored, kind): (Option<Stored<Authorization>>, ChallengeKind),
 ) -> Result<Reply, AcmeError> {
-    let mut stored = authorization::load(service, site, &by, id).await?;
+    let mut stored = authorization::owned(site, &by, stored)?;
     if by.request.is_read() {
         attempts::take_up(service, &stored, &by);
     } else {

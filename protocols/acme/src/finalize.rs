@@ -27,10 +27,10 @@ pub(crate) async fn handle(
     service: &Arc<Service>,
     site: &Site,
     by: AccountRequest,
-    id: OrderId,
+    order: Option<Stored<Order>>,
 ) -> Result<Reply, AcmeError> {
     let wish: Finalize = by.request.object()?;
-    let order = order::load(service, site, &by, id).await?;
+    let order = order::owned(site, &by, order)?;
     let request = read(&wish.csr)?;
     if let Progress::Finalized { csr } = order.value.progress {
         return again(service, site, &by, (&order, csr == request.digest())).await;

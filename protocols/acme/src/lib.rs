@@ -51,6 +51,7 @@ use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_ra::ports::{Clock, Documents, Random, Sealer, Spawn};
 use portreeve_ra::{BadName, EndpointName, RegistrationAuthority};
 
+use crate::document::{Authorization, Order};
 use crate::error::AcmeError;
 use crate::nonce::Nonces;
 use crate::open_orders::OpenOrders;
@@ -216,26 +217,42 @@ async fn dispatch(
             let query = call.query.clone();
             orders::handle(service, site, service.by_account(site, call).await?, (id, query)).await
         }
-        _ => {
-            let by = service.by_account(site, call).await?;
-            match resource {
-                Resource::Directory | Resource::NewNonce => {
-                    by.request.only_reads()?;
-                    open(service, site, resource, &Method::POST)
-                }
-                Resource::Account(id) => account::handle(service, site, by, id).await,
-                Resource::KeyChange => key_change::handle(service, site, by).await,
-                Resource::NewOrder => new_order::handle(service, site, by).await,
-                Resource::Order(id) => order::handle(service, site, by, id).await,
-                Resource::Finalize(id) => finalize::handle(service, site, by, id).await,
-                Resource::Authorization(id) => authorization::handle(service, site, by, id).await,
-                Resource::Challenge(id, kind) => challenge::handle(service, site, by, (id, kind)).await,
-                Resource::Certificate(id) => certificate::handle(service, site, by, id).await,
-                Resource::NewAccount | Resource::RevokeCertificate | Resource::Orders(_) => {
-                    Err(AcmeError::NotFound)
-                }
-            }
+        Resource::NewOrder => {
+            let endpoint = service.ra.endpoint(&site.endpoint);
+            let (by, endpoint) = service.by_account_with(site, call, endpoint).await?;
+            let endpoint = endpoint?;
+            new_order::handle(service, site, by, &endpoint).await
         }
+        Resource::Order(id) => {
+            let (by, order) = service.about::<Order>(site, call, *id.as_bytes()).await?;
+            order::handle(service, site, by, order).await
+        }
+        Resource::Finalize(id) => {
+            let (by, order) = service.about::<Order>(site, call, *id.as_bytes()).await?;
+            finalize::handle(service, site, by, order).await
+        }
+        Resource::Certificate(id) => {
+            let (by, order) = service.about::<Order>(site, call, *id.as_bytes()).await?;
+            certificate::handle(service, site, by, order).await
+        }
+        Resource::Authorization(id) => {
+            let (by, stored) = service.about::<Authorization>(site, call, *id.as_bytes()).await?;
+            authorization::handle(service, site, by, stored).await
+        }
+        Resource::Challenge(id, kind) => {
+            let (by, stored) = service.about::<Authorization>(site, call, *id.as_bytes()).await?;
+            challenge::handle(service, site, by, (stored, kind)).await
+        }
+        Resource::Directory | Resource::NewNonce => {
+            let by = service.by_account(site, call).await?;
+            by.request.only_reads()?;
+            open(service, site, resource, &Method::POST)
+        }
+        Resource::Account(id) => {
+            let by = service.by_account(site, call).await?;
+            account::handle(service, site, by, id).await
+        }
+        Resource::KeyChange => key_change::handle(service, site, service.by_account(site, call).await?).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! newOrder (RFC 8555 section 7.4): an order, and an authorization for each of its names.
 
+use futures_util::future::join;
 use http::StatusCode;
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
 use portreeve_ra::{Endpoint, NameAuthority, Requester};
@@ -29,7 +30,12 @@ pub(crate) struct NewOrder {
     profile: Option<String>,
 }
 
-pub(crate) async fn handle(service: &Service, site: &Site, by: AccountRequest) -> Result<Reply, AcmeError> {
+pub(crate) async fn handle(
+    service: &Service,
+    site: &Site,
+    by: AccountRequest,
+    endpoint: &Endpoint,
+) -> Result<Reply, AcmeError> {
     let wish: NewOrder = by.request.object()?;
     if let Some(profile) = wish.profile {
         return Err(AcmeError::Profile(profile.chars().take(64).collect()));
@@ -40,12 +46,15 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: AccountRequest) -
         wish.not_before.as_deref(),
         wish.not_after.as_deref(),
     )?;
-    let endpoint = service.ra.endpoint(&site.endpoint).await?;
     let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
-    check_names(service, &endpoint, &identifiers).await?;
+    let (checked, proven) = join(
+        check_names(service, endpoint, &identifiers),
+        proven(service, endpoint, &by, &identifiers),
+    )
+    .await;
+    checked?;
     open_orders::admit(service, by.id).await?;
-    let proven = proven(service, &endpoint, &by, &identifiers).await?;
-    let (order, authorizations) = make(service, site, &by, (names, times, proven));
+    let (order, authorizations) = make(service, site, &by, (names, times, proven?));
     let retention = service.config.retention;
     let mut documents = vec![order.write(retention)?];
     for authorization in &authorizations {

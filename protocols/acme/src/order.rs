@@ -74,14 +74,12 @@ pub(crate) fn handle_of(order: OrderId) -> ClaimHandle {
     ClaimHandle(order.as_bytes().to_vec())
 }
 
-/// An order of this account. A foreign one and a missing one look the same.
-pub(crate) async fn load(
-    service: &Service,
+/// The order, if it is one of this account. A foreign one and a missing one look the same.
+pub(crate) fn owned(
     site: &Site,
     by: &AccountRequest,
-    id: OrderId,
+    order: Option<Stored<Order>>,
 ) -> Result<Stored<Order>, AcmeError> {
-    let order = service.document::<Order>(*id.as_bytes()).await?;
     order
         .filter(|order| order.value.account == by.id && order.value.endpoint == site.endpoint)
         .ok_or(AcmeError::NotFound)
@@ -149,10 +147,10 @@ pub(crate) async fn handle(
     service: &Arc<Service>,
     site: &Site,
     by: AccountRequest,
-    id: OrderId,
+    order: Option<Stored<Order>>,
 ) -> Result<Reply, AcmeError> {
     by.request.only_reads()?;
-    let order = load(service, site, &by, id).await?;
+    let order = owned(site, &by, order)?;
     let status = status(service, site, &by, &order).await?;
     Ok(reply(service, site, &order, &status))
 }

@@ -1,16 +1,17 @@
 //! `enroll`: the one way to a certificate.
 
+use futures_util::future::join;
 use portreeve_pkix::sha256;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
-use super::judge::{Judged, lines};
+use super::judge::{Judged, Scene, lines};
 use super::standing::disposition;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Alongside, ApprovalPolicy, CertificateContents, ClaimKey, Disposition, EndpointName, EnrollmentId,
-    EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester, StreamId,
-    StreamKind, Verdict,
+    Actor, Alongside, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition, EndpointName,
+    EnrollmentId, EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester,
+    StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -50,10 +51,16 @@ impl RegistrationAuthority {
         };
         let mut turn = 0;
         loop {
-            if let Some(known) = self.known(&filing, &request).await? {
+            let (claim, scene) = join(
+                self.parts.store.claim(&filing.key),
+                self.scene(&filing.requester, &filing.endpoint),
+            )
+            .await;
+            let (claim, scene) = (claim?, scene?);
+            if let Some(known) = self.known(&filing, &request, (claim, &scene)).await? {
                 return Ok(known);
             }
-            let judged = match self.judge(&request).await {
+            let judged = match self.judge(&request, scene).await {
                 Err(Error::Refused(refusal)) => {
                     self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
                     return Err(Error::Refused(refusal));
@@ -73,14 +80,12 @@ impl RegistrationAuthority {
         &self,
         filing: &Filing,
         request: &EnrollmentRequest,
+        (claim, scene): (Option<Claim>, &Scene),
     ) -> Result<Option<Disposition>, Error> {
-        let claim = self.parts.store.claim(&filing.key).await?;
         let Some(claim) = claim.filter(|claim| claim.until > self.now()) else {
             return Ok(None);
         };
-        let (admitted, retry_after) = self
-            .admit_returning(&request.credential, &filing.endpoint)
-            .await?;
+        let (admitted, retry_after) = self.admit_returning(&request.credential, &filing.endpoint, scene)?;
         if claim.requester != *admitted.requester() {
             return Err(Refusal::NotAuthorized.into());
         }

@@ -1,5 +1,6 @@
 //! Judgement: from an admitted requester and a proven request to a verdict.
 
+use futures_util::future::join;
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::domain::{
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{Admission, PolicyError, Space};
-use crate::steps::admit::{Admitted, admit_account, admit_again, identify};
+use crate::steps::admit::{Admitted, admit_account, admit_again};
 use crate::steps::verify::{self, History};
 use crate::steps::{ProvenRequest, Verified, possession};
 
@@ -25,11 +26,16 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
 }
 
+/// Who asks and where, as the store knows them: read, and not admitted.
+pub(super) struct Scene {
+    account: Option<Verified<Account>>,
+    endpoints: ObjectHistory,
+}
+
 impl RegistrationAuthority {
     /// Admission, possession, facts, policy, in this order.
-    pub(super) async fn judge(&self, request: &EnrollmentRequest) -> Result<Judged, Error> {
-        let requester = identify(&request.credential);
-        let (account, endpoints) = self.account_and_endpoint(&requester, &request.endpoint).await?;
+    pub(super) async fn judge(&self, request: &EnrollmentRequest, scene: Scene) -> Result<Judged, Error> {
+        let Scene { account, endpoints } = scene;
         let endpoint = self.read_endpoint(endpoints.current())?;
         let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
         self.limit(&admitted, &endpoint)?;
@@ -57,9 +63,7 @@ impl RegistrationAuthority {
     /// deactivated, its names may have lost their proofs, its key may have been reported. What will be certified stays
     /// what it was, and the times that were asked for are not judged again.
     pub(super) async fn judge_again(&self, application: &Application) -> Result<(), Error> {
-        let (account, endpoints) = self
-            .account_and_endpoint(&application.requester, &application.endpoint)
-            .await?;
+        let Scene { account, endpoints } = self.scene(&application.requester, &application.endpoint).await?;
         let admitted = admit_again(&application.requester, account.as_ref(), &application.endpoint)?;
         let gone = |name: &str| InternalError::Object {
             name: name.to_owned(),
@@ -109,32 +113,29 @@ impl RegistrationAuthority {
     }
 
     /// Admits whoever returns to ask about an enrollment, and says when the endpoint wants them back.
-    pub(super) async fn admit_returning(
+    pub(super) fn admit_returning(
         &self,
         credential: &Credential,
         name: &EndpointName,
+        scene: &Scene,
     ) -> Result<(Admitted, Duration), Error> {
-        let (account, endpoints) = self.account_and_endpoint(&identify(credential), name).await?;
+        let Scene { account, endpoints } = scene;
         let admitted = admit_account(credential, account.as_ref(), name)?;
         // An endpoint that was taken out of force still answers for what it accepted.
         let endpoint = endpoints.version(endpoints.next_version().saturating_sub(1));
         Ok((admitted, self.read_endpoint(endpoint)?.retry_after))
     }
 
-    /// One read for both.
-    async fn account_and_endpoint(
-        &self,
-        requester: &Requester,
-        endpoint: &EndpointName,
-    ) -> Result<(Option<Verified<Account>>, ObjectHistory), Error> {
+    /// One read for requester and endpoint.
+    pub(super) async fn scene(&self, requester: &Requester, endpoint: &EndpointName) -> Result<Scene, Error> {
         let mut streams = vec![ObjectVersion::stream(ObjectKind::Endpoint, endpoint.as_str())];
         if let Requester::Account(account) = requester {
             streams.push(StreamId::account(*account));
         }
         let mut histories = self.ledger.histories(&streams).await?.into_iter();
-        let endpoint = object(histories.next());
+        let endpoints = object(histories.next());
         let account = histories.next().and_then(verify::account);
-        Ok((account, endpoint))
+        Ok(Scene { account, endpoints })
     }
 
     fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
@@ -148,7 +149,7 @@ impl RegistrationAuthority {
         }
     }
 
-    /// One read for the profile and every proof.
+    /// The profile, every proof, and whether the key is blocked: independent questions, asked together.
     async fn profile_and_facts(
         &self,
         admitted: &Admitted,
@@ -164,7 +165,13 @@ impl RegistrationAuthority {
                 .iter()
                 .map(|identifier| proof_stream(requester, identifier)),
         );
-        let mut histories = self.ledger.histories(&streams).await?.into_iter();
+        let fingerprint = proven.request().public_key().fingerprint();
+        let (histories, blocked) = join(
+            self.ledger.histories(&streams),
+            self.parts.store.reserved(Space::BlockedKey, &fingerprint),
+        )
+        .await;
+        let (mut histories, key_blocked) = (histories?.into_iter(), blocked?.is_some());
         let profiles = object(histories.next());
         let validated = identifiers
             .into_iter()
@@ -174,13 +181,6 @@ impl RegistrationAuthority {
                 proof.holds(requester, &identifier, now).then_some(identifier)
             })
             .collect();
-        let fingerprint = proven.request().public_key().fingerprint();
-        let key_blocked = self
-            .parts
-            .store
-            .reserved(Space::BlockedKey, &fingerprint)
-            .await?
-            .is_some();
         let facts = Facts {
             now,
             endpoint: Arc::clone(endpoint),

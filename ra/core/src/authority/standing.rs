@@ -1,5 +1,6 @@
 //! Where an enrollment stands, as its client may know it.
 
+use futures_util::future::join;
 use portreeve_pkix::{Certificate, sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::domain::{
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
 use crate::ports::{Batch, CommitError, Conflict};
-use crate::steps::admit::Admitted;
+use crate::steps::admit::{Admitted, identify};
 use crate::steps::{Verified, verify};
 
 /// When a client returns whose certificate is being made right now, unless its endpoint wants it back sooner.
@@ -29,9 +30,11 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         credential: &Credential,
     ) -> Result<Disposition, Error> {
-        let (admitted, retry_after) = self.admit_returning(credential, endpoint).await?;
         let key = ClaimKey::new(endpoint, operation, handle);
-        let enrollment = self.claimed(&key, &admitted).await?;
+        let requester = identify(credential);
+        let (claim, scene) = join(self.parts.store.claim(&key), self.scene(&requester, endpoint)).await;
+        let (admitted, retry_after) = self.admit_returning(credential, endpoint, &scene?)?;
+        let enrollment = self.claimed(claim?, &admitted).await?;
         disposition(enrollment.value(), retry_after)
     }
 
@@ -44,11 +47,13 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         credential: &Credential,
     ) -> Result<(), Error> {
-        let (admitted, _) = self.admit_returning(credential, endpoint).await?;
+        let scene = self.scene(&identify(credential), endpoint).await?;
+        let (admitted, _) = self.admit_returning(credential, endpoint, &scene)?;
         let key = ClaimKey::new(endpoint, operation, handle);
         let mut turn = 0;
         loop {
-            let enrollment = self.claimed(&key, &admitted).await?;
+            let claim = self.parts.store.claim(&key).await?;
+            let enrollment = self.claimed(claim, &admitted).await?;
             match enrollment.value().state() {
                 Some(EnrollmentState::Confirmed) => return Ok(()),
                 Some(EnrollmentState::Issued) => {}
@@ -72,8 +77,12 @@ impl RegistrationAuthority {
         }
     }
 
-    async fn claimed(&self, key: &ClaimKey, admitted: &Admitted) -> Result<Verified<Enrollment>, Error> {
-        match self.parts.store.claim(key).await? {
+    async fn claimed(
+        &self,
+        claim: Option<Claim>,
+        admitted: &Admitted,
+    ) -> Result<Verified<Enrollment>, Error> {
+        match claim {
             Some(claim) if claim.requester == *admitted.requester() => self.behind(&claim).await,
             _ => Err(Refusal::UnknownRequest.into()),
         }

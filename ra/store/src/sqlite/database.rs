@@ -232,6 +232,7 @@ pub(crate) fn reader(held: &HeldDirectory) -> SqliteConnectOptions {
         .read_only(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "OFF")
+        .statement_cache_capacity(256)
         .row_buffer_size(256)
         .thread_name(|_| "store-reader".to_owned())
         .disable_statement_logging()

@@ -1,13 +1,11 @@
-//! Documents: writing and reading them.
+//! Documents: writing them, and finding them by a key.
 
 use portreeve_ra::ports::{
     Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite, Page, StoreError, StoredDocument,
 };
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteRow;
 
 use super::plan::{Expected, Plan};
-use super::read::{PLACES_KEPT, places};
 use super::readers::Readers;
 use super::row::{column, number, octets, stored};
 use crate::cursor;
@@ -95,45 +93,6 @@ fn drop_other_keys(plan: &mut Plan, write: &DocumentWrite) {
             .blob(key.value.as_slice())
             .integer(key.unique.into());
     }
-}
-
-/// These documents, opened, in the order asked.
-pub(crate) async fn read(
-    readers: &Readers,
-    bodies: &Bodies,
-    ids: &[DocumentId],
-) -> Result<Vec<Option<StoredDocument>>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (places, rows) = places(ids.len());
-    let mut question = sqlx::query(AssertSqlSafe(read_statement(&rows))).persistent(places <= PLACES_KEPT);
-    for id in ids.iter().map(Some).chain(std::iter::repeat(None)).take(places) {
-        question = question
-            .bind(id.map(|id| id.kind))
-            .bind(id.map(|id| id.id.to_vec()));
-    }
-    let mut opened = vec![None; ids.len()];
-    for row in &readers.rows(question).await? {
-        let place = number::<usize>(row, 0)?;
-        if let (Some(slot), Some(id)) = (opened.get_mut(place), ids.get(place)) {
-            let sealed = SealedDocument {
-                id: id.clone(),
-                version: number(row, 1)?,
-                sealed: column(row, 2)?,
-            };
-            *slot = Some(bodies.open(&sealed)?);
-        }
-    }
-    Ok(opened)
-}
-
-/// The statement that reads the documents of these rows; as with streams, the cross join fixes the way.
-pub(crate) fn read_statement(rows: &str) -> String {
-    format!(
-        "WITH wanted (place, kind, id) AS (VALUES {rows}) SELECT w.place, d.version, d.sealed \
-         FROM wanted w CROSS JOIN document d ON d.kind = w.kind AND d.id = w.id"
-    )
 }
 
 /// Which documents are looked for.

@@ -15,13 +15,7 @@ async fn no_statement_goes_through_a_whole_table() {
         projections::requests_statement(&RequestFilter { state, endpoint })
     };
     let mut statements: BTreeMap<String, String> = [
-        ("load one", read::load_statement(&read::places(1).1)),
-        ("load many", read::load_statement(&read::places(20).1)),
-        ("claim", read::CLAIM.to_owned()),
-        ("reserved", read::RESERVED.to_owned()),
         ("streams", read::STREAMS.to_owned()),
-        ("document", documents::read_statement(&read::places(1).1)),
-        ("documents", documents::read_statement(&read::places(20).1)),
         ("find", documents::FIND.to_owned()),
         ("drop keys", documents::DROP_KEYS.to_owned()),
         ("append", batch::APPEND.to_owned()),
@@ -35,6 +29,11 @@ async fn no_statement_goes_through_a_whole_table() {
     ]
     .map(|(name, sql)| (name.to_owned(), sql))
     .into();
+    for statement in read::Statement::ALL {
+        for places in [1, 64] {
+            statements.insert(format!("{statement:?} {places}"), statement.sql(0, places));
+        }
+    }
     statements.extend(
         tasks::SWEEP
             .iter()

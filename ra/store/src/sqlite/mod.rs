@@ -8,6 +8,7 @@ mod documents;
 #[cfg(test)]
 mod explain;
 mod failure;
+mod gather;
 mod plan;
 mod projections;
 mod read;

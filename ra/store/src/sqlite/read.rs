@@ -1,74 +1,109 @@
-//! Reading records, claims and reservations. Each question is one statement, so it sees one state of the store.
+//! Reading records, documents, claims and reservations. Each question is one statement, so it sees one state of the
+//! store.
+
+use std::sync::Arc;
 
 use borsh::BorshDeserialize;
-use portreeve_ra::ports::{Cursor, Page, Space, StoreError};
+use portreeve_ra::ports::{Cursor, DocumentId, Page, Space, StoreError, StoredDocument};
 use portreeve_ra::{Claim, ClaimKey, EnrollmentId, Record, Requester, StoredRecord, StreamId, StreamKind};
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteRow;
 
-use super::readers::Readers;
+use super::gather::{Gatherer, Wanted};
+use super::readers::{Question, Readers};
 use super::row::{column, number, octets, stream, time};
 use crate::cursor;
+use crate::sealed::{Bodies, SealedDocument};
 
-/// Streams of one question, at most.
-const STREAMS_MAX: usize = 4_096;
-
-pub(crate) const CLAIM: &str = "SELECT requester, digest, enrollment, until FROM claim WHERE key = ?";
-
-pub(crate) const RESERVED: &str = "SELECT kind, stream FROM reservation WHERE space = ? AND key = ?";
+/// Things of one question, at most.
+const THINGS_MAX: usize = 4_096;
 
 pub(crate) const STREAMS: &str = "SELECT kind, stream FROM record WHERE kind = ? AND stream < ? AND position = 1 \
                        ORDER BY stream DESC LIMIT ?";
 
-/// Questions for several things at once are asked for a power of two of them, the rest NULL, so that few different
-/// statements are prepared. These are the rows `(0, ?, ?), (1, ?, ?)` for this many things: each with its place.
-pub(crate) fn places(count: usize) -> (usize, String) {
-    let places = count.next_power_of_two();
-    let rows: Vec<String> = (0..places).map(|place| format!("({place}, ?, ?)")).collect();
-    (places, rows.join(", "))
+/// The statements that answer for several things at once. Each has two parameters per place, and rows that begin with
+/// the place. The cross join makes SQLite go through the places and look each up in an index.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Statement {
+    Streams,
+    Documents,
+    Claims,
+    Reserved,
 }
 
-/// Questions for up to this many things stay prepared.
-pub(crate) const PLACES_KEPT: usize = 64;
+impl Statement {
+    pub(crate) const ALL: [Self; 4] = [Self::Streams, Self::Documents, Self::Claims, Self::Reserved];
 
-/// The statement that loads the streams of these rows. The cross join makes SQLite go through the rows and look each
-/// up in the index of places.
-pub(crate) fn load_statement(rows: &str) -> String {
-    format!(
-        "WITH wanted (place, kind, stream) AS (VALUES {rows}) \
-         SELECT w.place, r.header, r.payload_digest, r.salt, r.payload, r.key, r.signature \
-         FROM wanted w CROSS JOIN record r ON r.kind = w.kind AND r.stream = w.stream \
-         ORDER BY w.place, r.position"
-    )
+    /// The statement for this many places, counted from `first`.
+    pub(crate) fn sql(self, first: usize, places: usize) -> String {
+        let rows: Vec<String> = (first..first.saturating_add(places))
+            .map(|place| format!("({place}, ?, ?)"))
+            .collect();
+        let wanted = format!("WITH wanted (place, kind, id) AS (VALUES {})", rows.join(", "));
+        let found = match self {
+            Self::Streams => {
+                "SELECT w.place, r.header, r.payload_digest, r.salt, r.payload, r.key, r.signature \
+                 FROM wanted w CROSS JOIN record r ON r.kind = w.kind AND r.stream = w.id \
+                 ORDER BY w.place, r.position"
+            }
+            Self::Documents => {
+                "SELECT w.place, d.version, d.sealed \
+                 FROM wanted w CROSS JOIN document d ON d.kind = w.kind AND d.id = w.id"
+            }
+            Self::Claims => {
+                "SELECT w.place, c.requester, c.digest, c.enrollment, c.until \
+                 FROM wanted w CROSS JOIN claim c ON c.key = w.id"
+            }
+            Self::Reserved => {
+                "SELECT w.place, r.kind, r.stream \
+                 FROM wanted w CROSS JOIN reservation r ON r.space = w.kind AND r.key = w.id"
+            }
+        };
+        format!("{wanted} {found}")
+    }
+
+    /// The parameters of a place that asks for nothing.
+    pub(crate) fn bind_nothing(self, question: Question<'_>) -> Question<'_> {
+        match self {
+            Self::Documents => question.bind(None::<&str>).bind(None::<Vec<u8>>),
+            Self::Streams | Self::Claims | Self::Reserved => question.bind(None::<i64>).bind(None::<Vec<u8>>),
+        }
+    }
+}
+
+/// Places are asked for in powers of four, the rest of them empty, so that few different statements are prepared.
+pub(crate) fn rounded(places: usize) -> usize {
+    let mut rounded = 1;
+    while rounded < places {
+        rounded *= 4;
+    }
+    rounded
 }
 
 /// The records of these streams, each in order; answers in the order asked.
-pub(crate) async fn load(readers: &Readers, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
+pub(crate) async fn load(
+    gatherer: &Arc<Gatherer>,
+    streams: &[StreamId],
+) -> Result<Vec<Vec<Record>>, StoreError> {
     if streams.is_empty() {
         return Ok(Vec::new());
     }
-    if streams.len() > STREAMS_MAX {
-        return Err(StoreError::Broken(format!("{} streams at once", streams.len())));
-    }
-    let (places, rows) = places(streams.len());
-    let mut question = sqlx::query(AssertSqlSafe(load_statement(&rows))).persistent(places <= PLACES_KEPT);
-    for stream in streams
-        .iter()
-        .map(Some)
-        .chain(std::iter::repeat(None))
-        .take(places)
-    {
-        question = question
-            .bind(stream.map(|stream| i64::from(stream.kind.number())))
-            .bind(stream.map(|stream| stream.id.to_vec()));
-    }
+    few_enough(streams.len())?;
+    let answer = gatherer.ask(Wanted::Streams(streams.to_vec())).await?;
     let mut found = vec![Vec::new(); streams.len()];
-    for row in &readers.rows(question).await? {
-        if let Some(records) = found.get_mut(number::<usize>(row, 0)?) {
+    for row in answer.rows() {
+        let (place, row) = row?;
+        if let Some(records) = found.get_mut(place) {
             records.push(record(row)?);
         }
     }
     Ok(found)
+}
+
+fn few_enough(things: usize) -> Result<(), StoreError> {
+    if things > THINGS_MAX {
+        return Err(StoreError::Broken(format!("{things} things at once")));
+    }
+    Ok(())
 }
 
 fn record(row: &SqliteRow) -> Result<Record, StoreError> {
@@ -83,33 +118,59 @@ fn record(row: &SqliteRow) -> Result<Record, StoreError> {
     .map_err(|error| StoreError::Broken(error.to_string()))
 }
 
+/// These documents, opened, in the order asked.
+pub(crate) async fn documents(
+    gatherer: &Arc<Gatherer>,
+    bodies: &Bodies,
+    ids: &[DocumentId],
+) -> Result<Vec<Option<StoredDocument>>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    few_enough(ids.len())?;
+    let answer = gatherer.ask(Wanted::Documents(ids.to_vec())).await?;
+    let mut opened = vec![None; ids.len()];
+    for row in answer.rows() {
+        let (place, row) = row?;
+        if let (Some(slot), Some(id)) = (opened.get_mut(place), ids.get(place)) {
+            let sealed = SealedDocument {
+                id: id.clone(),
+                version: number(row, 1)?,
+                sealed: column(row, 2)?,
+            };
+            *slot = Some(bodies.open(&sealed)?);
+        }
+    }
+    Ok(opened)
+}
+
 /// The claim with this key.
-pub(crate) async fn claim(readers: &Readers, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-    let query = sqlx::query(CLAIM).bind(key.0.to_vec());
-    let Some(row) = readers.row(query).await? else {
+pub(crate) async fn claim(gatherer: &Arc<Gatherer>, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
+    let answer = gatherer.ask(Wanted::Claim(*key)).await?;
+    let Some(row) = answer.rows().next() else {
         return Ok(None);
     };
-    let requester = Requester::try_from_slice(column(&row, 0)?)
+    let (_, row) = row?;
+    let requester = Requester::try_from_slice(column(row, 1)?)
         .map_err(|_| StoreError::Broken("the requester of a claim".to_owned()))?;
     Ok(Some(Claim {
         key: *key,
         requester,
-        digest: octets(&row, 1)?,
-        enrollment: EnrollmentId::from_bytes(octets(&row, 2)?),
-        until: time(&row, 3)?,
+        digest: octets(row, 2)?,
+        enrollment: EnrollmentId::from_bytes(octets(row, 3)?),
+        until: time(row, 4)?,
     }))
 }
 
 /// Where a reservation leads.
 pub(crate) async fn reserved(
-    readers: &Readers,
+    gatherer: &Arc<Gatherer>,
     space: Space,
     key: &[u8; 32],
 ) -> Result<Option<StreamId>, StoreError> {
-    let query = sqlx::query(RESERVED)
-        .bind(i64::from(space.number()))
-        .bind(key.to_vec());
-    readers.row(query).await?.map(|row| stream(&row, 0)).transpose()
+    let answer = gatherer.ask(Wanted::Reserved(space, *key)).await?;
+    let row = answer.rows().next().transpose()?;
+    row.map(|(_, row)| stream(row, 1)).transpose()
 }
 
 /// Streams of a kind, newest first.
@@ -130,4 +191,26 @@ pub(crate) async fn streams(
     let rows = readers.rows(query).await?;
     let items = rows.iter().map(|row| stream(row, 0)).collect::<Result<_, _>>()?;
     Ok(cursor::page(items, limit, |stream: &StreamId| stream.id.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_rounded_up() {
+        let rows = [
+            (1, 1),
+            (2, 4),
+            (4, 4),
+            (5, 16),
+            (17, 64),
+            (64, 64),
+            (65, 256),
+            (4_096, 4_096),
+        ];
+        for (places, expected) in rows {
+            assert_eq!(rounded(places), expected, "{places}");
+        }
+    }
 }

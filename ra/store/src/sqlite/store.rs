@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::batch;
 use super::database::{Database, Installation, Options, PUT_VALUE, READ_VALUE, reader};
 use super::documents::{self, Search};
+use super::gather::Gatherer;
 use super::plan::{Expected, Plan};
 use super::projections;
 use super::read;
@@ -37,7 +38,8 @@ const PAGES_MAX: u32 = 0xffff_fffe;
 /// after that sees it.
 pub struct SqliteStore {
     writer: WriterHandle,
-    readers: Readers,
+    readers: Arc<Readers>,
+    gatherer: Arc<Gatherer>,
     bodies: Bodies,
     clock: Arc<dyn Clock>,
     installation: Installation,
@@ -63,11 +65,12 @@ impl SqliteStore {
             installation,
             clock,
         } = database;
-        let readers = Readers::open(reader(&held)).await?;
+        let readers = Arc::new(Readers::open(reader(&held)).await?);
         let counters = Arc::new(Counters::default());
         let (writer, writing) = Writer::start(held, connection, Arc::clone(&counters));
         Ok(Arc::new(Self {
             writer,
+            gatherer: Gatherer::new(Arc::clone(&readers)),
             readers,
             bodies: Bodies::new(sealer),
             clock,
@@ -134,15 +137,15 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        read::load(&self.readers, streams).await
+        read::load(&self.gatherer, streams).await
     }
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-        read::claim(&self.readers, key).await
+        read::claim(&self.gatherer, key).await
     }
 
     async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
-        read::reserved(&self.readers, space, key).await
+        read::reserved(&self.gatherer, space, key).await
     }
 
     async fn streams(
@@ -225,12 +228,12 @@ impl Tasks for SqliteStore {
 #[async_trait]
 impl Documents for SqliteStore {
     async fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StoreError> {
-        let found = documents::read(&self.readers, &self.bodies, std::slice::from_ref(id)).await?;
+        let found = read::documents(&self.gatherer, &self.bodies, std::slice::from_ref(id)).await?;
         Ok(found.into_iter().next().flatten())
     }
 
     async fn documents(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, StoreError> {
-        documents::read(&self.readers, &self.bodies, ids).await
+        read::documents(&self.gatherer, &self.bodies, ids).await
     }
 
     async fn find(

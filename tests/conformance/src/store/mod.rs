@@ -7,6 +7,7 @@ pub mod fixtures;
 pub mod lists;
 pub mod streams;
 pub mod tasks;
+pub mod together;
 pub mod unique;
 
 use std::sync::Arc;
@@ -64,6 +65,9 @@ macro_rules! store_suite {
             lists {
                 streams_of_a_kind, requests, certificates, revoked, foreign_cursors,
                 a_list_survives_writing,
+            }
+            together {
+                many_questions_at_once,
             }
             durability {
                 everything_survives_a_restart, sweeping, probing,
