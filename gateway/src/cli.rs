@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod dev;
 mod doctor;
+mod ending;
 mod endpoint;
 mod error;
 mod health;

@@ -32,4 +32,4 @@ pub use config::Config;
 pub use control::{ClientError, ControlClient};
 pub use dev::{DevAddresses, Manifest, Settings, configuration as dev_configuration, manifest_path};
 pub use installation::Mode;
-pub use running::{DrainOutcome, Running, StartError, StartOptions, Substitutes, start};
+pub use running::{DrainOutcome, DutyEnded, Running, StartError, StartOptions, Substitutes, start};

@@ -1,6 +1,8 @@
 //! A gateway from start to stop.
 
 mod dev_installation;
+mod duties;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,9 +14,8 @@ use portreeve_acme::validator::Validator;
 use portreeve_ra::RegistrationAuthority;
 use portreeve_ra::ports::Tasks;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::authorities::{Authorities, AuthorityError};
 use crate::backends::{BackendError, Backends, backends};
@@ -27,6 +28,10 @@ use crate::own_certificate::{self, OwnCertificate, OwnCertificateError, OwnCerti
 use crate::router::{Router, RouterParts};
 use crate::wiring::{Node, Shared, WiringError, operator_api};
 use crate::worker::{Sweeper, run_tasks};
+use duties::Duties;
+use stopping::Stopping;
+
+pub use duties::{DutyEnded, EarlyEnd};
 
 /// How to start a gateway.
 #[derive(Default)]
@@ -116,7 +121,7 @@ pub struct Running {
     node: Node,
     drain: Drain,
     background: CancellationToken,
-    tasks: JoinSet<()>,
+    duties: Duties,
     drain_timeout: Duration,
 }
 
@@ -187,33 +192,16 @@ fn assemble(
 ) -> Result<Running, StartError> {
     let (config, drain) = (parts.config, Drain::default());
     let background = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let mut duties = Duties::default();
     for listener in listeners(config, parts.sockets, (&node, &parts.certificate))? {
-        tasks.spawn(listener.run(drain.clone()));
+        duties.begin(format!("listener {}", listener.name), listener.run(drain.clone()));
     }
     let control_socket = parts.control.path().to_owned();
     let bounds = Bounds::of(&config.server.limits);
-    tasks.spawn(parts.control.run(operator_api(&node), bounds, drain.clone()));
-    tasks.spawn(parts.certificate.run(background.clone()));
-    tasks.spawn(run_tasks(
-        Arc::clone(&node.ra),
-        Arc::clone(&node.shared.wakeups),
-        background.clone(),
-    ));
-    let sweeper = Sweeper {
-        store: Arc::clone(&node.shared.store),
-        leases: Arc::clone(&node.shared.installation.store) as _,
-        clock: Arc::clone(&node.shared.installation.clock),
-        node: node.shared.installation.node,
-    };
-    tasks.spawn(sweeper.run(background.clone()));
-    let (publisher, stop) = (Arc::clone(&node.publisher), background.clone());
-    tasks.spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = publisher.run() => {}
-        }
-    });
+    let control = parts.control.run(operator_api(&node), bounds, drain.clone());
+    duties.begin("control socket", control);
+    duties.begin("TLS certificate", parts.certificate.run(background.clone()));
+    begin_work(&mut duties, &node, &background);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         external_url = config.server.external_url,
@@ -227,9 +215,33 @@ fn assemble(
         node,
         drain,
         background,
-        tasks,
+        duties,
         drain_timeout: config.server.limits.drain_timeout.0,
     })
+}
+
+/// Begins what a node does besides answering, and watches over what its store and signer do by themselves.
+fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) {
+    let shared = &node.shared;
+    let tasks = run_tasks(
+        Arc::clone(&node.ra),
+        Arc::clone(&shared.wakeups),
+        background.clone(),
+    );
+    duties.begin("worker", tasks);
+    let sweeper = Sweeper {
+        store: Arc::clone(&shared.store),
+        leases: Arc::clone(&shared.installation.store) as _,
+        clock: Arc::clone(&shared.installation.clock),
+        node: shared.installation.node,
+    };
+    duties.begin("sweeper", sweeper.run(background.clone()));
+    let publisher = Arc::clone(&node.publisher);
+    duties.begin_until(background, "CRL publisher", async move { publisher.run().await });
+    let store = Arc::clone(&shared.installation.store);
+    duties.begin_until(background, "store writer", async move { store.ended().await });
+    let signer = shared.installation.signer.clone();
+    duties.begin_until(background, "signer supervisor", async move { signer.ended().await });
 }
 
 impl Running {
@@ -263,22 +275,22 @@ impl Running {
         &self.node.shared.installation
     }
 
-    /// Stops: no request is begun, those under way and their work are finished, then the store is closed.
-    pub async fn stop(mut self) -> DrainOutcome {
-        info!("stopping");
-        let connections = self.drain.finish(self.drain_timeout).await;
-        self.background.cancel();
-        let work = tokio::time::timeout(self.drain_timeout, self.node.shared.spawn.drain())
-            .await
-            .is_ok();
-        while self.tasks.join_next().await.is_some() {}
-        self.node.shared.installation.store.close().await;
-        if connections && work {
-            info!("stopped");
-            return DrainOutcome::Clean;
-        }
-        warn!("stopped with requests or work under way; what was begun is finished after the next start");
-        DrainOutcome::Cut
+    /// Returns when something that must go on has ended, of which the gateway cannot recover: stop it then.
+    pub async fn failed(&mut self) -> DutyEnded {
+        self.duties.ended().await
+    }
+
+    /// Stops: no request is begun, those under way and their work are finished, then the store is closed. All of it
+    /// takes at most `server.limits.drain_timeout`; what hangs is cut off.
+    pub async fn stop(self) -> DrainOutcome {
+        let stopping = Stopping {
+            drain: self.drain,
+            background: self.background,
+            spawn: self.node.shared.spawn.clone(),
+            duties: self.duties,
+            at_most: self.drain_timeout,
+        };
+        stopping.finish(self.node.shared.installation.store.close()).await
     }
 }
 

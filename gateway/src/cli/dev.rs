@@ -7,12 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::target::{DEV_DATA_DIR, absolute};
-use super::{CliError, Exit, Format, Surroundings, Table};
+use super::{CliError, Exit, Format, Surroundings, Table, ending};
 use crate::config::Override;
 use crate::dev::{DevAddresses, Settings, configuration, exposed};
 use crate::installation::Mode;
 use crate::running::{StartOptions, Substitutes, start};
-use crate::signals::asked_to_end;
+use crate::signals::EndSignals;
 use crate::telemetry::start_logs;
 use crate::tour::{self, Enrolled};
 
@@ -76,8 +76,8 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     }
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
     let http_01_port = config.acme.validation.http_port;
-    let mut ended = std::pin::pin!(asked_to_end().map_err(CliError::Runtime)?);
-    let running = start(StartOptions {
+    let mut signals = EndSignals::listen().map_err(CliError::Runtime)?;
+    let mut running = start(StartOptions {
         config,
         mode: Mode::Dev,
         endpoints: settings.endpoints,
@@ -86,23 +86,32 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     })
     .await?;
     let toured = tokio::select! {
-        () = &mut ended => Ok(()),
-        toured = tour_and_serve(&running, http_01_port, arguments.tour.then_some(around)) => toured,
+        () = signals.asked() => Ok(Toured::Left),
+        toured = tour(&running, http_01_port, arguments.tour.then_some(around)) => toured.map(|()| Toured::ToItsEnd),
     };
-    running.stop().await;
-    toured.map(|()| Exit::Fine)
+    let ended = match toured {
+        Ok(Toured::ToItsEnd) => ending::awaited(&mut running, &mut signals).await,
+        Ok(Toured::Left) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    ending::stop(running, &mut signals).await?;
+    ended.map(|()| Exit::Fine)
 }
 
-/// Takes the tour if it was asked for, then serves; returns only when the tour fails.
-async fn tour_and_serve(
-    running: &crate::Running,
-    http_01_port: u16,
-    tour: Option<Surroundings>,
-) -> Result<(), CliError> {
-    if let Some(around) = tour {
-        take_tour(running, http_01_port, around).await?;
+/// How the tour ended, if it did not fail.
+enum Toured {
+    /// All of it was shown, or none was asked for.
+    ToItsEnd,
+    /// The process was asked to end during it.
+    Left,
+}
+
+/// Takes the tour if it was asked for.
+async fn tour(running: &crate::Running, http_01_port: u16, tour: Option<Surroundings>) -> Result<(), CliError> {
+    match tour {
+        Some(around) => take_tour(running, http_01_port, around).await,
+        None => Ok(()),
     }
-    std::future::pending().await
 }
 
 fn not_loopback(address: SocketAddr) -> Option<SocketAddr> {

@@ -54,6 +54,12 @@ pub enum CliError {
     /// The gateway does not start.
     #[error(transparent)]
     Start(#[from] crate::StartError),
+    /// A part that the gateway cannot do without has ended.
+    #[error(transparent)]
+    DutyEnded(#[from] crate::running::DutyEnded),
+    /// The process was asked a second time to end and did not wait any longer.
+    #[error("asked again to end: stopped at once; what was under way is finished after the next start")]
+    Interrupted,
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File {

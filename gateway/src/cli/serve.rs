@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, Exit};
+use super::{CliError, Exit, ending};
 use crate::config::{Config, Override};
 use crate::installation::Mode;
 use crate::running::{StartOptions, Substitutes, start};
-use crate::signals::asked_to_end;
+use crate::signals::EndSignals;
 use crate::telemetry::start_logs;
 
 /// The roles one process plays today: all of them.
@@ -33,8 +33,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let config = Config::load(&arguments.config, &arguments.set)?;
     config.server.check_serving()?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
-    let ended = asked_to_end().map_err(CliError::Runtime)?;
-    let running = start(StartOptions {
+    let mut signals = EndSignals::listen().map_err(CliError::Runtime)?;
+    let mut running = start(StartOptions {
         config,
         mode: Mode::Serve,
         endpoints: Vec::new(),
@@ -42,9 +42,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         substitutes: Substitutes::default(),
     })
     .await?;
-    ended.await;
-    running.stop().await;
-    Ok(Exit::Fine)
+    let ended = ending::awaited(&mut running, &mut signals).await;
+    ending::stop(running, &mut signals).await?;
+    ended.map(|()| Exit::Fine)
 }
 
 fn check_roles(roles: &[String]) -> Result<(), CliError> {

@@ -127,7 +127,8 @@ pub struct LimitsSection {
     pub body_timeout: Span,
     /// Time without any octet in either direction after which a connection is closed.
     pub idle_timeout: Span,
-    /// Time for requests under way when the process is asked to end.
+    /// Time for the whole end of the process when it is asked to: requests under way, their work, background work and
+    /// the store. What hangs is cut off then; a second signal does not wait for it.
     pub drain_timeout: Span,
 }
 

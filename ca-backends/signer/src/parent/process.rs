@@ -105,7 +105,7 @@ pub(super) struct Shared {
 pub struct SignerProcess {
     shared: Arc<Shared>,
     /// The supervisor ends when all of these are dropped.
-    _alive: Arc<watch::Sender<()>>,
+    alive: Arc<watch::Sender<()>>,
 }
 
 impl SignerProcess {
@@ -126,7 +126,7 @@ impl SignerProcess {
         tokio::spawn(supervisor::supervise(Arc::clone(&shared), running, ended));
         Ok(Self {
             shared,
-            _alive: Arc::new(alive),
+            alive: Arc::new(alive),
         })
     }
 
@@ -184,6 +184,11 @@ impl SignerProcess {
         self.shared.restarts.load(Ordering::Relaxed)
     }
 
+    /// Returns when nobody looks after the child any more, which happens only by a panic: it is not replaced then.
+    pub async fn ended(&self) {
+        self.alive.closed().await;
+    }
+
     /// The process id of the child that runs now.
     pub fn pid(&self) -> Option<u32> {
         match &*self.shared.condition.borrow() {
@@ -210,7 +215,7 @@ impl SignerProcess {
         });
         Self {
             shared,
-            _alive: Arc::new(watch::Sender::new(())),
+            alive: Arc::new(watch::Sender::new(())),
         }
     }
 

@@ -113,6 +113,12 @@ impl SqliteStore {
         self.writer.write_plain(plan).await.map(|_| ())
     }
 
+    /// Returns when nothing is written any more: the store was closed, or its writer has ended early, after which every
+    /// commit is turned away.
+    pub async fn ended(&self) {
+        self.writer.ended().await;
+    }
+
     /// Writes what waits, closes the database and gives up the lock. Commits from now on are turned away.
     pub async fn close(&self) {
         self.writer.close();

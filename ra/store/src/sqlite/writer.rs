@@ -66,6 +66,11 @@ impl WriterHandle {
         })
     }
 
+    /// Returns when the writer takes nothing more: it was closed, or has panicked.
+    pub(crate) async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     /// Lets the writer finish what waits, and end.
     pub(crate) fn close(&self) {
         self.closing.notify_one();
