@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
 use portreeve_signer::SignerProcess;
+use portreeve_status::Shelf;
 use serde::{Deserialize, Serialize};
 
 /// How long the findings of one look count, so that probing costs little.
@@ -34,8 +35,12 @@ pub struct Finding {
 /// Whether this gateway can do its work, and why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// Whether every check was passed.
+    /// Whether requests can be answered: whether every check was passed, those of the CRLs excepted.
     pub ready: bool,
+    /// Whether it is ready and something is wrong nevertheless: a CRL is overdue or missing. No reason to send clients
+    /// elsewhere, who would not even get the last one, but a reason to look at once.
+    #[serde(default)]
+    pub degraded: bool,
     /// Each check.
     pub checks: Vec<Finding>,
 }
@@ -46,6 +51,7 @@ pub struct Health {
     backends: Vec<Arc<dyn CaBackend>>,
     clock: Arc<dyn Clock>,
     signer: SignerProcess,
+    shelf: Arc<Shelf>,
     latest: Mutex<Timestamp>,
     last: Mutex<Option<(Instant, Report)>>,
 }
@@ -64,9 +70,16 @@ impl Health {
             backends,
             clock,
             signer,
+            shelf: Arc::default(),
             latest,
             last: Mutex::new(None),
         }
+    }
+
+    /// Looks after these CRLs as well.
+    #[must_use]
+    pub fn with_lists(self, shelf: Arc<Shelf>) -> Self {
+        Self { shelf, ..self }
     }
 
     /// Looks, or answers with what was found less than a second ago.
@@ -80,8 +93,11 @@ impl Health {
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
         }
+        let ready = checks.iter().all(|check| check.ok);
+        checks.extend(lists(&self.shelf.lists(), self.clock.now()));
         let report = Report {
-            ready: checks.iter().all(|check| check.ok),
+            ready,
+            degraded: ready && !checks.iter().all(|check| check.ok),
             checks,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
@@ -135,6 +151,19 @@ fn check_clock(now: Timestamp, latest: Timestamp) -> Result<String, String> {
     Ok(now.to_string())
 }
 
+/// Whether each CRL is there and not overdue.
+fn lists(lists: &[(&str, Option<Timestamp>)], now: Timestamp) -> Vec<Finding> {
+    let look = |(ca, until): &(&str, Option<Timestamp>)| {
+        let state = match until {
+            Some(until) if *until > now => Ok(format!("valid until {until}")),
+            Some(until) => Err(format!("overdue since {until}")),
+            None => Err("there is none; the log says why".to_owned()),
+        };
+        finding(format!("CRL {ca}"), state)
+    };
+    lists.iter().map(look).collect()
+}
+
 fn finding(check: String, state: Result<String, String>) -> Finding {
     let ok = state.is_ok();
     Finding {
@@ -147,6 +176,15 @@ fn finding(check: String, state: Result<String, String>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_is_overdue_or_missing_is_found() {
+        let now = Timestamp::from_unix_seconds(CLOCK_MIN);
+        let later = now.saturating_add(Duration::from_secs(1));
+        let found = lists(&[("fresh", Some(later)), ("late", Some(now)), ("none", None)], now);
+        let words: Vec<(&str, bool)> = found.iter().map(|one| (one.check.as_str(), one.ok)).collect();
+        assert_eq!(words, [("CRL fresh", true), ("CRL late", false), ("CRL none", false)]);
+    }
 
     #[test]
     fn clocks() {

@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
+use portreeve_pkix::Timestamp;
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_ra::ports::{Clock, Tasks};
 use portreeve_signer::SignerProcess;
+use portreeve_status::Shelf;
 use portreeve_store::SqliteStore;
 
 use crate::health::Health;
@@ -25,6 +27,8 @@ pub struct Management {
     pub metrics: Arc<GatewayMetrics>,
     /// Background work and commits.
     pub store: Arc<SqliteStore>,
+    /// The CRLs that are served.
+    pub shelf: Arc<Shelf>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The signer.
@@ -54,6 +58,9 @@ impl Management {
             signer_restarts: self.signer.restarts(),
             store: self.store.statistics(),
         };
+        for (ca, until) in self.shelf.lists() {
+            self.metrics.crl_left(ca, seconds_left(until, self.clock.now()));
+        }
         match self.metrics.encode(scrape) {
             Ok(text) => respond(StatusCode::OK, METRICS_TYPE, Bytes::from(text)),
             Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written\n"),
@@ -89,6 +96,12 @@ impl Edge for Management {
             BodyRefusal::Broken => text(StatusCode::BAD_REQUEST, "no body is wanted here\n"),
         }
     }
+}
+
+/// Of a CRL's life; 0 when there is none.
+fn seconds_left(until: Option<Timestamp>, now: Timestamp) -> f64 {
+    let Some(until) = until else { return 0.0 };
+    until.since(now).as_secs_f64() - now.since(until).as_secs_f64()
 }
 
 fn text(status: StatusCode, words: &'static str) -> Response<Bytes> {

@@ -116,33 +116,31 @@ impl Node {
         };
         let ra = shared.authority(backends.clone());
         let installation = &shared.installation;
-        let health = Arc::new(Health::new(
+        let shelf = Arc::new(Shelf::new(&backends));
+        let health = Health::new(
             Arc::clone(&shared.store),
             backends.values().cloned().collect(),
             Arc::clone(&installation.clock),
             installation.signer.clone(),
-        ));
-        let shelf = Arc::new(Shelf::new(&backends));
-        let publish_lists = backends
-            .iter()
-            .filter(|(_, backend)| backend.revocation_list().is_some());
-        let listed = publish_lists.map(|(name, _)| name.to_string()).collect();
+        );
+        let health = Arc::new(health.with_lists(Arc::clone(&shelf)));
         let inside = Inside {
             installation: installation.clone(),
             ra: Arc::clone(&ra),
-            shelf: Some((Arc::clone(&shelf), listed)),
         };
         let publisher = CrlPublisher::new(PublisherParts {
             store: Arc::clone(&shared.store),
             documents: Arc::clone(&installation.store) as _,
             leases: Arc::clone(&installation.store) as _,
             wakeups: Arc::clone(&shared.wakeups),
+            alarm: Arc::clone(&ra) as _,
             clock: Arc::clone(&installation.clock),
             backends,
             node: installation.node,
             shelf: Arc::clone(&shelf),
             config: config.status.clone(),
         });
+        let management = management(&shared, Arc::clone(&health), Arc::clone(&shelf));
         let acme = AcmeEndpoints::new(acme_needs(&shared, config, (Arc::clone(&ra), validator))).await?;
         let edges = Edges {
             acme: Arc::new(acme),
@@ -151,7 +149,7 @@ impl Node {
                 Arc::clone(&installation.clock),
                 config.status.clone(),
             )),
-            management: Arc::new(management(&shared, Arc::clone(&health))),
+            management: Arc::new(management),
         };
         Ok(Self {
             shared,
@@ -185,12 +183,13 @@ fn acme_needs(
     }
 }
 
-fn management(shared: &Shared, health: Arc<Health>) -> Management {
+fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Management {
     let installation = &shared.installation;
     Management {
         health,
         metrics: Arc::clone(&shared.metrics),
         store: Arc::clone(&installation.store),
+        shelf,
         clock: Arc::clone(&installation.clock),
         signer: installation.signer.clone(),
     }

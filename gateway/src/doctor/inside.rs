@@ -1,10 +1,9 @@
-//! What only somebody with the keys can see: CAs, the gateway's own certificate, CRLs, incidents.
+//! What only somebody with the keys can see: CAs, the gateway's own certificate, incidents.
 
 use std::sync::Arc;
 
 use portreeve_pkix::Timestamp;
 use portreeve_ra::RegistrationAuthority;
-use portreeve_status::Shelf;
 
 use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry};
 use crate::authorities::{Authorities, Authority, AuthorityError, AuthorityView};
@@ -21,8 +20,6 @@ pub struct Inside {
     pub installation: Installation,
     /// Reads objects and incidents.
     pub ra: Arc<RegistrationAuthority>,
-    /// The CRLs that are served, by CA; `None` when nothing is served.
-    pub shelf: Option<(Arc<Shelf>, Vec<String>)>,
 }
 
 impl Inside {
@@ -36,7 +33,6 @@ impl Inside {
             self.incidents().await,
         ];
         findings.extend(self.authorities(now).await);
-        findings.extend(self.lists(now));
         findings
     }
 
@@ -112,27 +108,6 @@ impl Inside {
             }
             Ok(_) => expiry(check, authority.certificate.not_after(), (now, CA_EXPIRY_WARNING)),
         }
-    }
-
-    fn lists(&self, now: Timestamp) -> Vec<Finding> {
-        let Some((shelf, names)) = &self.shelf else {
-            return vec![Finding::new(
-                "CRLs",
-                Severity::Skipped,
-                "the gateway is not running",
-            )];
-        };
-        let finding = |name: &String| {
-            let check = format!("CRL {name}");
-            match shelf.list_until(name) {
-                Some(until) if until > now => {
-                    Finding::new(check, Severity::Ok, format!("valid until {until}"))
-                }
-                Some(until) => Finding::new(check, Severity::Error, format!("over since {until}")),
-                None => Finding::new(check, Severity::Error, "there is none; the log says why"),
-            }
-        };
-        names.iter().map(finding).collect()
     }
 }
 

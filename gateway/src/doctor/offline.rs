@@ -29,9 +29,5 @@ async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
     }
     let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
     let ra = Shared::new(installation.clone()).authority(Backends::new());
-    Ok(Inside {
-        installation,
-        ra,
-        shelf: None,
-    })
+    Ok(Inside { installation, ra })
 }

@@ -55,6 +55,11 @@ struct OutcomeLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CaLabels {
+    ca: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ProcessLabels {
     process: &'static str,
 }
@@ -76,6 +81,7 @@ pub struct GatewayMetrics {
     store_groups: Counter,
     signer_restarts: Counter,
     task_delay: Gauge<f64, std::sync::atomic::AtomicU64>,
+    crl_left: Family<CaLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     cpu_seconds: Family<ProcessLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     resident_bytes: Family<ProcessLabels, Gauge>,
 }
@@ -110,6 +116,7 @@ impl Default for GatewayMetrics {
             store_groups: Counter::default(),
             signer_restarts: Counter::default(),
             task_delay: Gauge::default(),
+            crl_left: Family::default(),
             cpu_seconds: Family::default(),
             resident_bytes: Family::default(),
         };
@@ -172,6 +179,12 @@ impl GatewayMetrics {
             self.task_delay.clone(),
         );
         registry.register_with_unit(
+            "crl_left",
+            "Time until the CRL's nextUpdate: 0 when there is none, negative when it is overdue",
+            Unit::Seconds,
+            self.crl_left.clone(),
+        );
+        registry.register_with_unit(
             "process_cpu",
             "CPU time used, user and system",
             Unit::Seconds,
@@ -193,6 +206,12 @@ impl GatewayMetrics {
         self.request_seconds
             .get_or_create(&MountLabels { mount })
             .observe(took.as_secs_f64());
+    }
+
+    /// How much of the life of a CA's CRL is left, in seconds: negative when it is overdue, 0 when there is none.
+    pub fn crl_left(&self, ca: &str, seconds: f64) {
+        let labels = CaLabels { ca: ca.to_owned() };
+        self.crl_left.get_or_create(&labels).set(seconds);
     }
 
     /// Everything in the OpenMetrics text format.
@@ -280,6 +299,7 @@ mod tests {
         metrics.refused("acme/made-up", &Refusal::UnknownEndpoint);
         metrics.revoked();
         metrics.incident("tampered");
+        metrics.crl_left("issuing", -3.0);
         let store = Statistics {
             batches: 5,
             groups: 2,
@@ -307,6 +327,7 @@ mod tests {
             "portreeve_store_transactions_total 2",
             "portreeve_signer_restarts_total 3",
             "portreeve_task_delay_seconds 2.0",
+            "portreeve_crl_left_seconds{ca=\"issuing\"} -3.0",
             "portreeve_process_resident_bytes{process=\"gateway\"}",
         ];
         for line in lines {

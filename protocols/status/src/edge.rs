@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED,
+    LAST_MODIFIED, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
@@ -20,6 +20,9 @@ use crate::shelf::{Published, Shelf};
 
 /// How long caches may keep a CA certificate, at most.
 const CERTIFICATE_CACHE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// When a client that asks for a CRL that is not there yet may come back.
+const LIST_RETRY: Duration = Duration::from_secs(5);
 
 /// Serves what the shelf holds, from memory.
 pub struct StatusEdge {
@@ -36,10 +39,7 @@ impl StatusEdge {
 
     /// What a path names, with its media type and the longest time a cache may keep it.
     fn find(&self, path: &str) -> Option<(Arc<Published>, &'static str, Duration)> {
-        if let Some(ca) = path
-            .strip_prefix("/crl/")
-            .and_then(|file| file.strip_suffix(".crl"))
-        {
+        if let Some(ca) = list_name(path) {
             return Some((
                 self.shelf.list(ca)?,
                 "application/pkix-crl",
@@ -54,6 +54,17 @@ impl StatusEdge {
         ))
     }
 
+    /// A CRL that its CA has not signed yet is only late; whatever else is not on the shelf does not exist.
+    fn absent(&self, path: &str) -> Response<Bytes> {
+        if !list_name(path).is_some_and(|ca| self.shelf.is_listed(ca)) {
+            return plain(StatusCode::NOT_FOUND);
+        }
+        let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+        set(response.headers_mut(), RETRY_AFTER, &LIST_RETRY.as_secs().to_string());
+        set(response.headers_mut(), CACHE_CONTROL, "no-store");
+        response
+    }
+
     fn answer(&self, method: &Method, path: &str, asked: &HeaderMap) -> Response<Bytes> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
@@ -63,7 +74,7 @@ impl StatusEdge {
             return response;
         }
         let Some((published, media_type, cache_max)) = self.find(path) else {
-            return plain(StatusCode::NOT_FOUND);
+            return self.absent(path);
         };
         let fresh = published.until.since(self.clock.now()).min(cache_max).as_secs();
         let known = is_known(&published, asked);
@@ -108,6 +119,11 @@ impl Edge for StatusEdge {
             BodyRefusal::Broken => StatusCode::BAD_REQUEST,
         })
     }
+}
+
+/// The CA whose CRL a path names.
+fn list_name(path: &str) -> Option<&str> {
+    path.strip_prefix("/crl/")?.strip_suffix(".crl")
 }
 
 /// Whether the client has it already (RFC 9110 section 13.2.2: the ETag comes first).

@@ -4,6 +4,7 @@
 //! reads that and serves it. [`StatusEdge`] answers GET and HEAD from memory, over plain HTTP as well, since a CRL and
 //! a certificate carry their own signatures (RFC 5280 section 4.2.1.13 and 4.2.2.1).
 
+mod alarm;
 mod config;
 mod date;
 mod edge;
@@ -12,6 +13,7 @@ mod publisher;
 mod revoked;
 mod shelf;
 
+pub use alarm::Alarm;
 pub use config::StatusConfig;
 pub use edge::StatusEdge;
 pub use publisher::{CrlPublisher, PublisherParts};

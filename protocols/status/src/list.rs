@@ -44,6 +44,11 @@ impl Head {
             .saturating_add(self.next_update.since(self.this_update) / 2)
     }
 
+    /// Until when its parts are kept.
+    pub(crate) fn parts_until(&self) -> Timestamp {
+        self.next_update.saturating_add(PARTS_KEPT)
+    }
+
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         match body.split_first() {
             Some((&FORMAT, rest)) => Self::try_from_slice(rest).ok(),
@@ -101,7 +106,7 @@ pub(crate) fn writes(ca: &BackendName, head: &Head, list: &[u8], version: u64) -
             version: 1,
             body: Some(part.to_vec()),
             keys: Vec::new(),
-            expires_at: Some(head.next_update.saturating_add(PARTS_KEPT)),
+            expires_at: Some(head.parts_until()),
         });
     }
     Some(writes)

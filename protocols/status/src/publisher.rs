@@ -12,6 +12,7 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::{BackendName, NodeId};
 
+use crate::alarm::{Alarm, tampered};
 use crate::config::StatusConfig;
 use crate::list::{self, Head};
 use crate::revoked::Entries;
@@ -36,6 +37,8 @@ pub struct PublisherParts {
     pub leases: Arc<dyn Leases>,
     /// Hints that something was revoked.
     pub wakeups: Arc<dyn Wakeups>,
+    /// Where it is told that a stored CRL was damaged.
+    pub alarm: Arc<dyn Alarm>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The CAs; those that sign no CRL from our store are left alone.
@@ -153,34 +156,53 @@ impl CrlPublisher {
 
     /// Reads the head, and puts the CRL on the shelf when it is another one than before.
     async fn take_over(&self, ca: &BackendName, last: Known) -> Result<Known, PublishError> {
-        let Some(document) = self.parts.documents.document(&list::head_id(ca)).await? else {
-            return Ok((None, 0));
+        let id = list::head_id(ca);
+        let document = match self.parts.documents.document(&id).await {
+            Ok(Some(document)) => document,
+            Ok(None) => return Ok((None, 0)),
+            Err(error) => {
+                if matches!(error, StoreError::Broken(_)) {
+                    self.parts.alarm.raise(tampered(&id, "does not open")).await;
+                }
+                return Err(error.into());
+            }
         };
         if document.version == last.1 {
             return Ok(last);
         }
-        let head = Head::read(&document.body).ok_or(PublishError::Unreadable)?;
-        let parts = self.parts.documents.documents(&head.part_ids(ca)).await?;
-        let parts = parts
+        let Some(head) = Head::read(&document.body) else {
+            self.parts.alarm.raise(tampered(&id, "cannot be read")).await;
+            return Err(PublishError::Unreadable);
+        };
+        let Some(body) = self.body(ca, &head).await? else {
+            // The number still counts; a new CRL is made, since this one cannot be served.
+            let over = Head {
+                next_update: head.this_update,
+                ..head
+            };
+            return Ok((Some(over), document.version));
+        };
+        let published = Published::new(body, head.this_update, head.next_update);
+        self.parts.shelf.put_list(ca, published);
+        Ok((Some(head), document.version))
+    }
+
+    /// The CRL under this head, if all of it is there and whole. Only one whose parts had to be swept may be gone.
+    async fn body(&self, ca: &BackendName, head: &Head) -> Result<Option<Vec<u8>>, PublishError> {
+        let parts = match self.parts.documents.documents(&head.part_ids(ca)).await {
+            Ok(parts) => parts,
+            Err(StoreError::Broken(_)) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let octets = parts
             .iter()
             .map(|part| part.as_ref().map(|part| part.body.as_slice()));
-        match head.assemble(parts) {
-            Some(body) => self
-                .parts
-                .shelf
-                .put_list(ca, Published::new(body, head.this_update, head.next_update)),
-            // The number still counts; a new CRL is made, since this one cannot be served.
-            None => {
-                tracing::warn!(%ca, number = head.number, "parts of the stored CRL are gone");
-                let over = Head {
-                    this_update: head.this_update,
-                    next_update: head.this_update,
-                    ..head
-                };
-                return Ok((Some(over), document.version));
-            }
+        let body = head.assemble(octets);
+        if body.is_none() && self.parts.clock.now() < head.parts_until() {
+            let incident = tampered(&list::head_id(ca), "leads to parts that are gone or damaged");
+            self.parts.alarm.raise(incident).await;
         }
-        Ok((Some(head), document.version))
+        Ok(body)
     }
 
     /// Whether half of the CRL's life is over, or something was revoked since.

@@ -1,6 +1,6 @@
 //! What is served: the last good CRL and the certificate of each CA.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -35,6 +35,8 @@ impl Published {
 /// What is served, shared by the publisher that fills it and the edge that reads it.
 #[derive(Default)]
 pub struct Shelf {
+    /// The CAs that publish a list.
+    listed: BTreeSet<String>,
     certificates: BTreeMap<String, Arc<Published>>,
     lists: RwLock<BTreeMap<String, Arc<Published>>>,
 }
@@ -42,24 +44,38 @@ pub struct Shelf {
 impl Shelf {
     /// A shelf with the certificates of these CAs, and no CRL yet.
     pub fn new<'a>(backends: impl IntoIterator<Item = (&'a BackendName, &'a Arc<dyn CaBackend>)>) -> Self {
-        let certificates = backends
-            .into_iter()
-            .filter_map(|(name, backend)| {
-                let issuer = backend.chain().into_iter().next()?;
+        let mut shelf = Self::default();
+        for (name, backend) in backends {
+            if backend.revocation_list().is_some() {
+                shelf.listed.insert(name.to_string());
+            }
+            if let Some(issuer) = backend.chain().into_iter().next() {
                 let published =
                     Published::new(issuer.der().to_vec(), issuer.not_before(), issuer.not_after());
-                Some((name.to_string(), Arc::new(published)))
-            })
-            .collect();
+                shelf.certificates.insert(name.to_string(), Arc::new(published));
+            }
+        }
+        shelf
+    }
+
+    /// A shelf of one CA whose CRL is not there yet.
+    #[cfg(test)]
+    pub(crate) fn awaiting(ca: &str) -> Self {
         Self {
-            certificates,
-            lists: RwLock::default(),
+            listed: BTreeSet::from([ca.to_owned()]),
+            ..Self::default()
         }
     }
 
-    /// Until when the CRL of this CA counts, if there is one.
-    pub fn list_until(&self, ca: &str) -> Option<Timestamp> {
-        self.list(ca).map(|published| published.until)
+    /// The CAs that publish a CRL, with the end of the one that is served; `None` where there is none yet.
+    pub fn lists(&self) -> Vec<(&str, Option<Timestamp>)> {
+        let until = |ca: &str| self.list(ca).map(|published| published.until);
+        self.listed.iter().map(|ca| (ca.as_str(), until(ca))).collect()
+    }
+
+    /// Whether this CA publishes a CRL.
+    pub(crate) fn is_listed(&self, ca: &str) -> bool {
+        self.listed.contains(ca)
     }
 
     pub(crate) fn certificate(&self, ca: &str) -> Option<Arc<Published>> {

@@ -27,6 +27,17 @@ fn edge() -> StatusEdge {
     StatusEdge::new(shelf, Arc::new(Still), StatusConfig::default())
 }
 
+#[test]
+fn a_list_that_is_not_there_yet_is_late_and_not_unknown() {
+    let shelf = Arc::new(Shelf::awaiting("issuing"));
+    let edge = StatusEdge::new(shelf, Arc::new(Still), StatusConfig::default());
+    let late = edge.answer(&Method::GET, "/crl/issuing.crl", &HeaderMap::new());
+    assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(late.headers()[RETRY_AFTER], "5");
+    let unknown = edge.answer(&Method::GET, "/crl/other.crl", &HeaderMap::new());
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+}
+
 fn get(path: &str, headers: &[(HeaderName, &str)]) -> Response<Bytes> {
     let headers = headers
         .iter()

@@ -14,7 +14,7 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
-    CertificateContents, Claim, ClaimKey, EnrollmentId, Intent, Record, RevocationReason, StreamId,
+    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, Intent, Record, RevocationReason, StreamId,
     StreamKind,
 };
 
@@ -28,6 +28,9 @@ struct World {
     now: AtomicI64,
     revoked: Mutex<Vec<RevokedRow>>,
     documents: Mutex<HashMap<DocumentId, (u64, Vec<u8>)>>,
+    /// Documents that do not open.
+    damaged: Mutex<Vec<&'static str>>,
+    incidents: Mutex<Vec<Incident>>,
     holder: Mutex<Option<NodeId>>,
     signed: AtomicUsize,
     broken: AtomicUsize,
@@ -114,6 +117,9 @@ impl Documents for World {
                 retry_after: Duration::from_secs(1),
             });
         }
+        if self.damaged.lock().unwrap().contains(&id.kind) {
+            return Err(StoreError::Broken("document does not open".to_owned()));
+        }
         let documents = self.documents.lock().unwrap();
         let document = documents.get(id);
         Ok(document.map(|(version, body)| StoredDocument {
@@ -139,6 +145,17 @@ impl Documents for World {
         _: u32,
     ) -> Stored<Page<StoredDocument>> {
         unreachable!()
+    }
+}
+
+#[async_trait]
+impl Alarm for World {
+    /// The same one again changes nothing.
+    async fn raise(&self, incident: Incident) {
+        let mut incidents = self.incidents.lock().unwrap();
+        if !incidents.contains(&incident) {
+            incidents.push(incident);
+        }
     }
 }
 
@@ -248,6 +265,7 @@ impl Node {
             documents: world.clone(),
             leases: world.clone(),
             wakeups: world.clone(),
+            alarm: world.clone(),
             clock: world.clone(),
             backends: BTreeMap::from([(ca, backend)]),
             node: NodeId::from_bytes([number; 16]),
@@ -398,6 +416,12 @@ fn the_last_good_one_is_served_while_the_store_is_down() {
     assert_eq!(again, world.now().saturating_add(AFTER_FAILURE));
 }
 
+/// What is wrong, of each incident.
+fn incidents(world: &World) -> Vec<String> {
+    let incidents = world.incidents.lock().unwrap();
+    incidents.iter().map(|incident| incident.detail.clone()).collect()
+}
+
 #[test]
 fn a_stored_list_that_lost_its_parts_is_replaced() {
     let world = Arc::new(World::default());
@@ -408,4 +432,54 @@ fn a_stored_list_that_lost_its_parts_is_replaced() {
         .unwrap()
         .retain(|id, _| id.kind == "status.crl");
     assert_eq!(Node::new(&world, 1).look().as_deref(), Some("2 @0: "));
+    let detail = "status.crl document leads to parts that are gone or damaged";
+    assert_eq!(incidents(&world), [detail]);
+}
+
+#[test]
+fn parts_that_had_to_be_swept_are_no_incident() {
+    let world = Arc::new(World::default());
+    Node::new(&world, 1).look();
+    world
+        .documents
+        .lock()
+        .unwrap()
+        .retain(|id, _| id.kind == "status.crl");
+    at(&world, 1000 + 24 * 3600);
+    assert_eq!(Node::new(&world, 1).look().as_deref(), Some("2 @87400: "));
+    assert!(incidents(&world).is_empty());
+}
+
+#[test]
+fn a_damaged_part_is_an_incident_and_replaced() {
+    let world = Arc::new(World::default());
+    Node::new(&world, 1).look();
+    world.damaged.lock().unwrap().push("status.crl.part");
+    assert_eq!(Node::new(&world, 1).look().as_deref(), Some("2 @0: "));
+    assert_eq!(incidents(&world).len(), 1);
+}
+
+#[test]
+fn a_damaged_head_is_one_incident_and_the_last_good_list_is_served() {
+    type Damage = fn(&World);
+    let rows: [(&str, Damage); 2] = [
+        ("does not open", |world| world.damaged.lock().unwrap().push("status.crl")),
+        ("cannot be read", |world| {
+            let mut documents = world.documents.lock().unwrap();
+            let (_, head) = documents.iter_mut().find(|(id, _)| id.kind == "status.crl").unwrap();
+            *head = (2, b"nonsense".to_vec());
+        }),
+    ];
+    for (how, damage) in rows {
+        let world = Arc::new(World::default());
+        let node = Node::new(&world, 1);
+        node.look();
+        damage(&world);
+        for _ in 0..3 {
+            assert_eq!(node.look().as_deref(), Some("1 @0: "), "{how}");
+        }
+        assert_eq!(incidents(&world), [format!("status.crl document {how}")]);
+        assert_eq!(Node::new(&world, 1).look(), None, "{how}: nothing good is left");
+        assert_eq!(world.signed.load(Ordering::Relaxed), 1, "{how}: the number is not known");
+    }
 }

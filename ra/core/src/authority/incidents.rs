@@ -1,4 +1,4 @@
-//! Reading incidents, and raising the one that only an edge can notice.
+//! Reading incidents, and raising those that only an edge or a publisher can notice.
 
 use portreeve_pkix::Timestamp;
 
@@ -39,6 +39,12 @@ impl RegistrationAuthority {
             items,
             next: page.next,
         })
+    }
+
+    /// Raises an incident, once: the same one again changes nothing. For what only its caller can notice. Never fails;
+    /// what cannot be recorded is logged.
+    pub async fn raise(&self, incident: Incident) {
+        self.ledger.raise(incident).await;
     }
 
     /// Raises the incident of a document that does not open, once, and makes the error to end with. For edges, which

@@ -1,0 +1,31 @@
+//! Telling people.
+
+use async_trait::async_trait;
+use portreeve_ra::ports::DocumentId;
+use portreeve_ra::{Incident, IncidentKind, RegistrationAuthority, StreamId, StreamKind};
+
+/// Where incidents are raised.
+#[async_trait]
+pub trait Alarm: Send + Sync {
+    /// Raises an incident; the same one again changes nothing.
+    async fn raise(&self, incident: Incident);
+}
+
+#[async_trait]
+impl Alarm for RegistrationAuthority {
+    async fn raise(&self, incident: Incident) {
+        Self::raise(self, incident).await;
+    }
+}
+
+/// Somebody has written to a stored document.
+pub(crate) fn tampered(document: &DocumentId, how: &str) -> Incident {
+    Incident {
+        what: IncidentKind::Tampered,
+        subject: StreamId {
+            kind: StreamKind::Document,
+            id: document.id,
+        },
+        detail: format!("{} document {how}", document.kind),
+    }
+}
