@@ -45,7 +45,7 @@ async fn update(service: &Service, site: &Site, by: &mut AccountRequest) -> Resu
     let wish: Update = by.request.object()?;
     let accounts = service.ra.accounts();
     if wish.status.as_deref() == Some("deactivated") {
-        by.account = accounts.deactivate(by.id, change(by)).await?;
+        by.account = accounts.deactivate(&by.credential(), change(by)).await?;
         tracing::info!(endpoint = %site.endpoint, account = %by.id, "account deactivated");
         return Ok(());
     }
@@ -53,17 +53,17 @@ async fn update(service: &Service, site: &Site, by: &mut AccountRequest) -> Resu
     let contacts = wish.contact.filter(|contacts| *contacts != by.account.contacts);
     if let Some(contacts) = contacts {
         contact::check(&contacts, service.config.contacts_max)?;
-        by.account = accounts.update_contacts(by.id, contacts, change(by)).await?;
+        by.account = accounts.update_contacts(&by.credential(), contacts, change(by)).await?;
         if agrees {
             // The nonce was spent with the contacts.
             let change = Change {
                 origin: by.request.origin.clone(),
                 alongside: Default::default(),
             };
-            by.account = accounts.agree(by.id, change).await?;
+            by.account = accounts.agree(&by.credential(), change).await?;
         }
     } else if agrees {
-        by.account = accounts.agree(by.id, change(by)).await?;
+        by.account = accounts.agree(&by.credential(), change(by)).await?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: AccountRequest) -
     let account = service
         .ra
         .accounts()
-        .change_key(by.id, key, change)
+        .change_key(&by.credential(), key, change)
         .await
         .map_err(as_account_key)?;
     tracing::info!(endpoint = %site.endpoint, account = %by.id, key = %account.key.algorithm(), "account key changed");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, EndpointName, Event, Origin, Place,
-    Purpose, Refusal, Requester, StreamId, StreamKind,
+    Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, Credential, EndpointName, Event,
+    Origin, Place, Purpose, Refusal, Requester, StreamId, StreamKind,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying, first};
@@ -149,15 +149,22 @@ impl Accounts {
         }
     }
 
-    /// Replaces the key. The edge has checked that old and new key both signed.
-    pub async fn change_key(&self, id: AccountId, key: PublicKey, change: Change) -> Result<Account, Error> {
+    /// Replaces the key. The edge has checked that old and new key both signed; that the old one is still the account's
+    /// is checked here, as for every change.
+    pub async fn change_key(
+        &self,
+        by: &Credential,
+        key: PublicKey,
+        change: Change,
+    ) -> Result<Account, Error> {
+        let (id, _) = signed_by(by)?;
         self.refuse_blocked(&key).await?;
         let endpoint = self.by_id(id).await?.ok_or(Refusal::AccountUnknown)?.endpoint;
         if let Some((other, _)) = self.by_key(&endpoint, &key).await? {
             return Err(Refusal::KeyInUse(other).into());
         }
         let event = AccountEvent::KeyChanged { key: key.clone() };
-        match self.change(id, event, change).await {
+        match self.change(by, event, change).await {
             Err(contended @ Error::Internal(InternalError::Contended(_))) => {
                 match self.by_key(&endpoint, &key).await? {
                     Some((other, _)) => Err(Refusal::KeyInUse(other).into()),
@@ -171,22 +178,22 @@ impl Accounts {
     /// Replaces the contacts.
     pub async fn update_contacts(
         &self,
-        id: AccountId,
+        by: &Credential,
         contacts: Vec<String>,
         change: Change,
     ) -> Result<Account, Error> {
-        self.change(id, AccountEvent::ContactsChanged { contacts }, change)
+        self.change(by, AccountEvent::ContactsChanged { contacts }, change)
             .await
     }
 
     /// Records that the terms of service were agreed to.
-    pub async fn agree(&self, id: AccountId, change: Change) -> Result<Account, Error> {
-        self.change(id, AccountEvent::Agreed, change).await
+    pub async fn agree(&self, by: &Credential, change: Change) -> Result<Account, Error> {
+        self.change(by, AccountEvent::Agreed, change).await
     }
 
     /// Closes the account for good. Doing so twice is one event.
-    pub async fn deactivate(&self, id: AccountId, change: Change) -> Result<Account, Error> {
-        self.change(id, AccountEvent::Deactivated, change).await
+    pub async fn deactivate(&self, by: &Credential, change: Change) -> Result<Account, Error> {
+        self.change(by, AccountEvent::Deactivated, change).await
     }
 
     /// Refuses a key that was reported as compromised.
@@ -206,19 +213,19 @@ impl Accounts {
         Ok(verify::account(self.ledger.history(StreamId::account(id)).await?))
     }
 
-    /// Appends one event to an account that is valid. A change that races with one of the key was signed by a key that
-    /// counts no more.
-    async fn change(&self, id: AccountId, event: AccountEvent, change: Change) -> Result<Account, Error> {
+    /// Appends one event to an account that is valid. The key that signed for it must be the account's at the position
+    /// where the event goes: since the edge verified the signature, the key may have been changed.
+    async fn change(&self, by: &Credential, event: AccountEvent, change: Change) -> Result<Account, Error> {
+        let (id, key) = signed_by(by)?;
         let stream = StreamId::account(id);
-        let mut signed_by = None;
         let mut turn = 0;
         loop {
             let account = self.load(id).await?.ok_or(Refusal::AccountUnknown)?;
+            if account.value().key != *key {
+                return Err(Refusal::NotAuthorized.into());
+            }
             if account.value().status == AccountStatus::Deactivated {
                 return Err(Refusal::AccountDeactivated.into());
-            }
-            if *signed_by.get_or_insert_with(|| account.value().key.clone()) != account.value().key {
-                return Err(Refusal::NotAuthorized.into());
             }
             if event != AccountEvent::Deactivated {
                 may_grow(account.next())?;
@@ -244,6 +251,14 @@ impl Accounts {
                 Err(error) => return Err(commit_error(error, stream)),
             }
         }
+    }
+}
+
+/// The account that a request claims to come from, and the key that signed it. Only an account changes itself.
+const fn signed_by(by: &Credential) -> Result<(AccountId, &PublicKey), Refusal> {
+    match by {
+        Credential::Account { account, key } => Ok((*account, key)),
+        Credential::Key(_) => Err(Refusal::NotAuthorized),
     }
 }
 

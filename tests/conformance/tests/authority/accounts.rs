@@ -45,10 +45,14 @@ async fn looking_up_a_key_that_is_being_changed_is_no_incident() {
     let (changing, looked_up, id) = (authority.clone(), keys.clone(), account.id);
     let changes = tokio::spawn(async move {
         for turn in 1..=40 {
+            let by = Credential::Account {
+                account: id,
+                key: keys[(turn + 1) % 2].clone(),
+            };
             let key = keys[turn % 2].clone();
             let accounts = changing.ra.accounts();
             accounts
-                .change_key(id, key, change(&changing))
+                .change_key(&by, key, change(&changing))
                 .await
                 .expect("changed");
         }
@@ -68,20 +72,46 @@ async fn looking_up_a_key_that_is_being_changed_is_no_incident() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_replaced_signs_no_change() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let account = authority.account(&[]).await;
+    let (accounts, old) = (authority.ra.accounts(), account.credential());
+    let key = stray_key();
+    accounts
+        .change_key(&old, key.clone(), change(&authority))
+        .await
+        .expect("changed");
+    // The edge verified these before the change was committed.
+    let again = accounts.change_key(&old, stray_key(), change(&authority)).await;
+    refused("key", again, &Refusal::NotAuthorized);
+    let contacts = accounts
+        .update_contacts(&old, Vec::new(), change(&authority))
+        .await;
+    refused("contacts", contacts, &Refusal::NotAuthorized);
+    let closed = accounts.deactivate(&old, change(&authority)).await;
+    refused("end", closed, &Refusal::NotAuthorized);
+    let other = Credential::Key(key.clone());
+    let by_key = accounts.deactivate(&other, change(&authority)).await;
+    refused("no account", by_key, &Refusal::NotAuthorized);
+    let account = accounts.by_id(account.id).await.unwrap().expect("known");
+    assert_eq!(account.key, key);
+}
+
+#[tokio::test]
 async fn a_deactivated_account_changes_nothing_any_more() {
     let (authority, _) = Odd::new(Vec::new()).start("").await;
     let account = authority.account(&[]).await;
     let accounts = authority.ra.accounts();
     accounts
-        .deactivate(account.id, change(&authority))
+        .deactivate(&account.credential(), change(&authority))
         .await
         .expect("deactivated");
     let key = accounts
-        .change_key(account.id, stray_key(), change(&authority))
+        .change_key(&account.credential(), stray_key(), change(&authority))
         .await;
     refused("key", key, &Refusal::AccountDeactivated);
     let contacts = accounts
-        .update_contacts(account.id, Vec::new(), change(&authority))
+        .update_contacts(&account.credential(), Vec::new(), change(&authority))
         .await;
     refused("contacts", contacts, &Refusal::AccountDeactivated);
 }
@@ -93,11 +123,11 @@ async fn changes_at_once_all_take_place() {
     let account = authority.account(&[]).await;
     let mut racing = tokio::task::JoinSet::new();
     for number in 0..12 {
-        let (authority, id) = (authority.clone(), account.id);
+        let (authority, by) = (authority.clone(), account.credential());
         racing.spawn(async move {
             let contacts = vec![format!("mailto:{number}@a.test")];
             let accounts = authority.ra.accounts();
-            accounts.update_contacts(id, contacts, change(&authority)).await
+            accounts.update_contacts(&by, contacts, change(&authority)).await
         });
     }
     for result in racing.join_all().await {
@@ -125,16 +155,16 @@ async fn a_stream_does_not_grow_without_end() {
     let accounts = authority.ra.accounts();
     prove(&authority, &requester).await.expect("the 1,000th");
     accounts
-        .agree(account.id, change(&authority))
+        .agree(&account.credential(), change(&authority))
         .await
         .expect("the 1,000th");
 
     let full = Refusal::RateLimited(Duration::from_secs(24 * 3600));
     refused("proof", prove(&authority, &requester).await, &full);
-    let agreed = accounts.agree(account.id, change(&authority)).await;
+    let agreed = accounts.agree(&account.credential(), change(&authority)).await;
     refused("account", agreed, &full);
     accounts
-        .deactivate(account.id, change(&authority))
+        .deactivate(&account.credential(), change(&authority))
         .await
         .expect("it can still be closed");
     let withdrawn = authority

@@ -20,7 +20,7 @@ async fn a_key_that_is_not_the_accounts_learns_nothing() {
     }
     let accounts = authority.ra.accounts();
     accounts
-        .deactivate(account.id, change(&authority))
+        .deactivate(&account.credential(), change(&authority))
         .await
         .expect("deactivated");
     for (verb, result) in ask_all(&authority, &account, ("order", &request)).await {

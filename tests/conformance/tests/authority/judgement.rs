@@ -48,7 +48,7 @@ async fn who_lost_the_right_while_people_decided_gets_nothing() {
             }
             "account" => {
                 ra.accounts()
-                    .deactivate(account.id, change(&authority))
+                    .deactivate(&account.credential(), change(&authority))
                     .await
                     .expect("deactivated");
             }
