@@ -208,7 +208,7 @@ async fn mark(service: &Service, mut trial: Trial) -> (Settled, Option<Trial>) {
         let marked = trial
             .stored
             .with(trial.stored.value.clone().with(trial.kind, state));
-        let result = match marked.write(service.config.retention) {
+        let result = match marked.write(&service.config) {
             Ok(write) => {
                 service
                     .ra
@@ -293,7 +293,7 @@ async fn prove(
         until: concluded.value.expires_at,
         origin: trial.origin.clone(),
         alongside: Alongside {
-            documents: vec![concluded.write(service.config.retention)?],
+            documents: vec![concluded.write(&service.config)?],
             spends: trial.spends.clone(),
         },
     };
@@ -306,7 +306,7 @@ async fn fail(
     concluded: &Stored<Authorization>,
     failure: &ValidationFailure,
 ) -> Result<(), AcmeError> {
-    let mut documents = vec![concluded.write(service.config.retention)?];
+    let mut documents = vec![concluded.write(&service.config)?];
     documents.extend(failed_order(service, &concluded.value, failure).await?);
     Ok(service
         .ra
@@ -339,7 +339,7 @@ async fn failed_order(
         progress: Progress::Failed(failure),
         ..order.value.clone()
     };
-    order.with(failed).write(service.config.retention).map(Some)
+    order.with(failed).write(&service.config).map(Some)
 }
 
 fn failure(failure: &ValidationFailure) -> Failure {

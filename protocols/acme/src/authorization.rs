@@ -81,7 +81,7 @@ async fn deactivate(
             standing: Standing::Deactivated,
             ..stored.value.clone()
         });
-        let alongside = by.request.alongside(vec![next.write(service.config.retention)?]);
+        let alongside = by.request.alongside(vec![next.write(&service.config)?]);
         let result = if stored.value.standing == Standing::Valid {
             let change = Change {
                 origin: by.request.origin.clone(),

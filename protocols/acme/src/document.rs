@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
@@ -13,6 +12,7 @@ use portreeve_ra::ports::{DocumentId, DocumentKey, DocumentWrite, Random, Stored
 use portreeve_ra::{AccountId, EndpointName, Requester};
 use uuid::Uuid;
 
+use crate::config::AcmeConfig;
 use crate::error::AcmeError;
 use crate::problem::Failure;
 use crate::validator::ChallengeKind;
@@ -197,8 +197,8 @@ pub(crate) trait Document: BorshSerialize + BorshDeserialize {
     const KIND: &'static str;
     /// By what it is found.
     fn keys(&self) -> Vec<DocumentKey>;
-    /// When it stops to matter.
-    fn ends_at(&self) -> Timestamp;
+    /// Until when it can be read.
+    fn kept_until(&self, config: &AcmeConfig) -> Timestamp;
 }
 
 /// The index of all orders of an account.
@@ -230,8 +230,8 @@ impl Document for Order {
         keys
     }
 
-    fn ends_at(&self) -> Timestamp {
-        self.expires_at
+    fn kept_until(&self, config: &AcmeConfig) -> Timestamp {
+        self.expires_at.saturating_add(config.retention)
     }
 }
 
@@ -242,8 +242,10 @@ impl Document for Authorization {
         Vec::new()
     }
 
-    fn ends_at(&self) -> Timestamp {
-        self.expires_at
+    /// As long as its order, which was made at the same time, even when the proof behind it ends earlier.
+    fn kept_until(&self, config: &AcmeConfig) -> Timestamp {
+        let order_ends = self.created_at.saturating_add(config.order_lifetime);
+        self.expires_at.max(order_ends).saturating_add(config.retention)
     }
 }
 
@@ -276,13 +278,13 @@ impl<T: Document> Stored<T> {
     }
 
     /// The write that makes the next version of it, with the value it has now.
-    pub(crate) fn write(&self, retention: Duration) -> Result<DocumentWrite, AcmeError> {
+    pub(crate) fn write(&self, config: &AcmeConfig) -> Result<DocumentWrite, AcmeError> {
         Ok(DocumentWrite {
             id: document_id::<T>(self.id),
             version: self.version.saturating_add(1),
             body: Some(encode(&self.value).ok_or(AcmeError::Document(T::KIND))?),
             keys: self.value.keys(),
-            expires_at: Some(self.value.ends_at().saturating_add(retention)),
+            expires_at: Some(self.value.kept_until(config)),
         })
     }
 

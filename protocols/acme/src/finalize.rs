@@ -124,7 +124,7 @@ async fn enroll(
         origin: by.request.origin.clone(),
         alongside: by
             .request
-            .alongside(vec![finalized.write(service.config.retention)?]),
+            .alongside(vec![finalized.write(&service.config)?]),
     };
     match service.ra.enroll(enrollment).await {
         Ok(disposition) => {
@@ -187,7 +187,7 @@ async fn end(
         progress,
         ..order.value.clone()
     });
-    let documents = vec![failed.write(service.config.retention)?];
+    let documents = vec![failed.write(&service.config)?];
     match service
         .ra
         .keep(Alongside {

@@ -55,10 +55,9 @@ pub(crate) async fn handle(
     checked?;
     open_orders::admit(service, by.id).await?;
     let (order, authorizations) = make(service, site, &by, (names, times, proven?));
-    let retention = service.config.retention;
-    let mut documents = vec![order.write(retention)?];
+    let mut documents = vec![order.write(&service.config)?];
     for authorization in &authorizations {
-        documents.push(authorization.write(retention)?);
+        documents.push(authorization.write(&service.config)?);
     }
     service.ra.keep(by.request.alongside(documents)).await?;
     let id = OrderId::from_bytes(order.id);

@@ -38,8 +38,8 @@ impl OrderStatus {
         }
     }
 
-    /// Of an order that is not finalized: it follows from its authorizations and the time. It says what the protocol
-    /// allows next; whether the names are proven is judged by the RA from signed events.
+    /// Of an order that is not finalized: it follows from its authorizations and the time; one that is gone counts for
+    /// nothing. It says what the protocol allows next; whether the names are proven is judged by the RA from signed events.
     pub(crate) fn of_open(order: &Order, authorizations: &[Stored<Authorization>], now: Timestamp) -> Self {
         if now >= order.expires_at {
             return Self::Invalid(None);
@@ -52,7 +52,7 @@ impl OrderStatus {
             .iter()
             .filter(|stored| stored.value.is_pending_at(now))
             .count();
-        match authorizations.len() {
+        match order.authorizations.len() {
             all if valid == all => Self::Ready,
             all if valid + pending == all => Self::Pending,
             _ => Self::Invalid(None),

@@ -80,14 +80,13 @@ async fn without_invalid(
     for order in orders.iter().filter(|order| is_open(&order.value)) {
         ids.extend(order.value.authorizations.iter().map(|id| *id.as_bytes()));
     }
-    let authorizations = service.documents::<Authorization>(ids.into_iter()).await?;
-    let mut authorizations = authorizations.into_iter();
+    let mut authorizations = service.documents::<Authorization>(ids.into_iter()).await?;
     let mut kept = Vec::with_capacity(orders.len());
     for order in orders {
         let is_listed = if is_open(&order.value) {
+            let id = OrderId::from_bytes(order.id);
             let own: Vec<_> = authorizations
-                .by_ref()
-                .take(order.value.authorizations.len())
+                .extract_if(.., |authorization| authorization.value.order == id)
                 .collect();
             !matches!(
                 OrderStatus::of_open(&order.value, &own, now),

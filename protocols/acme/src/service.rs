@@ -60,7 +60,7 @@ impl Service {
         document.as_ref().map(Stored::read).transpose()
     }
 
-    /// Many documents in one read, in the order asked; one that is gone is an error.
+    /// Many documents in one read, in the order asked; those that are gone, since their time was over, are left out.
     pub(crate) async fn documents<T: Document>(
         &self,
         ids: impl Iterator<Item = [u8; 16]>,
@@ -70,13 +70,7 @@ impl Service {
             Ok(documents) => documents,
             Err(error) => return Err(self.unreadable(&ids, error).await),
         };
-        let read = |document: &Option<_>| {
-            document
-                .as_ref()
-                .map(Stored::read)
-                .ok_or(AcmeError::Document(T::KIND))?
-        };
-        documents.iter().map(read).collect()
+        documents.iter().flatten().map(Stored::read).collect()
     }
 
     /// What a failed read means. A document that does not open was tampered with, and an incident names it.

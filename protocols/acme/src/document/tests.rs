@@ -94,12 +94,10 @@ fn round_trip<T: Document + Clone + PartialEq + fmt::Debug>(value: T) {
         version: 3,
         value,
     };
-    let write = stored.write(Duration::from_secs(60)).unwrap();
+    let config = AcmeConfig::default();
+    let write = stored.write(&config).unwrap();
     assert_eq!(write.version, 4);
-    assert_eq!(
-        write.expires_at,
-        Some(stored.value.ends_at().saturating_add(Duration::from_secs(60)))
-    );
+    assert_eq!(write.expires_at, Some(stored.value.kept_until(&config)));
     let document = StoredDocument {
         id: write.id.id,
         version: write.version,
@@ -134,6 +132,15 @@ proptest! {
         let document = StoredDocument { id: [0; 16], version: 1, body };
         let _ = Stored::<Order>::read(&document);
         let _ = Stored::<Authorization>::read(&document);
+    }
+
+    #[test]
+    fn an_authorization_outlives_its_order(order in orders(), authorization in authorizations()) {
+        let config = AcmeConfig::default();
+        let order = Order { expires_at: order.created_at.saturating_add(config.order_lifetime), ..order };
+        let authorization = Authorization { created_at: order.created_at, ..authorization };
+        prop_assert!(authorization.kept_until(&config) >= order.kept_until(&config));
+        prop_assert!(authorization.kept_until(&config) >= authorization.expires_at);
     }
 
     #[test]

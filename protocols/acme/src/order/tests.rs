@@ -94,7 +94,28 @@ fn an_open_order_follows_from_its_authorizations() {
             .into_iter()
             .map(|(standing, end)| authorization(standing, end))
             .collect();
-        let status = OrderStatus::of_open(&order(expires_at), &authorizations, at(NOW));
+        let status = OrderStatus::of_open(&of(expires_at, &authorizations), &authorizations, at(NOW));
         assert_eq!(status.as_str(), expected, "{name}");
+    }
+}
+
+/// An order with these authorizations.
+fn of(expires_at: i64, authorizations: &[Stored<Authorization>]) -> Order {
+    let ids = authorizations.iter().map(|one| AuthorizationId::from_bytes(one.id));
+    Order {
+        authorizations: ids.collect(),
+        ..order(expires_at)
+    }
+}
+
+#[test]
+fn an_authorization_that_is_gone_makes_its_order_invalid() {
+    let both = [
+        authorization(Standing::Valid, NOW + 1),
+        authorization(Standing::Valid, NOW + 1),
+    ];
+    for left in [&both[..0], &both[..1]] {
+        let status = OrderStatus::of_open(&of(NOW + 1, &both), left, at(NOW));
+        assert_eq!(status.as_str(), "invalid", "{} are left", left.len());
     }
 }

@@ -4,4 +4,5 @@
 
 mod node;
 mod requests;
+mod retention;
 mod validation;
