@@ -57,6 +57,7 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Re
     match found {
         Found::Existing => existing(site, id, &account),
         Found::New => {
+            service.open_orders.opened(id);
             tracing::info!(endpoint = %site.endpoint, account = %id, key = %account.key.algorithm(), "account opened");
             Ok(reply(StatusCode::CREATED, site, id, &account))
         }

@@ -81,6 +81,22 @@ async fn open_orders_are_limited_and_ended_ones_do_not_count() {
 }
 
 #[tokio::test]
+async fn open_orders_still_count_after_a_restart() {
+    let authority = authority().await;
+    let config = || AcmeConfig {
+        orders_pending_max: 2,
+        ..AcmeConfig::default()
+    };
+    let node = Node::new(&authority, &Network::open(), config());
+    let account = Account::open(&node).await;
+    account.order(&node, "a.test").await;
+    account.order(&node, "b.test").await;
+    let restarted = Node::new(&authority, &Network::open(), config());
+    let third = account.new_order(&restarted, &["c.test"]).await;
+    assert_eq!((third.status(), third.problem().as_str()), (429, "rateLimited"));
+}
+
+#[tokio::test]
 async fn two_finalizes_at_once_issue_one_certificate() {
     let authority = authority().await;
     let one = Node::new(&authority, &Network::open(), AcmeConfig::default());
