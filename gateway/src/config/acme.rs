@@ -50,6 +50,9 @@ impl AcmeSection {
         if self.edge.identifiers_max == 0 || self.edge.identifiers_max > 1000 {
             return Err(invalid("acme.identifiers_max", "must lie between 1 and 1000"));
         }
+        if self.edge.accounts_per_address_max > 0 && self.edge.accounts_period.is_zero() {
+            return Err(invalid("acme.accounts_period", "must not be zero"));
+        }
         self.validation
             .check()
             .map_err(|error| invalid("acme.validation", error.to_string()))

@@ -34,6 +34,10 @@ pub(super) struct AcmeKeys {
     identifiers_max: Option<u32>,
     /// Contacts of one account, at most.
     contacts_max: Option<u32>,
+    /// Accounts that one client address (IPv6: its /64) may open at one endpoint within `accounts_period`; 0 sets no limit.
+    accounts_per_address_max: Option<u32>,
+    /// The time in which accounts are counted.
+    accounts_period: Option<String>,
     /// Orders of one account that are neither finalized nor ended, at most.
     orders_pending_max: Option<u32>,
     /// Orders on one page of an account's list.

@@ -45,6 +45,12 @@ pub struct AcmeConfig {
     pub identifiers_max: usize,
     /// Contacts of one account, at most.
     pub contacts_max: usize,
+    /// Accounts that one client address may open at one endpoint within `accounts_period`; an IPv6 address counts with
+    /// its whole /64. 0 sets no limit.
+    pub accounts_per_address_max: u32,
+    /// The time in which accounts are counted.
+    #[serde(with = "duration")]
+    pub accounts_period: Duration,
     /// Orders of one account that are neither finalized nor ended, at most.
     pub orders_pending_max: u32,
     /// Orders on one page of an account's list.
@@ -99,6 +105,8 @@ impl Default for AcmeConfig {
             order_lifetime: DAY * 7,
             identifiers_max: 100,
             contacts_max: 10,
+            accounts_per_address_max: 50,
+            accounts_period: Duration::from_secs(3600),
             orders_pending_max: 300,
             orders_per_page: 50,
             retention: DAY * 30,

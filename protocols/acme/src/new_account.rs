@@ -1,8 +1,10 @@
 //! newAccount (RFC 8555 section 7.3): opens an account, or finds the one that has the key (section 7.3.1).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use http::StatusCode;
 use portreeve_ra::accounts::{Change, Found, OpenAccount};
-use portreeve_ra::{Account, AccountId, AccountStatus};
+use portreeve_ra::{Account, AccountId, AccountStatus, RateLimit};
 use serde::Deserialize;
 
 use crate::authenticate::{KeyRequest, as_account_key};
@@ -32,6 +34,7 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Re
     if wish.only_return_existing {
         return Err(AcmeError::AccountUnknown);
     }
+    count(service, site, by.request.origin.address).await?;
     service.check_account_key(&by.key)?;
     contact::check(&wish.contact, service.config.contacts_max)?;
     if let (Some(terms), false) = (&service.config.terms_of_service, wish.terms_of_service_agreed) {
@@ -64,6 +67,33 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Re
     }
 }
 
+/// Counts an account that is about to be opened against its address. Looking one up is not counted: a client that has an
+/// account is served however many strangers share its address.
+async fn count(service: &Service, site: &Site, address: Option<IpAddr>) -> Result<(), AcmeError> {
+    let requests = service.config.accounts_per_address_max;
+    let (Some(address), 1..) = (address, requests) else {
+        return Ok(());
+    };
+    let limit = RateLimit {
+        requests,
+        period: service.config.accounts_period,
+        burst: requests,
+    };
+    let key = format!("{}|account|{}", site.endpoint, network(address));
+    Ok(service.ra.count(&key, limit).await?)
+}
+
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, of which a single host has all.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
 /// Nothing changes, whatever else the request says.
 fn existing(site: &Site, id: AccountId, account: &Account) -> Result<Reply, AcmeError> {
     match account.status {
@@ -74,4 +104,23 @@ fn existing(site: &Site, id: AccountId, account: &Account) -> Result<Reply, Acme
 
 fn reply(status: StatusCode, site: &Site, id: AccountId, account: &Account) -> Reply {
     Reply::json(status, &render::account(site, id, account)).location(&site.account(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_as_one_client() {
+        let rows = [
+            ("an IPv4 address", "192.0.2.7", "192.0.2.7"),
+            ("the same, mapped", "::ffff:192.0.2.7", "192.0.2.7"),
+            ("a host", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("its neighbour", "2001:db8:1:2::9", "2001:db8:1:2::"),
+            ("another network", "2001:db8:1:3::9", "2001:db8:1:3::"),
+        ];
+        for (name, address, expected) in rows {
+            assert_eq!(network(address.parse().unwrap()).to_string(), expected, "{name}");
+        }
+    }
 }

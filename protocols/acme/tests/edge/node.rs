@@ -1,6 +1,7 @@
 //! A node: the edge over a real RA, store, keyset and policies, with a network and a clock in the test's hands.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -181,16 +182,24 @@ impl Node {
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, method: Method, url: &str, body: Vec<u8>) -> Answer {
+        self.send_from([192, 0, 2, 2].into(), method, url, body).await
+    }
+
+    /// The same from another address.
+    pub(crate) async fn send_from(
+        &self,
+        address: IpAddr,
+        method: Method,
+        url: &str,
+        body: Vec<u8>,
+    ) -> Answer {
         let path = url.strip_prefix("https://ra.test").unwrap();
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("Content-Type", "application/jose+json");
         let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
-        let peer = Peer {
-            address: [192, 0, 2, 2].into(),
-            tls: None,
-        };
+        let peer = Peer { address, tls: None };
         Answer(
             self.edge
                 .handle(Call::new(
@@ -262,6 +271,16 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) async fn open(node: &Node) -> Self {
         let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let answer = Self::ask(node, &key, [192, 0, 2, 2].into()).await;
+        assert_eq!(answer.status(), 201);
+        Self {
+            url: answer.header("Location"),
+            key,
+        }
+    }
+
+    /// Asks for the account of a key from an address.
+    pub(crate) async fn ask(node: &Node, key: &SigningKey, from: IpAddr) -> Answer {
         let url = format!("{BASE}new-account");
         let header = json!({
             "alg": "ES256", "nonce": node.nonce().await, "url": url, "jwk": key.jwk().unwrap().to_json(),
@@ -269,12 +288,7 @@ impl Account {
         let body = key
             .sign(&header, br#"{"contact": ["mailto:a@example.com"]}"#)
             .unwrap();
-        let answer = node.send(Method::POST, &url, body).await;
-        assert_eq!(answer.status(), 201);
-        Self {
-            url: answer.header("Location"),
-            key,
-        }
+        node.send_from(from, Method::POST, &url, body).await
     }
 
     /// A signed request; `Null` makes a POST-as-GET.

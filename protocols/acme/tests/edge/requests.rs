@@ -3,6 +3,7 @@
 use crate::node::{Account, Network, Node, authority};
 use portreeve_acme::AcmeConfig;
 use portreeve_ra::ports::{RequestFilter, Store};
+use portreeve_wire::jose::{Algorithm, SigningKey};
 use serde_json::json;
 
 #[tokio::test]
@@ -78,6 +79,28 @@ async fn open_orders_are_limited_and_ended_ones_do_not_count() {
     account.post(&node, &first.challenge, json!({})).await;
     assert_eq!(account.finalize(&node, &first, "a.test").await.state(), "valid");
     assert_eq!(account.new_order(&node, &["c.test"]).await.status(), 201);
+}
+
+#[tokio::test]
+async fn new_accounts_are_limited_by_address() {
+    let authority = authority().await;
+    let config = AcmeConfig {
+        accounts_per_address_max: 2,
+        ..AcmeConfig::default()
+    };
+    let node = Node::new(&authority, &Network::open(), config);
+    let key = || SigningKey::generate(Algorithm::Es256).unwrap();
+    let known = key();
+    let (here, same, there) = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1");
+    let ask = async |key: &SigningKey, from: &str| Account::ask(&node, key, from.parse().unwrap()).await;
+    assert_eq!(ask(&known, here).await.status(), 201);
+    assert_eq!(ask(&key(), same).await.status(), 201);
+    let third = ask(&key(), here).await;
+    assert_eq!((third.status(), third.problem().as_str()), (429, "rateLimited"));
+    let wait: u64 = third.header("Retry-After").parse().unwrap();
+    assert!((1..=1800).contains(&wait), "half of the period: {wait}");
+    assert_eq!(ask(&known, here).await.status(), 200, "it has its account");
+    assert_eq!(ask(&key(), there).await.status(), 201, "another network");
 }
 
 #[tokio::test]

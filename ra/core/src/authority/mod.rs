@@ -20,13 +20,14 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::accounts::{Accounts, commit_error, from};
 use crate::domain::{
-    Alongside, BackendName, Enrollment, EnrollmentId, NodeId, Proposal, ProposalId, StreamId,
+    Alongside, BackendName, Enrollment, EnrollmentId, NodeId, Proposal, ProposalId, RateLimit, Refusal,
+    StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
 use crate::ports::{
-    CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks, Wakeups,
+    Admission, CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks, Wakeups,
 };
 use crate::proofs::Proofs;
 use crate::steps::{Verified, verify};
@@ -141,6 +142,14 @@ impl RegistrationAuthority {
             .commit(from(alongside))
             .await
             .map_err(|error| commit_error(error, subject))
+    }
+
+    /// Counts one more of what `key` names, for edges, before they do what is costly. Refused while there were too many.
+    pub async fn count(&self, key: &str, limit: RateLimit) -> Result<(), Refusal> {
+        match self.parts.limiter.admit(key, limit, 1) {
+            Admission::Admitted => Ok(()),
+            Admission::RetryAfter(wait) => Err(Refusal::RateLimited(wait)),
+        }
     }
 
     /// An enrollment, as its verified events tell.
