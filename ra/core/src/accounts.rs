@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::domain::{
     Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, Credential, EndpointName, Event,
-    Origin, Place, Purpose, Refusal, Requester, StreamId, StreamKind,
+    KeyRejection, Origin, Place, Purpose, Refusal, Requester, StreamId, StreamKind, key_report_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying, first};
@@ -198,15 +198,12 @@ impl Accounts {
 
     /// Refuses a key that was reported as compromised.
     pub async fn refuse_blocked(&self, key: &PublicKey) -> Result<(), Error> {
-        match self
-            .ledger
-            .store
-            .reserved(Space::BlockedKey, &key.fingerprint())
-            .await?
-        {
-            Some(_) => Err(Refusal::Key(crate::domain::KeyRejection::Blocked).into()),
-            None => Ok(()),
+        let fingerprint = key.fingerprint();
+        let report = self.ledger.history(key_report_stream(&fingerprint)).await?;
+        if verify::is_compromised(&report, &fingerprint) {
+            return Err(Refusal::Key(KeyRejection::Blocked).into());
         }
+        Ok(())
     }
 
     pub(crate) async fn load(&self, id: AccountId) -> Result<Option<Verified<Account>>, Error> {

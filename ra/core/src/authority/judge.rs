@@ -1,6 +1,5 @@
 //! Judgement: from an admitted requester and a proven request to a verdict.
 
-use futures_util::future::join;
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +8,10 @@ use super::RegistrationAuthority;
 use crate::domain::{
     Account, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
     ObjectHistory, ObjectKind, ObjectVersion, ProfileName, Refusal, Requester, StreamId, Verdict,
-    proof_stream,
+    key_report_stream, proof_stream,
 };
 use crate::error::{Error, InternalError};
-use crate::ports::{Admission, PolicyError, Space};
+use crate::ports::{Admission, PolicyError};
 use crate::steps::admit::{Admitted, admit_account, admit_again};
 use crate::steps::verify::{self, History};
 use crate::steps::{ProvenRequest, Verified, possession};
@@ -149,7 +148,7 @@ impl RegistrationAuthority {
         }
     }
 
-    /// The profile, every proof, and whether the key is blocked: independent questions, asked together.
+    /// One read for the profile, the report on the key and every proof.
     async fn profile_and_facts(
         &self,
         admitted: &Admitted,
@@ -159,20 +158,20 @@ impl RegistrationAuthority {
         let now = self.now();
         let requester = admitted.requester();
         let identifiers = identifiers(proven);
-        let mut streams = vec![ObjectVersion::stream(ObjectKind::Profile, profile.as_str())];
+        let fingerprint = proven.request().public_key().fingerprint();
+        let mut streams = vec![
+            ObjectVersion::stream(ObjectKind::Profile, profile.as_str()),
+            key_report_stream(&fingerprint),
+        ];
         streams.extend(
             identifiers
                 .iter()
                 .map(|identifier| proof_stream(requester, identifier)),
         );
-        let fingerprint = proven.request().public_key().fingerprint();
-        let (histories, blocked) = join(
-            self.ledger.histories(&streams),
-            self.parts.store.reserved(Space::BlockedKey, &fingerprint),
-        )
-        .await;
-        let (mut histories, key_blocked) = (histories?.into_iter(), blocked?.is_some());
+        let mut histories = self.ledger.histories(&streams).await?.into_iter();
         let profiles = object(histories.next());
+        let report = histories.next();
+        let key_blocked = report.is_some_and(|report| verify::is_compromised(&report, &fingerprint));
         let validated = identifiers
             .into_iter()
             .zip(histories)

@@ -9,12 +9,12 @@ use super::rows;
 use super::settle::claim_of;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Claim, Command, Credential, Enrollment, Purpose, Refusal, RevocationReason, RevocationRequest,
-    RevocationTarget, StreamId, StreamKind,
+    Actor, Claim, Command, Credential, Enrollment, Event, KeyReportEvent, Purpose, Record, Refusal,
+    RevocationReason, RevocationRequest, RevocationTarget, StreamId, StreamKind, key_report_stream,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
-use crate::ports::{Batch, CommitError, Conflict, Reservation, RevocationPower, Space, WakeKey};
+use crate::ports::{Batch, CommitError, Conflict, RevocationPower, Space, WakeKey};
 use crate::steps::admit::{admit_account, identify};
 use crate::steps::{Verified, verify};
 
@@ -56,10 +56,10 @@ impl RegistrationAuthority {
                     self.report_revoked(enrollment.value(), &certificate, request.reason);
                     return Ok(());
                 }
-                // Somebody confirmed or revoked it, renewed under its claim, or blocked its key meanwhile.
-                Err(CommitError::Conflict(
-                    Conflict::Stream(_) | Conflict::Claim(_) | Conflict::Reservation(_),
-                )) if may_race(turn) => turn += 1,
+                // Somebody confirmed or revoked it, renewed under its claim, or reported its key meanwhile.
+                Err(CommitError::Conflict(Conflict::Stream(_) | Conflict::Claim(_))) if may_race(turn) => {
+                    turn += 1;
+                }
                 Err(error) => {
                     return Err(commit_error(error, StreamId::enrollment(enrollment.value().id)));
                 }
@@ -129,17 +129,19 @@ impl RegistrationAuthority {
         let reason = request.reason.as_str();
         let saying = Saying::new(Purpose::Worker, actor, request.origin.clone(), reason);
         let tasks = self.must_be_told(this).then(|| self.revoke_task(this.id));
-        let blocked = match request.reason {
-            RevocationReason::KeyCompromise if right != Right::Names => self.block_key(&after).await?,
+        let report = match request.reason {
+            RevocationReason::KeyCompromise if right != Right::Names => {
+                self.key_report(&after, saying.clone()).await?
+            }
             _ => None,
         };
+        let revoked = self.ledger.record(enrollment.next(), saying, &events)?;
         Ok(Batch {
-            records: vec![self.ledger.record(enrollment.next(), saying, &events)?],
+            records: std::iter::once(revoked).chain(report).collect(),
             tasks: tasks.into_iter().collect(),
             documents: request.alongside.documents.clone(),
             spends: request.alongside.spends.clone(),
             claims: self.ending_claim(&after, now).await?.into_iter().collect(),
-            reservations: blocked.into_iter().collect(),
             projections: rows::revoked(&after, certificate, request.reason, now)
                 .into_iter()
                 .collect(),
@@ -170,18 +172,20 @@ impl RegistrationAuthority {
     }
 
     /// A key reported as compromised by its holder, or by who had it certified, is not certified again. Several
-    /// certificates may have it.
-    async fn block_key(&self, enrollment: &Enrollment) -> Result<Option<Reservation>, Error> {
+    /// certificates may have it: the first report says it for all.
+    async fn key_report(&self, enrollment: &Enrollment, saying: Saying) -> Result<Option<Record>, Error> {
         let Some(key) = enrollment.public_key().map(PublicKey::fingerprint) else {
             return Ok(None);
         };
-        let blocked = self.parts.store.reserved(Space::BlockedKey, &key).await?;
-        let take = Reservation::Take {
-            space: Space::BlockedKey,
+        let report = self.ledger.history(key_report_stream(&key)).await?;
+        if verify::is_compromised(&report, &key) {
+            return Ok(None);
+        }
+        let event = Event::KeyReport(KeyReportEvent::Compromised {
             key,
-            stream: StreamId::enrollment(enrollment.id),
-        };
-        Ok(blocked.is_none().then_some(take))
+            enrollment: enrollment.id,
+        });
+        self.ledger.record(report.next(), saying, &[event]).map(Some)
     }
 
     fn report_revoked(&self, enrollment: &Enrollment, certificate: &Certificate, reason: RevocationReason) {

@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::account::AccountEvent;
 use super::enrollment::EnrollmentEvent;
 use super::incident::{IncidentEvent, RequestRefused};
+use super::key_report::KeyReportEvent;
 use super::object::ObjectEvent;
 use super::proof::ProofEvent;
 use super::proposal::ProposalEvent;
@@ -26,6 +27,8 @@ pub enum Event {
     Incident(IncidentEvent),
     /// A request that policy refused.
     Refusal(RequestRefused),
+    /// About a key.
+    KeyReport(KeyReportEvent),
 }
 
 macro_rules! kinds {
@@ -102,6 +105,8 @@ kinds! {
     IncidentClosed = 0x0602, "incident.closed";
     /// Policy refused a request.
     RequestRefused = 0x0701, "request.refused";
+    /// A key was reported as compromised.
+    KeyCompromised = 0x0801, "key.compromised";
 }
 
 impl BorshSerialize for EventKind {
@@ -128,6 +133,7 @@ impl Event {
             Self::Object(event) => event.kind(),
             Self::Incident(event) => event.kind(),
             Self::Refusal(_) => EventKind::RequestRefused,
+            Self::KeyReport(event) => event.kind(),
         }
     }
 }

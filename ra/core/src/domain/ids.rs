@@ -164,6 +164,8 @@ pub enum StreamKind {
     Refusal = 7,
     /// One document of a protocol. It has no stream; an incident about it names it so.
     Document = 8,
+    /// One key that was reported as compromised.
+    KeyReport = 9,
 }
 
 impl StreamKind {
@@ -183,6 +185,7 @@ impl StreamKind {
             6 => Self::Incident,
             7 => Self::Refusal,
             8 => Self::Document,
+            9 => Self::KeyReport,
             _ => return None,
         })
     }

@@ -10,6 +10,7 @@ mod event;
 mod ids;
 mod incident;
 mod intent;
+mod key_report;
 mod object;
 mod proof;
 mod proposal;
@@ -33,6 +34,7 @@ pub use ids::{
 };
 pub use incident::{Incident, IncidentEvent, IncidentKind, RequestRefused};
 pub use intent::{Intent, IntentBody, Issuance};
+pub use key_report::{KeyReportEvent, key_report_stream};
 pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion};
 pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
 pub use proposal::{Decision, Proposal, ProposalEvent, ProposalState};

@@ -65,7 +65,8 @@ impl Purpose {
             | K::EnrollmentQuarantined
             | K::EnrollmentRevoked
             | K::ProposalOpened
-            | K::RequestRefused => matches!(self, Self::Worker),
+            | K::RequestRefused
+            | K::KeyCompromised => matches!(self, Self::Worker),
             K::ProposalDecided => matches!(self, Self::Console),
             K::AccountOpened
             | K::AccountKeyChanged

@@ -60,8 +60,6 @@ pub enum Space {
     Serial,
     /// Endpoint and account key: leads to the account.
     AccountKey,
-    /// A key reported as compromised: leads to the enrollment that said so.
-    BlockedKey,
 }
 
 impl Space {
@@ -70,7 +68,6 @@ impl Space {
         match self {
             Self::Serial => 1,
             Self::AccountKey => 2,
-            Self::BlockedKey => 3,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Digest, Enrollment, EnrollmentId, Event, ObjectHistory, Place, Proposal, ProvenIdentifier,
-    Record, StreamId, StreamKind,
+    Account, Digest, Enrollment, EnrollmentId, Event, KeyReportEvent, ObjectHistory, Place, Proposal,
+    ProvenIdentifier, Record, StreamId, StreamKind,
 };
 use crate::ports::EventSigner;
 
@@ -160,6 +160,7 @@ const fn belongs(event: &Event, kind: StreamKind) -> bool {
             | (Event::Object(_), StreamKind::Object)
             | (Event::Incident(_), StreamKind::Incident)
             | (Event::Refusal(_), StreamKind::Refusal)
+            | (Event::KeyReport(_), StreamKind::KeyReport)
     )
 }
 
@@ -198,6 +199,13 @@ pub(crate) fn proof(history: History) -> Option<Verified<ProvenIdentifier>> {
             ProvenIdentifier::apply(this, event);
         }
     }))
+}
+
+/// Whether a verified stream says of this key that it is compromised.
+pub(crate) fn is_compromised(history: &History, fingerprint: &Digest) -> bool {
+    history.value().iter().any(|(event, _)| {
+        matches!(event, Event::KeyReport(KeyReportEvent::Compromised { key, .. }) if key == fingerprint)
+    })
 }
 
 /// The versions of the object that a verified stream tells of; empty when there are none.

@@ -117,7 +117,7 @@ pub async fn reservations(subject: &mut dyn StoreUnderTest) {
         (Space::Serial, 1, Some(stream(2))),
         (Space::Serial, 2, Some(stream(1))),
         (Space::AccountKey, 1, Some(stream(2))),
-        (Space::BlockedKey, 1, None),
+        (Space::AccountKey, 2, None),
     ];
     for (space, key, leads_to) in expected {
         assert_eq!(

@@ -1,5 +1,9 @@
 //! Between the request and the signature: what is judged again, and by which version.
 
+use portreeve_harness::authority::keyset;
+use portreeve_ra::ports::EventSigner;
+use portreeve_ra::{Circumstances, Event, KeyReportEvent, Place, Purpose, Record, Unsigned, key_report_stream};
+
 use super::*;
 
 /// A request that waits for one approval.
@@ -60,7 +64,7 @@ async fn who_lost_the_right_while_people_decided_gets_nothing() {
     }
 }
 
-/// Blocks the key of the one request there is.
+/// Reports the key of the one request there is.
 async fn block_the_key(authority: &TestAuthority) {
     let page = authority
         .store
@@ -69,16 +73,61 @@ async fn block_the_key(authority: &TestAuthority) {
         .unwrap();
     let id = page.items[0].enrollment;
     let enrollment = authority.ra.enrollment(id).await.unwrap().expect("known");
-    let take = portreeve_ra::ports::Reservation::Take {
-        space: portreeve_ra::ports::Space::BlockedKey,
-        key: enrollment.public_key().expect("key").fingerprint(),
-        stream: StreamId::enrollment(id),
+    let key = enrollment.public_key().expect("key").fingerprint();
+    let event = KeyReportEvent::Compromised { key, enrollment: id };
+    let record = report(authority, (Purpose::Worker, &key), event);
+    put_record(authority, record).await;
+}
+
+/// A first record of the report on a key, said by this role.
+fn report(
+    authority: &TestAuthority,
+    (purpose, key): (Purpose, &[u8; 32]),
+    event: KeyReportEvent,
+) -> Record {
+    let place = Place {
+        stream: key_report_stream(key),
+        position: 1,
+        previous: [0; 32],
     };
+    let circumstances = Circumstances {
+        purpose,
+        at: authority.ra.now(),
+        actor: Actor::Node,
+        origin: Origin::node(authority.ra.node()),
+        reason: String::new(),
+    };
+    let unsigned = Unsigned::new(place, circumstances, &[Event::KeyReport(event)], [0; 16]).unwrap();
+    let (id, signature) = keyset(authority.directory.path())
+        .sign(purpose, &unsigned.signed_bytes())
+        .unwrap();
+    unsigned.sign_with(id, signature)
+}
+
+async fn put_record(authority: &TestAuthority, record: Record) {
     let batch = Batch {
-        reservations: vec![take],
+        records: vec![record],
         ..Batch::default()
     };
-    authority.store.commit(batch).await.expect("blocked");
+    authority.store.commit(batch).await.expect("record");
+}
+
+#[tokio::test]
+async fn a_report_that_its_role_may_not_say_is_an_incident_and_issues_nothing() {
+    let (authority, backend) = Odd::new(Vec::new()).start("").await;
+    let account = authority.account(&["a.test"]).await;
+    let request = csr("a.test");
+    let parsed = portreeve_pkix::CertificationRequest::from_der(&request).unwrap();
+    let key = parsed.public_key().fingerprint();
+    let event = KeyReportEvent::Compromised {
+        key,
+        enrollment: EnrollmentId::from_bytes([1; 16]),
+    };
+    put_record(&authority, report(&authority, (Purpose::Edge, &key), event)).await;
+    let answer = enroll(&authority, &account, ("order", &request)).await;
+    assert!(matches!(answer, Err(Error::Internal(_))), "{answer:?}");
+    assert_eq!(issues(&backend), 0);
+    assert_eq!(incidents(&authority).await, ["tampered"]);
 }
 
 #[tokio::test]

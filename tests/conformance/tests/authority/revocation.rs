@@ -1,5 +1,7 @@
 //! Revocation: every right, every race, and nothing without a signed event.
 
+use portreeve_ra::{Event, KeyReportEvent, key_report_stream};
+
 use super::*;
 
 #[tokio::test]
@@ -16,6 +18,16 @@ async fn every_certificate_of_a_compromised_key_can_be_revoked() {
     }
     let again = enroll(&authority, &account, ("three", &request)).await;
     assert!(matches!(again, Err(Error::Refused(Refusal::Key(_)))), "{again:?}");
+    let stream = key_report_stream(&first.certificate.public_key().fingerprint());
+    let report = authority.store.load(&[stream]).await.unwrap().remove(0);
+    assert_eq!(report.len(), 1, "said once for both certificates");
+    let reporter = Actor::Requester(Requester::Account(account.id));
+    assert_eq!(report[0].header().actor, reporter);
+    let said = KeyReportEvent::Compromised {
+        key: first.certificate.public_key().fingerprint(),
+        enrollment: first.enrollment,
+    };
+    assert_eq!(report[0].events().unwrap(), [Event::KeyReport(said)]);
 }
 
 #[tokio::test]
