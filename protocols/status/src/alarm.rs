@@ -1,8 +1,11 @@
 //! Telling people.
 
 use async_trait::async_trait;
+use portreeve_pkix::SerialNumber;
 use portreeve_ra::ports::DocumentId;
-use portreeve_ra::{Incident, IncidentKind, RegistrationAuthority, StreamId, StreamKind};
+use portreeve_ra::{BackendName, Incident, IncidentKind, RegistrationAuthority, StreamId, StreamKind};
+
+use crate::list::head_id;
 
 /// Where incidents are raised.
 #[async_trait]
@@ -15,6 +18,18 @@ pub trait Alarm: Send + Sync {
 impl Alarm for RegistrationAuthority {
     async fn raise(&self, incident: Incident) {
         Self::raise(self, incident).await;
+    }
+}
+
+/// Somebody has removed the row of a revocation.
+pub(crate) fn vanished(ca: &BackendName, serial: &SerialNumber) -> Incident {
+    Incident {
+        what: IncidentKind::RevocationVanished,
+        subject: StreamId {
+            kind: StreamKind::Document,
+            id: head_id(ca).id,
+        },
+        detail: format!("the revocation of {serial} by {ca} was removed; it stays on the CRL"),
     }
 }
 

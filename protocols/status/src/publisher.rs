@@ -12,9 +12,9 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::{BackendName, NodeId};
 
-use crate::alarm::{Alarm, tampered};
+use crate::alarm::{Alarm, tampered, vanished};
 use crate::config::StatusConfig;
-use crate::list::{self, Head};
+use crate::list::{self, Head, Signed};
 use crate::revoked::Entries;
 use crate::shelf::{Published, Shelf};
 
@@ -23,6 +23,9 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// How long to wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Revocations that vanished at once, of which each has an incident of its own.
+const INCIDENTS_MAX: usize = 16;
 
 /// Signing may take this part of the time, at most: after a CRL that took 1 s to make, the next one waits for 4 s.
 const PAUSE_PER_WORK: u32 = 4;
@@ -112,7 +115,7 @@ impl CrlPublisher {
             if backend.revocation_list().is_none() {
                 continue;
             }
-            let last = known.remove(ca).unwrap_or((None, 0));
+            let last = known.get(ca).cloned().unwrap_or((None, 0));
             let soon = now.saturating_add(AFTER_FAILURE);
             match self.look(ca, backend.as_ref(), last).await {
                 Ok(current) => {
@@ -159,7 +162,11 @@ impl CrlPublisher {
         let id = list::head_id(ca);
         let document = match self.parts.documents.document(&id).await {
             Ok(Some(document)) => document,
-            Ok(None) => return Ok((None, 0)),
+            Ok(None) if last.1 == 0 => return Ok((None, 0)),
+            Ok(None) => {
+                self.parts.alarm.raise(tampered(&id, "is gone")).await;
+                return Err(PublishError::Unreadable);
+            }
             Err(error) => {
                 if matches!(error, StoreError::Broken(_)) {
                     self.parts.alarm.raise(tampered(&id, "does not open")).await;
@@ -169,6 +176,11 @@ impl CrlPublisher {
         };
         if document.version == last.1 {
             return Ok(last);
+        }
+        if document.version < last.1 {
+            let incident = tampered(&id, "was brought back to an earlier version");
+            self.parts.alarm.raise(incident).await;
+            return Err(PublishError::Unreadable);
         }
         let Some(head) = Head::read(&document.body) else {
             self.parts.alarm.raise(tampered(&id, "cannot be read")).await;
@@ -212,7 +224,49 @@ impl CrlPublisher {
             return Ok(true);
         }
         let entries = Entries::gather(self.parts.store.as_ref(), ca, head.horizon).await?;
+        if entries.digest() == head.entries {
+            return Ok(false);
+        }
+        let entries = self.complete(ca, entries, (head, head.horizon)).await?;
         Ok(entries.digest() != head.entries)
+    }
+
+    /// Entries from the store with those of the last list that are missing there: somebody has removed their rows. They
+    /// stay on the list, and an incident names them.
+    async fn complete(
+        &self,
+        ca: &BackendName,
+        entries: Entries,
+        (head, horizon): (&Head, Timestamp),
+    ) -> Result<Entries, PublishError> {
+        let earlier = match self.parts.documents.documents(&head.entry_ids(ca)).await {
+            Ok(parts) => {
+                let octets = parts
+                    .iter()
+                    .map(|part| part.as_ref().map(|part| part.body.as_slice()));
+                head.assemble_entries(octets)
+            }
+            Err(StoreError::Broken(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let earlier = match earlier {
+            Some(earlier) => earlier,
+            // The list was made before its entries were kept.
+            None if head.entry_parts == 0 => Entries::default(),
+            None => {
+                let incident = tampered(&list::head_id(ca), "leads to entries that are gone or damaged");
+                self.parts.alarm.raise(incident).await;
+                return Err(PublishError::Unreadable);
+            }
+        };
+        let (complete, missing) = entries.keeping(earlier, horizon);
+        if !missing.is_empty() {
+            tracing::error!(%ca, rows = missing.len(), "revocations were removed from the store; they stay on the CRL");
+        }
+        for serial in missing.iter().take(INCIDENTS_MAX) {
+            self.parts.alarm.raise(vanished(ca, serial)).await;
+        }
+        Ok(complete)
     }
 
     async fn sign(
@@ -229,11 +283,14 @@ impl CrlPublisher {
         let horizon = head
             .as_ref()
             .map_or(Timestamp::default(), |head| head.this_update);
-        let entries = Entries::gather(self.parts.store.as_ref(), ca, horizon).await?;
+        let mut entries = Entries::gather(self.parts.store.as_ref(), ca, horizon).await?;
+        if let Some(head) = &head {
+            entries = self.complete(ca, entries, (head, horizon)).await?;
+        }
         let this_update = self.parts.clock.now().floor_to_second();
         let next_update = this_update.saturating_add(self.parts.config.next_update);
         let body = source
-            .sign_list(number, this_update, next_update, &entries.0)
+            .sign_list(number, this_update, next_update, &entries.to_list())
             .await?;
         let signed = Head {
             number,
@@ -243,8 +300,15 @@ impl CrlPublisher {
             entries: entries.digest(),
             digest: sha256(&body),
             parts: list::parts_of(&body),
+            entry_parts: list::parts_of(&entries.encode()),
         };
-        let documents = list::writes(ca, &signed, &body, version).ok_or(PublishError::TooLarge)?;
+        let written = Signed {
+            head: &signed,
+            list: &body,
+            entries: &entries,
+        };
+        let documents =
+            list::writes(ca, &written, (head.as_ref(), version)).ok_or(PublishError::TooLarge)?;
         match self
             .parts
             .store
@@ -256,14 +320,14 @@ impl CrlPublisher {
         {
             Ok(()) => {}
             // Another node was faster, in spite of the lease: its CRL is the one with this number.
-            Err(CommitError::Conflict(Conflict::Document(_))) => return self.take_over(ca, (None, 0)).await,
+            Err(CommitError::Conflict(Conflict::Document(_))) => return self.take_over(ca, (head, version)).await,
             Err(CommitError::Conflict(_)) => return Err(PublishError::Unreadable),
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
         self.parts
             .shelf
             .put_list(ca, Published::new(body, this_update, next_update));
-        tracing::info!(%ca, number, entries = entries.0.len(), %next_update, "CRL published");
+        tracing::info!(%ca, number, entries = entries.len(), %next_update, "CRL published");
         Ok((Some(signed), version.saturating_add(1)))
     }
 }

@@ -14,7 +14,7 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
-    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, Intent, Record, RevocationReason, StreamId,
+    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, IncidentKind, Intent, Record, RevocationReason, StreamId,
     StreamKind,
 };
 
@@ -49,7 +49,10 @@ impl Store for World {
             }
         }
         for write in batch.documents {
-            documents.insert(write.id, (write.version, write.body.unwrap()));
+            match write.body {
+                Some(body) => drop(documents.insert(write.id, (write.version, body))),
+                None => drop(documents.remove(&write.id)),
+            }
         }
         Ok(())
     }
@@ -253,7 +256,7 @@ impl CaBackend for Ca {
 }
 
 /// One node of the installation.
-struct Node(CrlPublisher, Arc<Shelf>);
+struct Node(CrlPublisher, Arc<Shelf>, Mutex<BTreeMap<BackendName, Known>>);
 
 impl Node {
     fn new(world: &Arc<World>, number: u8) -> Self {
@@ -275,12 +278,12 @@ impl Node {
                 ..StatusConfig::default()
             },
         };
-        Self(CrlPublisher::new(parts), shelf)
+        Self(CrlPublisher::new(parts), shelf, Mutex::default())
     }
 
     /// Lets it look once; what it serves after that.
     fn look(&self) -> Option<String> {
-        ready(self.0.once());
+        ready(self.0.round(&mut self.2.lock().unwrap()));
         let list = self.1.list("issuing")?;
         Some(String::from_utf8(list.body.to_vec()).unwrap())
     }
@@ -482,4 +485,88 @@ fn a_damaged_head_is_one_incident_and_the_last_good_list_is_served() {
         assert_eq!(Node::new(&world, 1).look(), None, "{how}: nothing good is left");
         assert_eq!(world.signed.load(Ordering::Relaxed), 1, "{how}: the number is not known");
     }
+}
+
+/// Removes the row of a revocation.
+fn remove_row(world: &World, serial: u8) {
+    let serial = SerialNumber::from_bytes(&[serial]).unwrap();
+    world.revoked.lock().unwrap().retain(|row| row.serial != serial);
+}
+
+#[test]
+fn a_removed_row_takes_nothing_off_the_list() {
+    for restarted in [false, true] {
+        let world = Arc::new(World::default());
+        let mut node = Node::new(&world, 1);
+        revoke(&world, 0x0a, 600);
+        revoke(&world, 0x0b, 9_000);
+        assert_eq!(node.look().as_deref(), Some("1 @0: 0a 0b"));
+        remove_row(&world, 0x0a);
+        if restarted {
+            node = Node::new(&world, 1);
+        }
+        for _ in 0..2 {
+            assert_eq!(node.look().as_deref(), Some("1 @0: 0a 0b"));
+        }
+        assert_eq!(world.signed.load(Ordering::Relaxed), 1, "nothing is new");
+        revoke(&world, 0x0c, 9_000);
+        assert_eq!(node.look().as_deref(), Some("2 @0: 0a 0b 0c"));
+        at(&world, 500);
+        assert_eq!(node.look().as_deref(), Some("3 @500: 0a 0b 0c"));
+        let detail = "the revocation of 0a by issuing was removed; it stays on the CRL";
+        assert_eq!(incidents(&world), [detail], "once");
+        let kinds: Vec<IncidentKind> = world.incidents.lock().unwrap().iter().map(|one| one.what).collect();
+        assert_eq!(kinds, [IncidentKind::RevocationVanished]);
+        at(&world, 1_000);
+        assert_eq!(node.look().as_deref(), Some("4 @1000: 0a 0b 0c"), "once after its end");
+        at(&world, 1_500);
+        assert_eq!(node.look().as_deref(), Some("5 @1500: 0b 0c"), "its certificate has ended");
+    }
+}
+
+#[test]
+fn a_list_whose_entries_are_not_known_is_not_replaced() {
+    type Damage = fn(&World);
+    let rows: [(&str, Damage); 2] = [
+        ("do not open", |world| {
+            world.damaged.lock().unwrap().push("status.crl.entries");
+        }),
+        ("gone", |world| {
+            let mut documents = world.documents.lock().unwrap();
+            documents.retain(|id, _| id.kind != "status.crl.entries");
+        }),
+    ];
+    for (how, damage) in rows {
+        let world = Arc::new(World::default());
+        let node = Node::new(&world, 1);
+        revoke(&world, 0x0a, 9_000);
+        assert_eq!(node.look().as_deref(), Some("1 @0: 0a"));
+        damage(&world);
+        remove_row(&world, 0x0a);
+        for _ in 0..2 {
+            assert_eq!(node.look().as_deref(), Some("1 @0: 0a"), "{how}");
+        }
+        let detail = "status.crl document leads to entries that are gone or damaged";
+        assert_eq!(incidents(&world), [detail], "{how}");
+    }
+}
+
+#[test]
+fn a_list_that_was_brought_back_is_noticed_by_who_has_seen_the_newer() {
+    let world = Arc::new(World::default());
+    let node = Node::new(&world, 1);
+    node.look();
+    let earlier = world.documents.lock().unwrap().clone();
+    revoke(&world, 0x0a, 9_000);
+    assert_eq!(node.look().as_deref(), Some("2 @0: 0a"));
+    *world.documents.lock().unwrap() = earlier;
+    remove_row(&world, 0x0a);
+    for _ in 0..2 {
+        assert_eq!(node.look().as_deref(), Some("2 @0: 0a"));
+    }
+    let detail = "status.crl document was brought back to an earlier version";
+    assert_eq!(incidents(&world), [detail]);
+    world.documents.lock().unwrap().clear();
+    assert_eq!(node.look().as_deref(), Some("2 @0: 0a"));
+    assert_eq!(incidents(&world), [detail, "status.crl document is gone"]);
 }

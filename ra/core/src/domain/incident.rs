@@ -20,6 +20,8 @@ pub enum IncidentKind {
     /// A serial number came up that is in use: chance is broken, a CA used it twice, or somebody wrote to the
     /// database.
     SerialTaken,
+    /// A revocation that was published is missing in the store: somebody wrote to the database.
+    RevocationVanished,
 }
 
 impl IncidentKind {
@@ -31,6 +33,7 @@ impl IncidentKind {
             Self::WrongCertificate => "wrong_certificate",
             Self::InDoubt => "in_doubt",
             Self::SerialTaken => "serial_taken",
+            Self::RevocationVanished => "revocation_vanished",
         }
     }
 }
