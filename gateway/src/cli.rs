@@ -14,6 +14,7 @@ mod error;
 mod health;
 mod migrate;
 mod output;
+mod paging;
 mod profile;
 mod request;
 mod serve;

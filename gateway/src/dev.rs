@@ -187,7 +187,10 @@ mod tests {
         let config = configuration(directory.path(), DevAddresses::default(), &settings.config).unwrap();
         assert_eq!(config.acme.validation.http_port, 5999);
         assert_eq!(config.acme.validation.tls_alpn_port, TLS_ALPN_01_PORT);
-        assert_eq!(config.acme.edge.accounts_per_address_max, 0, "whoever tries things out");
+        assert_eq!(
+            config.acme.edge.accounts_per_address_max, 0,
+            "whoever tries things out"
+        );
         assert_eq!(config.telemetry.log_format, LogFormat::Json);
         assert_eq!(config.server.data_dir, directory.path());
         assert_eq!(

@@ -181,9 +181,15 @@ mod tests {
     fn a_list_that_is_overdue_or_missing_is_found() {
         let now = Timestamp::from_unix_seconds(CLOCK_MIN);
         let later = now.saturating_add(Duration::from_secs(1));
-        let found = lists(&[("fresh", Some(later)), ("late", Some(now)), ("none", None)], now);
+        let found = lists(
+            &[("fresh", Some(later)), ("late", Some(now)), ("none", None)],
+            now,
+        );
         let words: Vec<(&str, bool)> = found.iter().map(|one| (one.check.as_str(), one.ok)).collect();
-        assert_eq!(words, [("CRL fresh", true), ("CRL late", false), ("CRL none", false)]);
+        assert_eq!(
+            words,
+            [("CRL fresh", true), ("CRL late", false), ("CRL none", false)]
+        );
     }
 
     #[test]

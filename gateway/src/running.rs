@@ -241,7 +241,11 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
     let store = Arc::clone(&shared.installation.store);
     duties.begin_until(background, "store writer", async move { store.ended().await });
     let signer = shared.installation.signer.clone();
-    duties.begin_until(background, "signer supervisor", async move { signer.ended().await });
+    duties.begin_until(
+        background,
+        "signer supervisor",
+        async move { signer.ended().await },
+    );
 }
 
 impl Running {

@@ -64,7 +64,15 @@ impl Program {
         let free = "127.0.0.1:0";
         let mut command = Command::new(PROGRAM);
         command
-            .args(["dev", "--data-dir", data_dir, "--listen", free, "--listen-http", free])
+            .args([
+                "dev",
+                "--data-dir",
+                data_dir,
+                "--listen",
+                free,
+                "--listen-http",
+                free,
+            ])
             .args(["--listen-admin", free, "--listen-management", free])
             .stderr(Stdio::null());
         for setting in settings {
@@ -107,7 +115,10 @@ async fn hanging_request(manifest: &Manifest) -> (SocketAddr, TlsStream<TcpStrea
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_does_not_wait() {
     let directory = home();
-    let patient = ["server.limits.drain_timeout=\"1h\"", "server.limits.body_timeout=\"1h\""];
+    let patient = [
+        "server.limits.drain_timeout=\"1h\"",
+        "server.limits.body_timeout=\"1h\"",
+    ];
     let mut program = Program::dev(directory.path().to_str().unwrap(), &patient);
     let manifest = until("dev.json", || async {
         Manifest::read(&manifest_path(directory.path())).ok()

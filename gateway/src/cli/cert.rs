@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use portreeve_console::{CertificateView, List};
 
-use super::request::parameter;
+use super::paging::Paging;
 use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone};
 
 /// Certificates.
@@ -18,23 +18,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Lists certificates, the newest first.
-    List {
-        /// How many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Where an earlier list ended.
-        #[arg(long)]
-        cursor: Option<String>,
-    },
+    List(Paging),
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
-    let Verb::List { limit, cursor } = arguments.verb;
-    let mut path = format!("/api/v1/certificates?limit={limit}");
-    if let Some(cursor) = cursor {
-        path.push('&');
-        path.push_str(&parameter("cursor", &cursor));
-    }
+    let Verb::List(paging) = arguments.verb;
+    let path = paging.of("/api/v1/certificates", []);
     let found: List<CertificateView> = arguments.target.client()?.read(&path).await?;
     around.output.show(&found, |found| table(found, around.output))?;
     Ok(Exit::Fine)

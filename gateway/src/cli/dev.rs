@@ -107,7 +107,11 @@ enum Toured {
 }
 
 /// Takes the tour if it was asked for.
-async fn tour(running: &crate::Running, http_01_port: u16, tour: Option<Surroundings>) -> Result<(), CliError> {
+async fn tour(
+    running: &crate::Running,
+    http_01_port: u16,
+    tour: Option<Surroundings>,
+) -> Result<(), CliError> {
     match tour {
         Some(around) => take_tour(running, http_01_port, around).await,
         None => Ok(()),

@@ -1,8 +1,9 @@
-//! `portreeve request list|show|approve|reject`.
+//! `portreeve request list|show|approve|reject|resolve`.
 
-use clap::{Args, Subcommand};
-use portreeve_console::{DecisionBody, List, RequestSummary, RequestView};
+use clap::{Args, Subcommand, ValueEnum};
+use portreeve_console::{DecisionBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
 
+use super::paging::Paging;
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone};
 use crate::control::ControlClient;
 
@@ -25,12 +26,8 @@ enum Verb {
         /// Only those at this endpoint, such as acme/approval.
         #[arg(long)]
         endpoint: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Where an earlier list ended.
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
     },
     /// Shows a request with all that a decision is about.
     Show {
@@ -41,6 +38,29 @@ enum Verb {
     Approve(Decision),
     /// Rejects a request.
     Reject(Decision),
+    /// Decides on a request that is in_doubt or quarantined, for which the gateway does nothing more by itself.
+    Resolve(Resolved),
+}
+
+#[derive(Debug, Args)]
+struct Resolved {
+    /// The id of the request.
+    id: String,
+    /// How it goes on.
+    #[arg(long = "as", value_enum)]
+    resolution: How,
+    /// Why; it goes into the audit log.
+    #[arg(long)]
+    comment: String,
+}
+
+#[derive(Copy, Clone, Debug, ValueEnum)]
+enum How {
+    /// Ask the CA once more what it knows; only for a request in doubt.
+    Retry,
+    /// Deliver nothing: the client hears that no certificate was issued. Look first whether the CA has issued one, and
+    /// have it revoked there.
+    GiveUp,
 }
 
 #[derive(Debug, Args)]
@@ -61,14 +81,11 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         Verb::List {
             state,
             endpoint,
-            limit,
-            cursor,
+            paging,
         } => {
-            let mut query = vec![format!("limit={limit}")];
-            query.extend(state.map(|value| parameter("state", &value)));
-            query.extend(endpoint.map(|value| parameter("endpoint", &value)));
-            query.extend(cursor.map(|value| parameter("cursor", &value)));
-            let path = format!("/api/v1/requests?{}", query.join("&"));
+            let state = state.map(|value| parameter("state", &value));
+            let endpoint = endpoint.map(|value| parameter("endpoint", &value));
+            let path = paging.of("/api/v1/requests", state.into_iter().chain(endpoint));
             let found: List<RequestSummary> = client.read(&path).await?;
             around.output.show(&found, |found| table(found, around.output))?;
         }
@@ -80,6 +97,18 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         }
         Verb::Approve(decision) => decide(&client, "approve", (decision, around.output)).await?,
         Verb::Reject(decision) => decide(&client, "reject", (decision, around.output)).await?,
+        Verb::Resolve(resolved) => {
+            let body = ResolutionBody {
+                resolution: match resolved.resolution {
+                    How::Retry => ResolutionWord::Retry,
+                    How::GiveUp => ResolutionWord::GiveUp,
+                },
+                comment: resolved.comment,
+            };
+            let path = format!("/api/v1/requests/{}/resolve", segment(&resolved.id)?);
+            let found: RequestView = client.post(&path, &body).await?;
+            show(&found, around.output)?;
+        }
     }
     Ok(Exit::Fine)
 }
@@ -192,6 +221,6 @@ pub(super) fn segment(text: &str) -> Result<&str, CliError> {
     if legal {
         Ok(text)
     } else {
-        Err(CliError::Usage(format!("{text} is not the id of a request")))
+        Err(CliError::Usage(format!("{text} is not an id")))
     }
 }

@@ -46,11 +46,7 @@ pub(super) struct Duties {
 
 impl Duties {
     /// Begins a duty under a name for people.
-    pub(super) fn begin(
-        &mut self,
-        name: impl Into<String>,
-        duty: impl Future<Output = ()> + Send + 'static,
-    ) {
+    pub(super) fn begin(&mut self, name: impl Into<String>, duty: impl Future<Output = ()> + Send + 'static) {
         let task = self.tasks.spawn(duty);
         self.names.insert(task.id(), name.into());
     }

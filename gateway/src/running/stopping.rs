@@ -80,7 +80,11 @@ mod tests {
         let hang = || std::future::pending::<()>();
         for hanging in ["nothing", "a request", "its work", "a duty", "the store"] {
             let quick = hanging != "nothing";
-            let at_most = if quick { Duration::from_millis(50) } else { GENEROUS };
+            let at_most = if quick {
+                Duration::from_millis(50)
+            } else {
+                GENEROUS
+            };
             let mut parts = stopping(at_most);
             match hanging {
                 "a request" => drop(parts.drain.open.spawn(hang())),
@@ -96,7 +100,11 @@ mod tests {
                 closed = true;
             };
             let ended = tokio::time::timeout(GENEROUS, parts.finish(close)).await;
-            let expected = if quick { DrainOutcome::Cut } else { DrainOutcome::Clean };
+            let expected = if quick {
+                DrainOutcome::Cut
+            } else {
+                DrainOutcome::Clean
+            };
             assert_eq!(ended, Ok(expected), "{hanging}");
             assert_eq!(closed, hanging != "the store", "{hanging}: the store is closed");
         }

@@ -53,7 +53,9 @@ async fn update(service: &Service, site: &Site, by: &mut AccountRequest) -> Resu
     let contacts = wish.contact.filter(|contacts| *contacts != by.account.contacts);
     if let Some(contacts) = contacts {
         contact::check(&contacts, service.config.contacts_max)?;
-        by.account = accounts.update_contacts(&by.credential(), contacts, change(by)).await?;
+        by.account = accounts
+            .update_contacts(&by.credential(), contacts, change(by))
+            .await?;
         if agrees {
             // The nonce was spent with the contacts.
             let change = Change {

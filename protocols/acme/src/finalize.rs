@@ -122,9 +122,7 @@ async fn enroll(
         not_before: order.value.not_before,
         not_after: order.value.not_after,
         origin: by.request.origin.clone(),
-        alongside: by
-            .request
-            .alongside(vec![finalized.write(&service.config)?]),
+        alongside: by.request.alongside(vec![finalized.write(&service.config)?]),
     };
     match service.ra.enroll(enrollment).await {
         Ok(disposition) => {

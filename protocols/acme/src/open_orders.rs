@@ -131,7 +131,11 @@ mod tests {
         assert_eq!(open.count(other), Count::Below, "another account");
         open.set(one, 1, Count::Reached);
         let counted: Vec<Count> = (0..2).map(|_| open.count(one)).collect();
-        assert_eq!(counted, [Count::Below, Count::Reached], "after the store was asked");
+        assert_eq!(
+            counted,
+            [Count::Below, Count::Reached],
+            "after the store was asked"
+        );
     }
 
     #[test]

@@ -60,7 +60,11 @@ impl StatusEdge {
             return plain(StatusCode::NOT_FOUND);
         }
         let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
-        set(response.headers_mut(), RETRY_AFTER, &LIST_RETRY.as_secs().to_string());
+        set(
+            response.headers_mut(),
+            RETRY_AFTER,
+            &LIST_RETRY.as_secs().to_string(),
+        );
         set(response.headers_mut(), CACHE_CONTROL, "no-store");
         response
     }

@@ -307,8 +307,7 @@ impl CrlPublisher {
             list: &body,
             entries: &entries,
         };
-        let documents =
-            list::writes(ca, &written, (head.as_ref(), version)).ok_or(PublishError::TooLarge)?;
+        let documents = list::writes(ca, &written, (head.as_ref(), version)).ok_or(PublishError::TooLarge)?;
         match self
             .parts
             .store
@@ -320,7 +319,9 @@ impl CrlPublisher {
         {
             Ok(()) => {}
             // Another node was faster, in spite of the lease: its CRL is the one with this number.
-            Err(CommitError::Conflict(Conflict::Document(_))) => return self.take_over(ca, (head, version)).await,
+            Err(CommitError::Conflict(Conflict::Document(_))) => {
+                return self.take_over(ca, (head, version)).await;
+            }
             Err(CommitError::Conflict(_)) => return Err(PublishError::Unreadable),
             Err(CommitError::Store(error)) => return Err(error.into()),
         }

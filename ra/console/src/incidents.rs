@@ -1,19 +1,24 @@
 //! `incidents`: what a person must look at.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use portreeve_pkix::Timestamp;
+use portreeve_ra::authority::IncidentStanding;
 use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
 use crate::paging::{List, PageQuery};
 use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::requests::commented;
 
 /// One incident.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct IncidentView {
+    /// Its id, in hex.
+    #[serde(default)]
+    pub id: String,
     /// What is wrong: a stable word.
     pub what: String,
     /// Where.
@@ -26,6 +31,27 @@ pub struct IncidentView {
     pub closed_at: Option<Timestamp>,
 }
 
+/// What a principal closes an incident with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosingBody {
+    /// What was done; must not be empty, at most 1,024 characters count.
+    pub comment: String,
+}
+
+pub(crate) async fn close(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Result<Json<ClosingBody>, JsonRejection>,
+) -> Result<Json<IncidentView>, Problem> {
+    let Json(body) = body?;
+    let mut octets = [0; 16];
+    hex::decode_to_slice(&id, &mut octets).map_err(|_| Problem::NotFound("incident"))?;
+    let request = commented(&parts.ra, principal, body.comment)?;
+    Ok(Json(view(parts.ra.close_incident(octets, request).await?)))
+}
+
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
     _: Principal,
@@ -33,12 +59,17 @@ pub(crate) async fn list(
 ) -> Result<Json<List<IncidentView>>, Problem> {
     let Query(page) = query?;
     let found = parts.ra.incidents(page.cursor()?.as_ref(), page.limit()).await?;
-    let items = found.items.into_iter().map(|standing| IncidentView {
+    let items = found.items.into_iter().map(view);
+    Ok(Json(List::new(items.collect(), found.next)))
+}
+
+fn view(standing: IncidentStanding) -> IncidentView {
+    IncidentView {
+        id: hex::encode(standing.id),
         what: standing.incident.what.as_str().to_owned(),
         subject: standing.incident.subject.to_string(),
         detail: standing.incident.detail,
         raised_at: standing.raised_at,
         closed_at: standing.closed_at,
-    });
-    Ok(Json(List::new(items.collect(), found.next)))
+    }
 }

@@ -20,12 +20,14 @@ use axum::routing::{get, post};
 use portreeve_ra::{ObjectKind, RegistrationAuthority};
 
 pub use certificates::CertificateView;
-pub use incidents::IncidentView;
+pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
 pub use paging::List;
 pub use principal::Principal;
 pub use problem::{Problem, ProblemDocument};
-pub use requests::{DecisionBody, DecisionView, ProposalView, RequestSummary, RequestView};
+pub use requests::{
+    DecisionBody, DecisionView, ProposalView, RequestSummary, RequestView, ResolutionBody, ResolutionWord,
+};
 
 /// Octets of a request body, at most: an object's text is at most 64 KiB and JSON may double it.
 const BODY_BYTES_MAX: usize = 160 * 1024;
@@ -54,6 +56,7 @@ pub fn router(parts: ConsoleParts) -> Router {
         .route("/api/v1/requests/{id}", get(requests::show))
         .route("/api/v1/requests/{id}/approve", post(requests::approve))
         .route("/api/v1/requests/{id}/reject", post(requests::reject))
+        .route("/api/v1/requests/{id}/resolve", post(requests::resolve))
         .route("/api/v1/certificates", get(certificates::list))
         .route(
             "/api/v1/profiles",
@@ -64,6 +67,7 @@ pub fn router(parts: ConsoleParts) -> Router {
             get(objects::list_endpoints).post(objects::publish_endpoint),
         )
         .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}/close", post(incidents::close))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

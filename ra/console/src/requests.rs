@@ -7,8 +7,8 @@ use portreeve_pkix::{GeneralName, Timestamp};
 use portreeve_ra::authority::DecisionRequest;
 use portreeve_ra::ports::{RequestFilter, RequestRow};
 use portreeve_ra::{
-    Application, Decision, Enrollment, EnrollmentId, Origin, Proposal, ProposalId, ProposalState, Refusal,
-    RegistrationAuthority,
+    Application, Decision, Enrollment, EnrollmentId, EnrollmentState, Origin, Proposal, ProposalId,
+    ProposalState, Refusal, RegistrationAuthority, Resolution,
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,26 @@ pub struct DecisionBody {
     pub digest: Option<String>,
 }
 
+/// How a request in doubt or in quarantine goes on.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolutionWord {
+    /// Ask the CA once more what it knows. Only for a request in doubt.
+    Retry,
+    /// Deliver nothing: the client hears that no certificate was issued.
+    GiveUp,
+}
+
+/// What a principal resolves a request with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionBody {
+    /// How it goes on.
+    pub resolution: ResolutionWord,
+    /// Why; must not be empty, at most 1,024 characters count.
+    pub comment: String,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ListQuery {
     state: Option<String>,
@@ -178,6 +198,50 @@ pub(crate) async fn reject(
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
     decide(&parts.ra, &id, (principal, body), Decision::Reject).await
+}
+
+pub(crate) async fn resolve(
+    State(parts): State<ConsoleParts>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Result<Json<ResolutionBody>, JsonRejection>,
+) -> Result<Json<RequestView>, Problem> {
+    let Json(body) = body?;
+    let (enrollment, ..) = load(&parts.ra, &id).await?;
+    let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
+    match enrollment.state() {
+        Some(state) if unclear.contains(&state) => {}
+        state => {
+            return Err(Problem::NothingToDecide(
+                state.map_or("none", EnrollmentState::as_str),
+            ));
+        }
+    }
+    let resolution = match body.resolution {
+        ResolutionWord::Retry => Resolution::Retry,
+        ResolutionWord::GiveUp => Resolution::GiveUp,
+    };
+    let request = commented(&parts.ra, principal, body.comment)?;
+    parts.ra.resolve(enrollment.id, resolution, request).await?;
+    let (_, view, _) = load(&parts.ra, &id).await?;
+    Ok(Json(view))
+}
+
+/// A decision that needs a reason.
+pub(crate) fn commented(
+    ra: &RegistrationAuthority,
+    principal: Principal,
+    comment: String,
+) -> Result<DecisionRequest, Problem> {
+    if comment.trim().is_empty() {
+        return Err(Problem::Malformed("the comment is empty: say why".to_owned()));
+    }
+    Ok(DecisionRequest {
+        by: principal.0,
+        digest: None,
+        comment,
+        origin: Origin::node(ra.node()),
+    })
 }
 
 async fn decide(

@@ -101,7 +101,9 @@ fn an_open_order_follows_from_its_authorizations() {
 
 /// An order with these authorizations.
 fn of(expires_at: i64, authorizations: &[Stored<Authorization>]) -> Order {
-    let ids = authorizations.iter().map(|one| AuthorizationId::from_bytes(one.id));
+    let ids = authorizations
+        .iter()
+        .map(|one| AuthorizationId::from_bytes(one.id));
     Order {
         authorizations: ids.collect(),
         ..order(expires_at)

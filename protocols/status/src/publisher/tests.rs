@@ -14,8 +14,8 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
-    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, IncidentKind, Intent, Record, RevocationReason, StreamId,
-    StreamKind,
+    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, IncidentKind, Intent, Record,
+    RevocationReason, StreamId, StreamKind,
 };
 
 use super::*;
@@ -466,10 +466,15 @@ fn a_damaged_part_is_an_incident_and_replaced() {
 fn a_damaged_head_is_one_incident_and_the_last_good_list_is_served() {
     type Damage = fn(&World);
     let rows: [(&str, Damage); 2] = [
-        ("does not open", |world| world.damaged.lock().unwrap().push("status.crl")),
+        ("does not open", |world| {
+            world.damaged.lock().unwrap().push("status.crl")
+        }),
         ("cannot be read", |world| {
             let mut documents = world.documents.lock().unwrap();
-            let (_, head) = documents.iter_mut().find(|(id, _)| id.kind == "status.crl").unwrap();
+            let (_, head) = documents
+                .iter_mut()
+                .find(|(id, _)| id.kind == "status.crl")
+                .unwrap();
             *head = (2, b"nonsense".to_vec());
         }),
     ];
@@ -483,7 +488,11 @@ fn a_damaged_head_is_one_incident_and_the_last_good_list_is_served() {
         }
         assert_eq!(incidents(&world), [format!("status.crl document {how}")]);
         assert_eq!(Node::new(&world, 1).look(), None, "{how}: nothing good is left");
-        assert_eq!(world.signed.load(Ordering::Relaxed), 1, "{how}: the number is not known");
+        assert_eq!(
+            world.signed.load(Ordering::Relaxed),
+            1,
+            "{how}: the number is not known"
+        );
     }
 }
 
@@ -515,12 +524,26 @@ fn a_removed_row_takes_nothing_off_the_list() {
         assert_eq!(node.look().as_deref(), Some("3 @500: 0a 0b 0c"));
         let detail = "the revocation of 0a by issuing was removed; it stays on the CRL";
         assert_eq!(incidents(&world), [detail], "once");
-        let kinds: Vec<IncidentKind> = world.incidents.lock().unwrap().iter().map(|one| one.what).collect();
+        let kinds: Vec<IncidentKind> = world
+            .incidents
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|one| one.what)
+            .collect();
         assert_eq!(kinds, [IncidentKind::RevocationVanished]);
         at(&world, 1_000);
-        assert_eq!(node.look().as_deref(), Some("4 @1000: 0a 0b 0c"), "once after its end");
+        assert_eq!(
+            node.look().as_deref(),
+            Some("4 @1000: 0a 0b 0c"),
+            "once after its end"
+        );
         at(&world, 1_500);
-        assert_eq!(node.look().as_deref(), Some("5 @1500: 0b 0c"), "its certificate has ended");
+        assert_eq!(
+            node.look().as_deref(),
+            Some("5 @1500: 0b 0c"),
+            "its certificate has ended"
+        );
     }
 }
 

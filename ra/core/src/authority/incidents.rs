@@ -10,6 +10,8 @@ use crate::ports::{Cursor, DocumentId, Page};
 /// An incident, as its verified events tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IncidentStanding {
+    /// The id of its stream.
+    pub id: [u8; 16],
     /// What is wrong.
     pub incident: Incident,
     /// When it was raised.
@@ -33,7 +35,8 @@ impl RegistrationAuthority {
         let histories = self.ledger.histories(&page.items).await?;
         let items = histories
             .iter()
-            .filter_map(|history| standing(history.value()))
+            .zip(&page.items)
+            .filter_map(|(history, stream)| standing(*stream, history.value()))
             .collect();
         Ok(Page {
             items,
@@ -67,12 +70,13 @@ impl RegistrationAuthority {
     }
 }
 
-fn standing(events: &[(Event, Timestamp)]) -> Option<IncidentStanding> {
+pub(super) fn standing(stream: StreamId, events: &[(Event, Timestamp)]) -> Option<IncidentStanding> {
     let mut found: Option<IncidentStanding> = None;
     for (event, at) in events {
         match (event, &mut found) {
             (Event::Incident(IncidentEvent::Raised(incident)), None) => {
                 found = Some(IncidentStanding {
+                    id: stream.id,
                     incident: incident.clone(),
                     raised_at: *at,
                     closed_at: None,

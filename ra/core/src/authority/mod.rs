@@ -7,6 +7,7 @@ mod drive;
 mod enroll;
 mod incidents;
 mod judge;
+mod resolve;
 mod revoke;
 mod rows;
 mod settle;
@@ -27,7 +28,8 @@ use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
 use crate::ports::{
-    Admission, CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks, Wakeups,
+    Admission, CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks,
+    Wakeups,
 };
 use crate::proofs::Proofs;
 use crate::steps::{Verified, verify};

@@ -10,7 +10,7 @@ use super::begin::LEASE;
 use super::deadline::asked;
 use super::drive::Asked;
 use super::settle::QUARANTINE_REASON;
-use crate::domain::{Enrollment, EnrollmentId, EnrollmentState, StreamKind};
+use crate::domain::{Enrollment, EnrollmentId, StreamKind};
 use crate::error::Error;
 use crate::ports::{RevokeOrder, RevokeOutcome, TaskKind, TaskLease, WakeKey};
 use crate::steps::verify::Tampered;
@@ -109,10 +109,9 @@ impl RegistrationAuthority {
 
 /// What there is to revoke: a certificate that was revoked here, or one that failed acceptance.
 fn to_revoke(enrollment: &Enrollment, now: Timestamp) -> Option<RevokeOrder> {
-    let (der, reason, at) = match (enrollment.revoked(), enrollment.state()) {
-        (Some((reason, at)), _) => (enrollment.certificate()?.0, reason, at),
-        (None, Some(EnrollmentState::Quarantined)) => (enrollment.quarantined()?, QUARANTINE_REASON, now),
-        (None, _) => return None,
+    let (der, reason, at) = match enrollment.revoked() {
+        Some((reason, at)) => (enrollment.certificate()?.0, reason, at),
+        None => (enrollment.quarantined()?, QUARANTINE_REASON, now),
     };
     let certificate = Certificate::from_der(der).ok()?;
     Some(RevokeOrder {

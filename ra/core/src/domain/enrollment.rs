@@ -45,6 +45,15 @@ pub struct Application {
     pub findings: Vec<String>,
 }
 
+/// How an operator ends the doubt about an enrollment.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub enum Resolution {
+    /// The CA is asked once more what it knows. Only for one in doubt.
+    Retry,
+    /// Nothing is delivered: its client hears that no certificate was issued, and may ask anew.
+    GiveUp,
+}
+
 /// What can happen to an enrollment.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub enum EnrollmentEvent {
@@ -105,6 +114,11 @@ pub enum EnrollmentEvent {
         /// Why.
         reason: RevocationReason,
     },
+    /// An operator decided on one in doubt or in quarantine. Why stands in the record.
+    Resolved {
+        /// What follows.
+        resolution: Resolution,
+    },
 }
 
 impl EnrollmentEvent {
@@ -124,6 +138,7 @@ impl EnrollmentEvent {
             Self::InDoubt => EventKind::EnrollmentInDoubt,
             Self::Quarantined { .. } => EventKind::EnrollmentQuarantined,
             Self::Revoked { .. } => EventKind::EnrollmentRevoked,
+            Self::Resolved { .. } => EventKind::EnrollmentResolved,
         }
     }
 }
@@ -287,6 +302,8 @@ impl Enrollment {
             | (Command::Expire, Some(S::AwaitingApproval))
             | (Command::Refuse(_), Some(S::Received | S::AwaitingApproval | S::Approved | S::Issuing))
             | (Command::Fail(_), Some(S::Received | S::Approved | S::Issuing | S::InDoubt)) => true,
+            (Command::Resolve(Resolution::Retry), Some(S::InDoubt))
+            | (Command::Resolve(Resolution::GiveUp), Some(S::InDoubt | S::Quarantined)) => true,
             (Command::Approve(None), Some(S::Received)) => true,
             (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
             (Command::Revoke(reason), Some(S::Issued | S::Confirmed)) => match self.revoked {
@@ -348,6 +365,15 @@ impl Enrollment {
                 self.quarantined = Some(certificate.clone());
                 S::Quarantined
             }
+            // The console may say this, so it counts only where an operator has a say: it never leads past an approval.
+            EnrollmentEvent::Resolved { resolution } => match (resolution, self.state) {
+                (Resolution::Retry, Some(S::InDoubt)) => S::Issuing,
+                (Resolution::GiveUp, Some(S::InDoubt | S::Quarantined)) => {
+                    self.refusal = Some(Refusal::NotIssued);
+                    S::Failed
+                }
+                _ => return,
+            },
             EnrollmentEvent::Revoked { reason } => {
                 let since = self.revoked.map_or(at, |(_, since)| since);
                 self.revoked = Some((*reason, since));

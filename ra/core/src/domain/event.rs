@@ -77,6 +77,8 @@ kinds! {
     EnrollmentQuarantined = 0x010c, "enrollment.quarantined";
     /// The certificate was revoked.
     EnrollmentRevoked = 0x010d, "enrollment.revoked";
+    /// An operator decided on one in doubt or in quarantine.
+    EnrollmentResolved = 0x010e, "enrollment.resolved";
     /// People are asked.
     ProposalOpened = 0x0201, "proposal.opened";
     /// Somebody decided.

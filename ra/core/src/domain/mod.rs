@@ -26,7 +26,9 @@ pub use actor::{Actor, Origin, Requester};
 pub use claim::{Claim, ClaimHandle, ClaimKey};
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
 pub use endpoint::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
-pub use enrollment::{Application, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible};
+pub use enrollment::{
+    Application, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible, Resolution,
+};
 pub use event::{Event, EventKind};
 pub use ids::{
     AccountId, BackendName, BadName, EndpointName, EnrollmentId, NodeId, ProfileName, ProposalId, StreamId,

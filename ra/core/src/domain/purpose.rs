@@ -67,7 +67,7 @@ impl Purpose {
             | K::ProposalOpened
             | K::RequestRefused
             | K::KeyCompromised => matches!(self, Self::Worker),
-            K::ProposalDecided => matches!(self, Self::Console),
+            K::ProposalDecided | K::EnrollmentResolved => matches!(self, Self::Console),
             K::AccountOpened
             | K::AccountKeyChanged
             | K::AccountContactsChanged

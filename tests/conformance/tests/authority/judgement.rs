@@ -2,7 +2,7 @@
 
 use portreeve_harness::authority::keyset;
 use portreeve_ra::ports::EventSigner;
-use portreeve_ra::{Circumstances, Event, KeyReportEvent, Place, Purpose, Record, Unsigned, key_report_stream};
+use portreeve_ra::{Circumstances, Event, KeyReportEvent, Place, Purpose, Unsigned, key_report_stream};
 
 use super::*;
 
@@ -80,11 +80,7 @@ async fn block_the_key(authority: &TestAuthority) {
 }
 
 /// A first record of the report on a key, said by this role.
-fn report(
-    authority: &TestAuthority,
-    (purpose, key): (Purpose, &[u8; 32]),
-    event: KeyReportEvent,
-) -> Record {
+fn report(authority: &TestAuthority, (purpose, key): (Purpose, &[u8; 32]), event: KeyReportEvent) -> Record {
     let place = Place {
         stream: key_report_stream(key),
         position: 1,

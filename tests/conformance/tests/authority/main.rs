@@ -12,6 +12,7 @@ mod accounts;
 mod asking;
 mod backends;
 mod judgement;
+mod resolution;
 mod revocation;
 
 use async_trait::async_trait;
@@ -30,8 +31,8 @@ use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
     Actor, Alongside, BackendName, CertificateContents, Claim, ClaimHandle, ClaimKey, Credential,
     Disposition, EnrollmentId, Error, Intent, IntentBody, InternalError, Issuance, ObjectKind, Operation,
-    Origin, ProposalId, Refusal, Requester, RevocationReason, RevocationRequest, RevocationTarget, StreamId,
-    StreamKind, TaskId,
+    Origin, ProposalId, Record, Refusal, Requester, RevocationReason, RevocationRequest, RevocationTarget,
+    StreamId, StreamKind, TaskId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What somebody wants to happen to an enrollment.
 
-use super::{Application, EnrollmentEvent};
+use super::{Application, EnrollmentEvent, Resolution};
 use crate::domain::{Intent, ProposalId, Refusal, RevocationReason};
 
 /// What somebody wants to happen to an enrollment.
@@ -42,6 +42,8 @@ pub enum Command {
     },
     /// Revoke.
     Revoke(RevocationReason),
+    /// Let an operator end the doubt.
+    Resolve(Resolution),
 }
 
 /// A command that the state does not allow.
@@ -68,6 +70,7 @@ impl Command {
             Self::Doubt => "doubt",
             Self::Quarantine { .. } => "quarantine",
             Self::Revoke(_) => "revoke",
+            Self::Resolve(_) => "resolve",
         }
     }
 
@@ -92,6 +95,7 @@ impl Command {
                 difference,
             },
             Self::Revoke(reason) => EnrollmentEvent::Revoked { reason },
+            Self::Resolve(resolution) => EnrollmentEvent::Resolved { resolution },
         }
     }
 }

@@ -70,6 +70,8 @@ fn command(number: u8) -> Command {
             difference: "key".to_owned(),
         },
         14 => Command::Revoke(RevocationReason::Superseded),
+        15 => Command::Resolve(Resolution::Retry),
+        16 => Command::Resolve(Resolution::GiveUp),
         _ => Command::Revoke(RevocationReason::KeyCompromise),
     }
 }
@@ -78,7 +80,7 @@ proptest! {
     /// Whatever is asked in whatever order: at most one certificate, none without an intent, no intent without
     /// an approval, no approval of people without the right proposal, and nothing after an end but a revocation.
     #[test]
-    fn no_sequence_of_commands_breaks_the_order(numbers in proptest::collection::vec(0u8..16, 0..40)) {
+    fn no_sequence_of_commands_breaks_the_order(numbers in proptest::collection::vec(0u8..18, 0..40)) {
         let mut enrollment = Enrollment::new(EnrollmentId::from_bytes([9; 16]));
         let mut happened: Vec<EventKind> = Vec::new();
         for (second, number) in numbers.into_iter().enumerate() {
@@ -104,12 +106,38 @@ proptest! {
                     prop_assert!(happened.contains(&EventKind::EnrollmentIssued));
                     prop_assert!(happened.iter().filter(|earlier| **earlier == kind).count() < 2);
                 }
+                EventKind::EnrollmentResolved => {
+                    let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
+                    prop_assert!(before.is_some_and(|state| unclear.contains(&state)));
+                    prop_assert!(happened.contains(&EventKind::EnrollmentIssuing));
+                }
                 _ => {}
             }
             if before.is_some_and(|state| state.is_final() && state != EnrollmentState::Issued) {
                 prop_assert_eq!(kind, EventKind::EnrollmentRevoked);
             }
             happened.push(kind);
+        }
+    }
+}
+
+/// The console's key can say it, so a stream that has it in another place must not gain by it.
+#[test]
+fn a_resolution_counts_only_where_an_operator_has_a_say() {
+    for (name, commands) in [
+        ("nothing", vec![]),
+        ("awaiting approval", vec![0, 1]),
+        ("approved", vec![0, 2]),
+    ] {
+        for resolution in [Resolution::Retry, Resolution::GiveUp] {
+            let mut enrollment = Enrollment::new(EnrollmentId::from_bytes([9; 16]));
+            for number in &commands {
+                let event = enrollment.decide(command(*number)).unwrap();
+                enrollment.apply(&event, Timestamp::default());
+            }
+            let before = enrollment.clone();
+            enrollment.apply(&EnrollmentEvent::Resolved { resolution }, Timestamp::default());
+            assert_eq!(enrollment, before, "{name} {resolution:?}");
         }
     }
 }
