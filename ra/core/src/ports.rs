@@ -12,7 +12,9 @@ pub use backend::{
 };
 pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
 pub use policy::{Policy, PolicyError};
-pub use runtime::{Admission, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups};
+pub use runtime::{
+    Admission, ApprovalHint, ApprovalNews, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups,
+};
 pub use store::{
     Batch, CLAIM_KEPT, CertificateRow, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite,
     Documents, LeaseRow, Leases, NewTask, Page, Projection, RequestFilter, RequestRow, Reservation,

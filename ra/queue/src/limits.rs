@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use portreeve_ra::RateLimit;
 use portreeve_ra::ports::{Admission, Clock, RateLimiter};
 
@@ -61,8 +62,16 @@ impl LocalRateLimiter {
     }
 }
 
+#[async_trait]
 impl RateLimiter for LocalRateLimiter {
-    fn admit(&self, key: &str, limit: RateLimit, cost: u32) -> Admission {
+    async fn admit(&self, key: &str, limit: RateLimit, cost: u32) -> Admission {
+        self.count(key, limit, cost)
+    }
+}
+
+impl LocalRateLimiter {
+    /// Counts `cost` against `key` under the limit.
+    pub(crate) fn count(&self, key: &str, limit: RateLimit, cost: u32) -> Admission {
         let now = i128::from(self.clock.now().unix_millis()) * NANOS_PER_MILLI;
         let Some(interval) = emission_interval(limit) else {
             return Admission::RetryAfter(limit.period);
@@ -169,26 +178,26 @@ mod tests {
         let (clock, limiter) = limiter(10);
         let limit = limit(10, 10, 3);
         for _ in 0..3 {
-            assert_eq!(limiter.admit("a", limit, 1), Admission::Admitted);
+            assert_eq!(limiter.count("a", limit, 1), Admission::Admitted);
         }
         assert_eq!(
-            limiter.admit("a", limit, 1),
+            limiter.count("a", limit, 1),
             Admission::RetryAfter(Duration::from_secs(1))
         );
         assert_eq!(
-            limiter.admit("b", limit, 1),
+            limiter.count("b", limit, 1),
             Admission::Admitted,
             "keys are apart"
         );
         clock.advance(999);
         assert_eq!(
-            limiter.admit("a", limit, 1),
+            limiter.count("a", limit, 1),
             Admission::RetryAfter(Duration::from_millis(1))
         );
         clock.advance(1);
-        assert_eq!(limiter.admit("a", limit, 1), Admission::Admitted);
+        assert_eq!(limiter.count("a", limit, 1), Admission::Admitted);
         assert_eq!(
-            limiter.admit("a", limit, 1),
+            limiter.count("a", limit, 1),
             Admission::RetryAfter(Duration::from_secs(1))
         );
     }
@@ -218,7 +227,7 @@ mod tests {
             ("costs nothing", limit(1, 60, 1), 0, Admission::Admitted),
         ];
         for (name, limit, cost, expected) in rows {
-            assert_eq!(limiter(10).1.admit("key", limit, cost), expected, "{name}");
+            assert_eq!(limiter(10).1.count("key", limit, cost), expected, "{name}");
         }
     }
 
@@ -226,14 +235,14 @@ mod tests {
     fn a_clock_set_back_does_not_lock_out() {
         let (clock, limiter) = limiter(10);
         let limit = limit(1, 1, 1);
-        assert_eq!(limiter.admit("a", limit, 1), Admission::Admitted);
+        assert_eq!(limiter.count("a", limit, 1), Admission::Admitted);
         clock.advance(-3_600_000);
         assert_eq!(
-            limiter.admit("a", limit, 1),
+            limiter.count("a", limit, 1),
             Admission::RetryAfter(Duration::from_secs(1))
         );
         clock.advance(3_600_000 + 1_000);
-        assert_eq!(limiter.admit("a", limit, 1), Admission::Admitted);
+        assert_eq!(limiter.count("a", limit, 1), Admission::Admitted);
     }
 
     #[test]
@@ -242,14 +251,14 @@ mod tests {
         let limit = limit(1, 60, 1);
         for number in 0..1_000 {
             assert_eq!(
-                limiter.admit(&number.to_string(), limit, 1),
+                limiter.count(&number.to_string(), limit, 1),
                 Admission::Admitted,
                 "{number}"
             );
         }
         assert_eq!(limiter.remembered(), 50);
         clock.advance(60_000);
-        assert_eq!(limiter.admit("later", limit, 1), Admission::Admitted);
+        assert_eq!(limiter.count("later", limit, 1), Admission::Admitted);
         assert_eq!(limiter.remembered(), 1, "whole keys are forgotten");
     }
 
@@ -267,11 +276,11 @@ mod tests {
             let mut admitted = 0_i64;
             for step in steps {
                 clock.advance(step);
-                match limiter.admit("key", limit, 1) {
+                match limiter.count("key", limit, 1) {
                     Admission::Admitted => admitted += 1,
                     Admission::RetryAfter(wait) => {
                         clock.advance(i64::try_from(wait.as_millis()).expect("short") + 1);
-                        prop_assert_eq!(limiter.admit("key", limit, 1), Admission::Admitted);
+                        prop_assert_eq!(limiter.count("key", limit, 1), Admission::Admitted);
                         admitted += 1;
                     }
                 }

@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use portreeve_ra::ports::{WakeKey, Wakeups};
-use tokio::sync::oneshot;
+use portreeve_ra::ports::{ApprovalHint, WakeKey, Wakeups};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::polling::Hints;
 
 /// Waiters at once; who comes later polls instead.
 const WAITERS_MAX: usize = 16_384;
@@ -15,11 +17,16 @@ const WAITERS_MAX: usize = 16_384;
 /// How long one waits that cannot be woken.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// News of proposals kept for a listener that is slow; older ones are lost for it.
+const NEWS_MAX: usize = 256;
+
 /// Wake-ups within one process. Cheap to clone; clones share their waiters.
 #[derive(Clone, Debug)]
 pub struct LocalWakeups {
     waiters: Arc<Mutex<Waiters>>,
     waiters_max: usize,
+    news: broadcast::Sender<ApprovalHint>,
+    hints: Hints,
 }
 
 #[derive(Debug, Default)]
@@ -46,12 +53,39 @@ impl LocalWakeups {
         Self {
             waiters: Arc::default(),
             waiters_max,
+            news: broadcast::Sender::new(NEWS_MAX),
+            hints: Hints::Complete,
         }
+    }
+
+    /// For one of several nodes that cannot wake each other: waits are short, so that waiters look into the store.
+    pub fn among_nodes() -> Self {
+        Self {
+            hints: Hints::Missing,
+            ..Self::new()
+        }
+    }
+
+    /// News of proposals from now on; who is slow misses the oldest.
+    pub fn news(&self) -> broadcast::Receiver<ApprovalHint> {
+        self.news.subscribe()
     }
 
     /// How many wait.
     pub fn waiting(&self) -> usize {
         lock(&self.waiters).count
+    }
+
+    /// Wakes everybody: hints may have been lost.
+    pub(crate) fn wake_all(&self) {
+        let woken = {
+            let mut waiters = lock(&self.waiters);
+            waiters.count = 0;
+            std::mem::take(&mut waiters.by_key)
+        };
+        for (_, sender) in woken.into_values().flatten() {
+            let _ = sender.send(());
+        }
     }
 
     fn register(&self, key: WakeKey) -> Option<Registration> {
@@ -88,6 +122,7 @@ impl Wakeups for LocalWakeups {
     }
 
     fn wait(&self, key: WakeKey, at_most: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        let at_most = self.hints.bound(key, at_most);
         match self.register(key) {
             Some(mut registration) => Box::pin(async move {
                 // Both ends are the same to the waiter: it looks for itself.
@@ -95,6 +130,12 @@ impl Wakeups for LocalWakeups {
             }),
             None => Box::pin(tokio::time::sleep(at_most.min(POLL_INTERVAL))),
         }
+    }
+
+    fn announce(&self, hint: ApprovalHint) {
+        // Nobody listening is no failure.
+        let _ = self.news.send(hint);
+        self.wake(WakeKey::Approvals);
     }
 }
 
@@ -131,7 +172,8 @@ fn lock(waiters: &Mutex<Waiters>) -> MutexGuard<'_, Waiters> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portreeve_ra::EnrollmentId;
+    use portreeve_ra::ports::ApprovalNews;
+    use portreeve_ra::{EnrollmentId, ProposalId};
     use tokio::time::Instant;
 
     const LONG: Duration = Duration::from_secs(3600);
@@ -181,6 +223,53 @@ mod tests {
         expires.await;
         assert_eq!(wakeups.waiting(), 0);
         assert!(lock(&wakeups.waiters).by_key.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_can_be_woken() {
+        let wakeups = LocalWakeups::new();
+        let started = Instant::now();
+        let waits = [enrollment(1), enrollment(2), WakeKey::Tasks].map(|key| wakeups.wait(key, LONG));
+        wakeups.wake_all();
+        for wait in waits {
+            wait.await;
+        }
+        assert_eq!((started.elapsed(), wakeups.waiting()), (Duration::ZERO, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn among_nodes_that_cannot_wake_each_other_waits_are_short() {
+        let wakeups = LocalWakeups::among_nodes();
+        let started = Instant::now();
+        wakeups.wait(enrollment(1), LONG).await;
+        assert!(started.elapsed() <= Duration::from_millis(500));
+        wakeups.wake(enrollment(1));
+        let woken = wakeups.wait(enrollment(1), LONG);
+        wakeups.wake(enrollment(1));
+        let started = Instant::now();
+        woken.await;
+        assert_eq!(
+            started.elapsed(),
+            Duration::ZERO,
+            "wake-ups of its own work at once"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_of_a_proposal_reach_listeners_and_waiters() {
+        let wakeups = LocalWakeups::new();
+        let mut news = wakeups.news();
+        let waiting = wakeups.wait(WakeKey::Approvals, LONG);
+        let hint = ApprovalHint {
+            proposal: ProposalId::from_bytes([1; 16]),
+            enrollment: EnrollmentId::from_bytes([2; 16]),
+            news: ApprovalNews::Opened,
+        };
+        let started = Instant::now();
+        wakeups.announce(hint);
+        waiting.await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(news.recv().await, Ok(hint));
     }
 
     #[tokio::test(start_paused = true)]

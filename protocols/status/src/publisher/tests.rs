@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use portreeve_pkix::{Certificate, SerialNumber};
 use portreeve_ra::ports::{
-    CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, IssueOutcome, LeaseRow, Page,
-    ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource, RevocationPower, RevokeOrder,
-    RevokeOutcome, RevokedRow, Space, StoredDocument,
+    ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, IssueOutcome,
+    LeaseRow, Page, ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource, RevocationPower,
+    RevokeOrder, RevokeOutcome, RevokedRow, Space, StoredDocument,
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
@@ -184,9 +184,10 @@ impl Clock for World {
     async fn sleep(&self, _: Duration) {}
 }
 
-#[async_trait]
 impl Wakeups for World {
     fn wake(&self, _: WakeKey) {}
+
+    fn announce(&self, _: ApprovalHint) {}
 
     fn wait(&self, _: WakeKey, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         Box::pin(std::future::ready(()))

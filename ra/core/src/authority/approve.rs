@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::RegistrationAuthority;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Decision, Event, Origin, Proposal, ProposalEvent, ProposalId, ProposalState, Purpose, Refusal,
-    StreamId,
+    Actor, Decision, EnrollmentId, Event, Origin, Proposal, ProposalEvent, ProposalId, ProposalState,
+    Purpose, Refusal, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
-use crate::ports::{Batch, CommitError, Conflict, WakeKey};
+use crate::ports::{ApprovalHint, ApprovalNews, Batch, CommitError, Conflict, WakeKey};
 use crate::steps::Verified;
 
 /// What a principal decides with.
@@ -103,7 +103,23 @@ impl RegistrationAuthority {
         tracing::info!(proposal = %id, enrollment.id = %enrollment, principal = request.by, ?decision, ?state,
                        "proposal decided");
         self.parts.wakeups.wake(WakeKey::Tasks);
+        let news = match state {
+            ProposalState::Open => ApprovalNews::Step,
+            ProposalState::Approved => ApprovalNews::Approved,
+            ProposalState::Rejected => ApprovalNews::Rejected,
+            ProposalState::Expired => ApprovalNews::Expired,
+        };
+        self.announce(id, enrollment, news);
         Ok(Ok(state))
+    }
+
+    /// Tells what happened to a proposal.
+    pub(super) fn announce(&self, proposal: ProposalId, enrollment: EnrollmentId, news: ApprovalNews) {
+        self.parts.wakeups.announce(ApprovalHint {
+            proposal,
+            enrollment,
+            news,
+        });
     }
 }
 

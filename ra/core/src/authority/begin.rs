@@ -16,7 +16,8 @@ use crate::domain::{
 use crate::error::{Error, InternalError};
 use crate::ledger::first;
 use crate::ports::{
-    Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, TaskKind, TaskLease,
+    ApprovalNews, Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, TaskKind,
+    TaskLease,
 };
 use crate::steps::issue::contents_digest;
 use crate::steps::{Verified, verify};
@@ -157,7 +158,10 @@ impl RegistrationAuthority {
             ..alongside
         };
         match self.parts.store.commit(batch).await {
-            Ok(()) => Ok(Some(enrollment)),
+            Ok(()) => {
+                self.announce(proposal, id, ApprovalNews::Opened);
+                Ok(Some(enrollment))
+            }
             Err(error) if is_race(&error) => Ok(None),
             Err(error) => Err(commit_error(error, stream)),
         }

@@ -14,10 +14,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 /// When a backend that was too slow, or cannot be reached, is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The answer, or `None` when it takes too long; then nobody waits for it any more.
+/// The answer of a backend, or `None` when it takes too long.
 pub(super) async fn in_time<T>(clock: &dyn Clock, answer: impl Future<Output = T>) -> Option<T> {
+    within(clock, ANSWER_WITHIN, answer).await
+}
+
+/// The answer, or `None` when it takes longer than this; then nobody waits for it any more.
+pub(super) async fn within<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
     let mut answer = pin!(answer);
-    let mut deadline = clock.sleep(ANSWER_WITHIN);
+    let mut deadline = clock.sleep(limit);
     poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),
         Poll::Pending => deadline.as_mut().poll(context).map(|()| None),

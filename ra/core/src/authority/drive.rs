@@ -17,7 +17,7 @@ use crate::domain::{
 use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{
-    Batch, CaBackend, CaError, IssueOutcome, ReconcileOutcome, TaskChange, TaskLease, WakeKey,
+    ApprovalNews, Batch, CaBackend, CaError, IssueOutcome, ReconcileOutcome, TaskChange, TaskLease, WakeKey,
 };
 use crate::steps::issue::{self, IssuanceOrder, NoOrder};
 use crate::steps::{Verified, verify};
@@ -40,21 +40,33 @@ pub(super) enum Asked {
     Perhaps,
 }
 
+/// What bringing an enrollment forward came to.
+pub(super) enum Drove {
+    /// It went this far.
+    To(Box<Enrollment>),
+    /// Its task waits for another attempt.
+    PutBack,
+}
+
 impl RegistrationAuthority {
     /// Runs the enrollment spawned; what it came to appears in the cell before its waiters are woken.
     pub(super) fn spawn_drive(
         self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
         lease: TaskLease,
-    ) -> Arc<OnceLock<Enrollment>> {
+    ) -> Arc<OnceLock<Drove>> {
         let result = Arc::new(OnceLock::new());
         let (this, cell) = (Arc::clone(self), Arc::clone(&result));
         self.parts.spawn.spawn(Box::pin(async move {
             let id = enrollment.value().id;
-            match this.drive(enrollment, &lease, Asked::Never).await {
-                Ok(enrollment) => drop(cell.set(enrollment)),
-                Err(error) => this.postpone(&lease, &error).await,
-            }
+            let drove = match this.drive(enrollment, &lease, Asked::Never).await {
+                Ok(enrollment) => Drove::To(Box::new(enrollment)),
+                Err(error) => {
+                    this.postpone(&lease, &error).await;
+                    Drove::PutBack
+                }
+            };
+            drop(cell.set(drove));
             this.parts.wakeups.wake(WakeKey::Enrollment(id));
         }));
         result
@@ -111,7 +123,11 @@ impl RegistrationAuthority {
                 return self.start_issuing(enrollment, lease, approve).await;
             }
             ProposalState::Rejected => Command::Refuse(Refusal::Denied),
-            ProposalState::Expired => Command::Expire,
+            ProposalState::Expired => {
+                let settled = self.end(enrollment, lease, Command::Expire).await?;
+                self.announce(id, proposal.value().enrollment, ApprovalNews::Expired);
+                return Ok(settled);
+            }
         };
         self.end(enrollment, lease, end).await
     }

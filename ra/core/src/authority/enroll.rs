@@ -5,8 +5,10 @@ use portreeve_pkix::sha256;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
+use super::drive::Drove;
 use super::judge::{Judged, Scene, lines};
 use super::standing::disposition;
+use super::waiting::is_moving;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition, EndpointName,
@@ -15,7 +17,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
-use crate::ports::{Batch, CommitError, Conflict, WakeKey};
+use crate::ports::{Batch, CommitError, Conflict};
 use crate::steps::admit;
 
 /// How often a request is judged again because somebody filed the same claim first.
@@ -85,14 +87,18 @@ impl RegistrationAuthority {
         let Some(claim) = claim.filter(|claim| claim.until > self.now()) else {
             return Ok(None);
         };
-        let (admitted, retry_after) = self.admit_returning(&request.credential, &filing.endpoint, scene)?;
+        let (admitted, endpoint) = self.admit_returning(&request.credential, &filing.endpoint, scene)?;
         if claim.requester != *admitted.requester() {
             return Err(Refusal::NotAuthorized.into());
         }
         if claim.digest != filing.digest {
             return Err(Refusal::ClaimConflict.into());
         }
-        disposition(self.behind(&claim).await?.value(), retry_after).map(Some)
+        let mut enrollment = self.behind(&claim).await?;
+        if is_moving(enrollment.value()) {
+            enrollment = self.settled(claim.enrollment, endpoint.inline_wait).await?;
+        }
+        disposition(enrollment.value(), endpoint.retry_after).map(Some)
     }
 
     async fn act_on(
@@ -200,15 +206,13 @@ impl RegistrationAuthority {
             return Ok(Acted::Raced);
         };
         let (id, endpoint) = (enrollment.value().id, &judged.endpoint);
-        let woken = self
-            .parts
-            .wakeups
-            .wait(WakeKey::Enrollment(id), endpoint.inline_wait);
-        let result = self.spawn_drive(enrollment, lease);
-        woken.await;
-        match result.get() {
-            Some(finished) => disposition(finished, endpoint.retry_after).map(Acted::Done),
-            None => {
+        // Registered before the work begins, so that its end is not missed.
+        let woken = self.wait_for(id, endpoint.inline_wait);
+        let work = self.spawn_drive(enrollment, lease);
+        let drove = self.drove((id, endpoint.inline_wait), woken, &work).await;
+        match drove {
+            Some(Drove::To(finished)) => disposition(finished, endpoint.retry_after).map(Acted::Done),
+            Some(Drove::PutBack) | None => {
                 let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
                 disposition(enrollment.value(), endpoint.retry_after).map(Acted::Done)
             }

@@ -2,7 +2,6 @@
 
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::RegistrationAuthority;
 use crate::domain::{
@@ -37,7 +36,7 @@ impl RegistrationAuthority {
         let Scene { account, endpoints } = scene;
         let endpoint = self.read_endpoint(endpoints.current())?;
         let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
-        self.limit(&admitted, &endpoint)?;
+        self.limit(&admitted, &endpoint).await?;
         let proven = possession::prove(&request.request)?;
         let profile = chosen_profile(request, &endpoint)?;
         let (profiles, mut facts) = self
@@ -111,18 +110,18 @@ impl RegistrationAuthority {
             .map_err(|error| Error::Internal(unreadable(error)))
     }
 
-    /// Admits whoever returns to ask about an enrollment, and says when the endpoint wants them back.
+    /// Admits whoever returns to ask about an enrollment, and says at which endpoint.
     pub(super) fn admit_returning(
         &self,
         credential: &Credential,
         name: &EndpointName,
         scene: &Scene,
-    ) -> Result<(Admitted, Duration), Error> {
+    ) -> Result<(Admitted, Arc<Endpoint>), Error> {
         let Scene { account, endpoints } = scene;
         let admitted = admit_account(credential, account.as_ref(), name)?;
         // An endpoint that was taken out of force still answers for what it accepted.
         let endpoint = endpoints.version(endpoints.next_version().saturating_sub(1));
-        Ok((admitted, self.read_endpoint(endpoint)?.retry_after))
+        Ok((admitted, self.read_endpoint(endpoint)?))
     }
 
     /// One read for requester and endpoint.
@@ -137,12 +136,12 @@ impl RegistrationAuthority {
         Ok(Scene { account, endpoints })
     }
 
-    fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
+    async fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
         let Some(limit) = endpoint.rate_limit else {
             return Ok(());
         };
         let key = format!("{}|{}", endpoint.name, admitted.requester());
-        match self.parts.limiter.admit(&key, limit, 1) {
+        match self.parts.limiter.admit(&key, limit, 1).await {
             Admission::Admitted => Ok(()),
             Admission::RetryAfter(wait) => Err(Refusal::RateLimited(wait)),
         }

@@ -12,6 +12,7 @@ mod revoke;
 mod rows;
 mod settle;
 mod standing;
+mod waiting;
 mod work;
 
 use portreeve_pkix::Timestamp;
@@ -148,7 +149,7 @@ impl RegistrationAuthority {
 
     /// Counts one more of what `key` names, for edges, before they do what is costly. Refused while there were too many.
     pub async fn count(&self, key: &str, limit: RateLimit) -> Result<(), Refusal> {
-        match self.parts.limiter.admit(key, limit, 1) {
+        match self.parts.limiter.admit(key, limit, 1).await {
             Admission::Admitted => Ok(()),
             Admission::RetryAfter(wait) => Err(Refusal::RateLimited(wait)),
         }

@@ -33,9 +33,9 @@ impl RegistrationAuthority {
         let key = ClaimKey::new(endpoint, operation, handle);
         let requester = identify(credential);
         let (claim, scene) = join(self.parts.store.claim(&key), self.scene(&requester, endpoint)).await;
-        let (admitted, retry_after) = self.admit_returning(credential, endpoint, &scene?)?;
+        let (admitted, found) = self.admit_returning(credential, endpoint, &scene?)?;
         let enrollment = self.claimed(claim?, &admitted).await?;
-        disposition(enrollment.value(), retry_after)
+        disposition(enrollment.value(), found.retry_after)
     }
 
     /// Records that the client has its certificate. Doing so twice is one event; before there is a certificate it is

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::domain::{EnrollmentId, Refusal};
+use crate::domain::{EnrollmentId, ProposalId, Refusal};
 
 /// Time.
 #[async_trait]
@@ -38,16 +38,47 @@ pub enum WakeKey {
     Tasks,
     /// Certificate status changed, a CRL is due.
     Status,
+    /// Any proposal was opened or decided.
+    Approvals,
 }
 
-/// Hints that something changed. They may be lost: a waiter looks for itself when its time is over.
-#[async_trait]
+/// Something happened to a proposal. Carries ids only: what the proposal is about and who decided stands in the store.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ApprovalHint {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// The enrollment it is about.
+    pub enrollment: EnrollmentId,
+    /// What happened.
+    pub news: ApprovalNews,
+}
+
+/// What happened to a proposal.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ApprovalNews {
+    /// It was opened.
+    Opened,
+    /// Somebody approved it, and more must.
+    Step,
+    /// It was approved by as many as must.
+    Approved,
+    /// Somebody rejected it.
+    Rejected,
+    /// It ended undecided.
+    Expired,
+}
+
+/// Hints that something changed. They may be lost, and a waiter may be woken for nothing: it looks into the store each
+/// time a wait returns, and waits on while it has time.
 pub trait Wakeups: Send + Sync {
-    /// Wakes who waits for this now.
+    /// Wakes who waits for this now, on every node that can be told. Never blocks, never fails.
     fn wake(&self, key: WakeKey);
-    /// Returns when woken, or after `at_most`. A wake-up between registration and polling is not lost:
-    /// registration happens when this is called, not when the future is first polled.
+    /// Returns when woken, or after `at_most`, or sooner when a hint from another node may have been lost. A wake-up
+    /// between registration and polling is not lost: registration happens when this is called, not when the future is
+    /// first polled.
     fn wait(&self, key: WakeKey, at_most: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
+    /// Tells what happened to a proposal, and wakes who waits for [`WakeKey::Approvals`].
+    fn announce(&self, hint: ApprovalHint);
 }
 
 /// Whether a request may go on.
@@ -60,9 +91,10 @@ pub enum Admission {
 }
 
 /// Limits how often something is done (GCRA).
+#[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Counts `cost` against `key` under the limit.
-    fn admit(&self, key: &str, limit: crate::domain::RateLimit, cost: u32) -> Admission;
+    /// Counts `cost` against `key` under the limit. Answers soon, if need be by what this node alone has counted.
+    async fn admit(&self, key: &str, limit: crate::domain::RateLimit, cost: u32) -> Admission;
 }
 
 /// Counters of what the RA decides. Names and labels are few and fixed.
