@@ -7,6 +7,7 @@ pub mod dns;
 mod error;
 pub mod http01;
 pub mod process;
+pub mod redis;
 #[expect(clippy::expect_used, reason = "a key that cannot be made ends the test")]
 pub mod scripted;
 #[expect(clippy::expect_used, reason = "a CA that cannot be set up ends the test")]

@@ -47,6 +47,12 @@ const CLIENTS: [Program; 7] = [
     },
 ];
 
+/// Servers that the tests start for themselves.
+const SERVERS: [Program; 1] = [Program {
+    name: "redis-server",
+    package: "redis-server",
+}];
+
 const BASIC: [Program; 2] = [
     Program {
         name: "openssl",
@@ -62,6 +68,7 @@ const BASIC: [Program; 2] = [
 pub(crate) fn install(workspace: &Workspace) -> Result<(), XtaskError> {
     components(workspace)?;
     packages(&CLIENTS)?;
+    packages(&SERVERS)?;
     python::install(&workspace.tools())?;
     node::install(&workspace.tools())
 }
@@ -69,7 +76,8 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), XtaskError> {
 /// Installs what the suites without real clients need.
 pub(crate) fn install_basic(workspace: &Workspace) -> Result<(), XtaskError> {
     components(workspace)?;
-    packages(&BASIC)
+    packages(&BASIC)?;
+    packages(&SERVERS)
 }
 
 /// Adds rustfmt and clippy to a toolchain that was installed without them.

@@ -18,7 +18,7 @@ use super::statistics::Counters;
 use crate::wakeups::LocalWakeups;
 
 /// How long one read waits at the server.
-const BLOCK: Duration = Duration::from_millis(1_000);
+const BLOCK: Duration = Duration::from_millis(500);
 
 /// How much longer an answer may take than the server waits.
 const GRACE: Duration = Duration::from_secs(1);
@@ -136,7 +136,7 @@ impl Listener {
 
     fn command(&self, places: &Places) -> Cmd {
         let mut command = redis::cmd("XREAD");
-        let block = u64::try_from(BLOCK.as_millis()).unwrap_or(1_000);
+        let block = u64::try_from(BLOCK.as_millis()).unwrap_or(500);
         command
             .arg("COUNT")
             .arg(ENTRIES_MAX)

@@ -1,0 +1,205 @@
+use std::time::{Duration, Instant};
+
+use portreeve_harness::redis::Redis;
+use portreeve_queue::LinkState;
+use portreeve_ra::RateLimit;
+use portreeve_ra::ports::{Admission, RateLimiter};
+
+use crate::support::{connected, eventually, key, node};
+
+const fn limit(requests: u32, period_secs: u64, burst: u32) -> RateLimit {
+    RateLimit {
+        requests,
+        period: Duration::from_secs(period_secs),
+        burst,
+    }
+}
+
+#[tokio::test]
+async fn two_nodes_count_together() {
+    let redis = Redis::start().unwrap();
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    let limit = limit(10, 3_600, 6);
+    let limiters = [one.limiter(), two.limiter()];
+    for turn in 0..6 {
+        assert_eq!(
+            limiters[turn % 2].admit("a", limit, 1).await,
+            Admission::Admitted,
+            "{turn}"
+        );
+    }
+    for limiter in &limiters {
+        let Admission::RetryAfter(wait) = limiter.admit("a", limit, 1).await else {
+            panic!("admitted beyond the limit");
+        };
+        let interval = Duration::from_secs(360);
+        assert!(
+            wait <= interval && wait > interval - Duration::from_secs(30),
+            "{wait:?}"
+        );
+        assert_eq!(
+            limiter.admit("b", limit, 3).await,
+            Admission::Admitted,
+            "keys are apart"
+        );
+    }
+    assert!(matches!(
+        limiters[0].admit("b", limit, 1).await,
+        Admission::RetryAfter(_)
+    ));
+    assert_eq!(one.statistics().limits_alone + two.statistics().limits_alone, 0);
+}
+
+#[tokio::test]
+async fn the_rate_is_kept_after_the_burst() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let (limiter, limit) = (one.limiter(), limit(20, 1, 2));
+    let (begun, mut admitted) = (Instant::now(), 0_u32);
+    while begun.elapsed() < Duration::from_secs(2) {
+        match limiter.admit("a", limit, 1).await {
+            Admission::Admitted => admitted += 1,
+            Admission::RetryAfter(wait) => tokio::time::sleep(wait).await,
+        }
+    }
+    // Never more than the rate allows; less when the machine is busy.
+    let most = 2.0 + begun.elapsed().as_secs_f64() * 20.0 + 1.0;
+    assert!(
+        f64::from(admitted) <= most && admitted > 10,
+        "{admitted} of {most}"
+    );
+}
+
+#[tokio::test]
+async fn odd_limits() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let limiter = one.limiter();
+    let minute = Admission::RetryAfter(Duration::from_secs(60));
+    let rows = [
+        ("none at all", limit(0, 60, 5), 1, minute),
+        ("no burst counts as one", limit(1, 60, 0), 1, Admission::Admitted),
+        ("a cost beyond the burst", limit(1, 60, 2), 3, minute),
+        (
+            "a cost of the whole burst",
+            limit(1, 60, 2),
+            2,
+            Admission::Admitted,
+        ),
+        ("costs nothing", limit(1, 60, 1), 0, Admission::Admitted),
+        (
+            "a period of centuries",
+            limit(1, u64::MAX, u32::MAX),
+            1,
+            Admission::Admitted,
+        ),
+    ];
+    for (name, limit, cost, expected) in rows {
+        assert_eq!(limiter.admit(name, limit, cost).await, expected, "{name}");
+    }
+    assert_eq!(one.statistics().limits_alone, 0);
+}
+
+#[tokio::test]
+async fn counters_expire() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let limiter = one.limiter();
+    assert_eq!(limiter.admit("a", limit(10, 1, 1), 1).await, Admission::Admitted);
+    let pattern = key("limit:*");
+    let counters = || redis.ask::<Vec<String>>(&["KEYS", &pattern]).unwrap();
+    eventually("it has expired", || counters().is_empty()).await;
+    assert_eq!(limiter.admit("b", limit(1, 60, 1), 1).await, Admission::Admitted);
+    let found = counters();
+    let left: i64 = redis.ask(&["PTTL", &found[0]]).unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_damaged_counter_begins_anew() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let limiter = one.limiter();
+    let limit = limit(1, 60, 1);
+    assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    let name = redis
+        .ask::<Vec<String>>(&["KEYS", &key("limit:*")])
+        .unwrap()
+        .remove(0);
+    let rows: [&[&str]; 5] = [
+        &["SET", &name, "garbage"],
+        &["SET", &name, "nan"],
+        &["SET", &name, "-1e308"],
+        &["LPUSH", &name, "a"],
+        &["XADD", &name, "*", "a", "b"],
+    ];
+    for damage in rows {
+        let _: i64 = redis.ask(&["DEL", &name]).unwrap();
+        let _: redis::Value = redis.ask(damage).unwrap();
+        assert_eq!(
+            limiter.admit("a", limit, 1).await,
+            Admission::Admitted,
+            "{damage:?}"
+        );
+        assert!(
+            matches!(limiter.admit("a", limit, 1).await, Admission::RetryAfter(_)),
+            "{damage:?}"
+        );
+    }
+    // One that lies far ahead locks nobody out for longer than a full burst.
+    let _: String = redis.ask(&["SET", &name, "1e300"]).unwrap();
+    let Admission::RetryAfter(wait) = limiter.admit("a", limit, 1).await else {
+        panic!("admitted");
+    };
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
+}
+
+#[tokio::test]
+async fn without_the_server_each_node_goes_on_counting_by_itself() {
+    let mut redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let (limiter, limit) = (one.limiter(), limit(1, 3_600, 4));
+    for _ in 0..3 {
+        assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    }
+    redis.kill();
+    assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    assert!(
+        matches!(limiter.admit("a", limit, 1).await, Admission::RetryAfter(_)),
+        "what was admitted before counts on"
+    );
+    assert_eq!(one.statistics().limits_alone, 2);
+    redis.restart().unwrap();
+    connected(&one).await;
+    let shared = one.statistics().limits_shared;
+    assert_eq!(limiter.admit("b", limit, 1).await, Admission::Admitted);
+    assert_eq!(
+        one.statistics().limits_shared,
+        shared + 1,
+        "the script is kept again"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_delays_one_request_and_no_more() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let (limiter, limit) = (one.limiter(), limit(1_000, 1, 1_000));
+    assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    redis.pause();
+    let begun = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    }
+    assert!(
+        begun.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        begun.elapsed()
+    );
+    eventually("it is noticed", || matches!(one.state(), LinkState::Down(_))).await;
+    redis.resume();
+    connected(&one).await;
+    let shared = one.statistics().limits_shared;
+    assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    assert_eq!(one.statistics().limits_shared, shared + 1);
+}

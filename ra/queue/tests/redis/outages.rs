@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use portreeve_harness::process::free_port;
+use portreeve_harness::redis::Redis;
+use portreeve_queue::{LinkState, RedisError};
+use portreeve_ra::ports::{WakeKey, Wakeups};
+
+use crate::support::{
+    INSTALLATION, PATIENCE, connected, crosses, enrollment, eventually, hears_again, node, node_of,
+};
+
+/// How long a client on one node waits for a result that another node puts into a store, when it looks each time a
+/// wait returns.
+async fn sees_a_result(one: &portreeve_queue::RedisQueue, two: &portreeve_queue::RedisQueue) -> Duration {
+    let store = Arc::new(AtomicBool::new(false));
+    let (looked_at, waiting) = (Arc::clone(&store), two.wakeups());
+    let client = tokio::spawn(async move {
+        loop {
+            let woken = waiting.wait(enrollment(1), PATIENCE);
+            if looked_at.load(Ordering::SeqCst) {
+                return Instant::now();
+            }
+            woken.await;
+        }
+    });
+    eventually("it waits", || two.wakeups().waiting() > 0).await;
+    let done = Instant::now();
+    store.store(true, Ordering::SeqCst);
+    one.wakeups().wake(enrollment(1));
+    client.await.unwrap().duration_since(done)
+}
+
+#[tokio::test]
+async fn a_killed_server_costs_time_and_nothing_else_and_comes_back_by_itself() {
+    let mut redis = Redis::start().unwrap();
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    for _ in 0..3 {
+        redis.kill();
+        let took = sees_a_result(&one, &two).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        eventually("it is noticed", || matches!(one.state(), LinkState::Down(_))).await;
+        let took = sees_a_result(&one, &two).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        redis.restart().unwrap();
+        connected(&one).await;
+        connected(&two).await;
+        hears_again(&one, &two).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_costs_time_and_nothing_else() {
+    let redis = Redis::start().unwrap();
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    redis.pause();
+    for _ in 0..8 {
+        let took = sees_a_result(&one, &two).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    eventually("it is noticed", || !two.is_connected() && !one.is_connected()).await;
+    redis.resume();
+    connected(&one).await;
+    connected(&two).await;
+    hears_again(&one, &two).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_when_the_server_dies_looks_at_once() {
+    let mut redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let woken = one.wakeups().wait(WakeKey::Status, PATIENCE);
+    let begun = Instant::now();
+    redis.kill();
+    woken.await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_is_emptied_all_the_time_breaks_nothing() {
+    let redis = Arc::new(Redis::start().unwrap());
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let flusher = {
+        let (redis, stop) = (Arc::clone(&redis), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            let mut count = 0_u32;
+            while !stop.load(Ordering::SeqCst) {
+                redis.flush().unwrap();
+                count += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            count
+        })
+    };
+    let mut heard = 0;
+    for number in 0..40 {
+        let took = sees_a_result(&one, &two).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        heard += u32::from(crosses(&two, &one, number).await.is_some());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert!(flusher.join().unwrap() > 10);
+    assert!(heard > 20, "only {heard} of 40 hints were heard");
+    assert!(one.is_connected() && two.is_connected());
+    hears_again(&one, &two).await;
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_breaks_nothing() {
+    let redis = Redis::start().unwrap();
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    redis.make_evict().unwrap();
+    let fill = "for i = 1, 1000 do redis.call('SET', ARGV[1] .. i, string.rep('x', 1000)) end";
+    for round in 0..20 {
+        let _: Result<(), _> = redis.ask(&["EVAL", fill, "0", &round.to_string()]);
+        let took = sees_a_result(&one, &two).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    let evicted: String = redis.ask(&["INFO", "stats"]).unwrap();
+    assert!(!evicted.contains("evicted_keys:0\r"), "nothing was evicted");
+    let () = redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    hears_again(&one, &two).await;
+}
+
+#[tokio::test]
+async fn a_node_starts_without_a_server_and_finds_it_later() {
+    let url = format!("redis://127.0.0.1:{}/0", free_port());
+    let one = node_of(INSTALLATION, &url, 1);
+    eventually("it is noticed", || {
+        matches!(one.state(), LinkState::Down(RedisError::Connection { .. }))
+    })
+    .await;
+    one.wakeups().wake(WakeKey::Tasks);
+    eventually("the hint is dropped", || one.statistics().hints_dropped == 1).await;
+    let begun = Instant::now();
+    one.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
