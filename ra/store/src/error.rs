@@ -46,7 +46,7 @@ pub enum OpenError {
         version: u32,
     },
     /// Migrations wait to be applied.
-    #[error("the database has schema version {found}, {known} is needed: run `portreeve migrate`")]
+    #[error("the database has schema version {found}, {known} is needed: run `portreeve migrate apply`")]
     Pending {
         /// The version found; 0 for an empty database.
         found: u32,
@@ -59,6 +59,12 @@ pub enum OpenError {
         /// Which.
         number: u32,
         /// Why.
+        reason: String,
+    },
+    /// The database server cannot be reached, does not let us in, or cannot be written to.
+    #[error("the database cannot be used: {reason}")]
+    Unreachable {
+        /// Why; no credentials.
         reason: String,
     },
     /// The database does not answer.

@@ -1,18 +1,29 @@
-//! The store: `Store`, `Tasks`, `Documents` and `Leases` of the RA on SQLite.
+//! The store: `Store`, `Tasks`, `Documents` and `Leases` of the RA, on SQLite and on PostgreSQL.
 //!
-//! One writer task owns the only writing connection of a directory and groups what waits into one transaction,
-//! each batch under a savepoint of its own; a commit is acknowledged after the group is durable. A few read-only
-//! connections answer the rest, each question in one statement. The tables are described in this crate's README.
+//! On SQLite one writer task owns the only writing connection of a directory and groups what waits into one
+//! transaction. On PostgreSQL a commit is one statement, and any number of nodes share a database. Either way a commit
+//! is acknowledged after it is durable, and each question is one statement. The tables are described in this crate's
+//! README.
 
 mod cursor;
 mod error;
+mod installation;
+mod open;
+mod postgres;
+mod row;
+mod rows;
+mod schema;
 mod sealed;
 mod sqlite;
 mod statistics;
 
 pub use error::OpenError;
-pub use sqlite::{
-    Database, Installation, MadeBy, Migrated, Options, PendingMigrations, SchemaStatus, SqliteStore, migrate,
-    status,
+pub use installation::{Installation, MadeBy, Options, PendingMigrations};
+pub use open::{OpenDatabase, OpenStore, StoreUrl, StoreUrlError};
+pub use postgres::{
+    CONNECTIONS, PostgresDatabase, PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError,
+    ServerFacts, StoreTime,
 };
+pub use schema::{Migrated, SchemaStatus};
+pub use sqlite::{Database, SqliteStore, migrate, status};
 pub use statistics::Statistics;

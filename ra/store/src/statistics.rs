@@ -15,8 +15,10 @@ pub struct Statistics {
     pub failures: u64,
     /// Batches turned away because too many were waiting.
     pub turned_away: u64,
-    /// Checkpoints of the write-ahead log.
+    /// Checkpoints of the write-ahead log. PostgreSQL makes its own.
     pub checkpoints: u64,
+    /// Statements run again because another transaction stood in their way. SQLite has one writer.
+    pub retries: u64,
 }
 
 /// The live counters.
@@ -28,6 +30,7 @@ pub(crate) struct Counters {
     pub(crate) failures: Counter,
     pub(crate) turned_away: Counter,
     pub(crate) checkpoints: Counter,
+    pub(crate) retries: Counter,
 }
 
 impl Counters {
@@ -39,6 +42,7 @@ impl Counters {
             failures: self.failures.read(),
             turned_away: self.turned_away.read(),
             checkpoints: self.checkpoints.read(),
+            retries: self.retries.read(),
         }
     }
 }

@@ -15,6 +15,16 @@ pub enum HarnessError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A program that the tests need is not installed.
+    #[error(
+        "{program} is not installed: run `cargo xtask test`, which installs the Debian package {package}"
+    )]
+    Missing {
+        /// What is missing.
+        program: String,
+        /// The Debian package it comes in.
+        package: &'static str,
+    },
     /// A program ended with another status than asked for.
     #[error("{program}: {outcome}\n{output}")]
     Outcome {

@@ -6,6 +6,7 @@ pub mod clients;
 pub mod dns;
 mod error;
 pub mod http01;
+pub mod postgres;
 pub mod process;
 pub mod redis;
 #[expect(clippy::expect_used, reason = "a key that cannot be made ends the test")]

@@ -10,7 +10,7 @@ use portreeve_ra::{Claim, Record};
 use super::documents;
 use super::plan::{Expected, Plan};
 use super::projections;
-use super::row::stored;
+use crate::row::stored;
 use crate::sealed::Bodies;
 
 const SPEND: &str = "INSERT INTO spent (key, until) VALUES (?, ?) ON CONFLICT DO NOTHING";

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{Clock, Random, Sealer, StoreError};
+use portreeve_ra::ports::{Clock, Sealer, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use super::directory::{DATABASE, HeldDirectory};
 use super::failure::{opening, reading};
-use super::row::{column, octets, time};
-use super::schema::{self, Migrated, SchemaStatus};
+use super::schema;
 use super::store::SqliteStore;
 use crate::error::OpenError;
+use crate::installation::{Installation, Options, PendingMigrations};
+use crate::row::column;
+use crate::schema::{Migrated, SchemaStatus};
 
 /// How long a connection waits for another process, for example one that makes a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,57 +32,6 @@ pub(crate) const PUT_VALUE: &str = "INSERT INTO installation_value (name, value)
                                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 pub(crate) const PUT_VALUE_IF_ABSENT: &str = "INSERT INTO installation_value (name, value) VALUES (?, ?) \
                                               ON CONFLICT DO NOTHING";
-
-/// What a database is opened for.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum MadeBy {
-    /// `portreeve dev`.
-    Dev,
-    /// `portreeve serve`.
-    Serve,
-}
-
-impl MadeBy {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Dev => "dev",
-            Self::Serve => "serve",
-        }
-    }
-}
-
-/// What to do when migrations wait to be applied.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum PendingMigrations {
-    /// Do not open.
-    Refuse,
-    /// Apply them.
-    Apply,
-}
-
-/// How to open a database.
-#[derive(Clone)]
-pub struct Options {
-    /// What a new installation is marked with.
-    pub made_by: MadeBy,
-    /// What to do when migrations wait to be applied. An empty directory counts as one.
-    pub pending: PendingMigrations,
-    /// The store's time.
-    pub clock: Arc<dyn Clock>,
-    /// Where the id of a new installation comes from.
-    pub random: Arc<dyn Random>,
-}
-
-/// Which installation a database belongs to; fixed when it was first opened.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Installation {
-    /// A UUIDv7.
-    pub id: [u8; 16],
-    /// By which command it was made.
-    pub made_by: MadeBy,
-    /// When.
-    pub created_at: Timestamp,
-}
 
 /// A database that is open and locked, before there is a sealer: installation and raw values can be used.
 /// [`Database::into_store`] makes it a store.
@@ -248,15 +199,12 @@ async fn installation(
     }
     // Chance is asked for only now: its first octets cost tens of milliseconds, and most starts need none here.
     let now = options.clock.now();
-    let mut random = [0; 10];
-    options.random.fill(&mut random);
-    let millis = u64::try_from(now.unix_millis()).unwrap_or(0);
-    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    let id = Installation::new_id(now, options.random.as_ref());
     sqlx::query(
         "INSERT INTO installation (singleton, id, made_by, created_at) VALUES (1, ?, ?, ?) \
          ON CONFLICT DO NOTHING",
     )
-    .bind(id.into_bytes().to_vec())
+    .bind(id.to_vec())
     .bind(options.made_by.as_str())
     .bind(now.unix_millis())
     .execute(&mut *connection)
@@ -271,14 +219,5 @@ async fn read_installation(connection: &mut SqliteConnection) -> Result<Option<I
     let Some(row) = connection.fetch_optional(query).await.map_err(reading)? else {
         return Ok(None);
     };
-    let made_by = match column(&row, 1)? {
-        "dev" => MadeBy::Dev,
-        "serve" => MadeBy::Serve,
-        _ => return Err(StoreError::Broken("unknown maker of the installation".to_owned()).into()),
-    };
-    Ok(Some(Installation {
-        id: octets(&row, 0)?,
-        made_by,
-        created_at: time(&row, 2)?,
-    }))
+    Ok(Some(Installation::from_row(&row, column(&row, 1)?)?))
 }

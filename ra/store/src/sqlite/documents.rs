@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
-use super::row::{column, number, octets, stored};
 use crate::cursor;
+use crate::row::{column, number, octets, stored};
 use crate::sealed::{Bodies, SealedDocument};
 
 const CREATE: &str = "INSERT INTO document (kind, id, version, sealed, expires_at) VALUES (?, ?, ?, ?, ?) \

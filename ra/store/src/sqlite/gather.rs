@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::failure::RETRY_AFTER;
 use super::read::{self, Statement};
 use super::readers::{Question, Readers};
-use super::row::number;
+use crate::row::number;
 
 /// Things of one kind in one message, at most; a question for more is asked by itself.
 pub(crate) const PLACES_MAX: usize = 64;

@@ -13,12 +13,10 @@ mod plan;
 mod projections;
 mod read;
 mod readers;
-mod row;
 mod schema;
 mod store;
 mod tasks;
 mod writer;
 
-pub use database::{Database, Installation, MadeBy, Options, PendingMigrations, migrate, status};
-pub use schema::{Migrated, SchemaStatus};
+pub use database::{Database, migrate, status};
 pub use store::SqliteStore;

@@ -1,18 +1,14 @@
 //! Rows that find and show: writing and reading them.
 
-use portreeve_pkix::{SerialNumber, Timestamp};
+use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{CertificateRow, Cursor, Page, RequestFilter, RequestRow, RevokedRow, StoreError};
-use portreeve_ra::{EnrollmentId, ProposalId, RevocationReason};
 use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqliteRow;
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
-use super::row::{column, number, octets, time};
 use crate::cursor;
-
-/// Octets of a serial number as stored: padded in front, so that octets sort as numbers do.
-const SERIAL_LENGTH: usize = 20;
+use crate::row::{SERIAL_LENGTH, padded};
+use crate::rows;
 
 const REQUEST: &str = "INSERT INTO request \
     (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at) \
@@ -84,8 +80,8 @@ pub(crate) async fn requests(
     for word in [&filter.state, &filter.endpoint].into_iter().flatten() {
         query = query.bind(word.clone());
     }
-    let rows = readers.rows(query.bind(cursor::rows_wanted(limit))).await?;
-    let items = rows.iter().map(request_row).collect::<Result<_, _>>()?;
+    let found = readers.rows(query.bind(cursor::rows_wanted(limit))).await?;
+    let items = found.iter().map(rows::request).collect::<Result<_, _>>()?;
     Ok(cursor::page(items, limit, |row: &RequestRow| {
         row.enrollment.as_bytes().to_vec()
     }))
@@ -109,24 +105,6 @@ pub(crate) fn requests_statement(filter: &RequestFilter) -> String {
     )
 }
 
-fn request_row(row: &SqliteRow) -> Result<RequestRow, StoreError> {
-    let proposal: Option<&[u8]> = column(row, 6)?;
-    Ok(RequestRow {
-        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
-        endpoint: column(row, 1)?,
-        requester: column(row, 2)?,
-        names: column(row, 3)?,
-        profile: column(row, 4)?,
-        state: column(row, 5)?,
-        proposal: proposal
-            .map(|_| octets(row, 6))
-            .transpose()?
-            .map(ProposalId::from_bytes),
-        created_at: time(row, 7)?,
-        updated_at: time(row, 8)?,
-    })
-}
-
 /// Certificates, newest first.
 pub(crate) async fn certificates(
     readers: &Readers,
@@ -136,23 +114,11 @@ pub(crate) async fn certificates(
     let query = sqlx::query(CERTIFICATES)
         .bind(before(after)?)
         .bind(cursor::rows_wanted(limit));
-    let rows = readers.rows(query).await?;
-    let items = rows.iter().map(certificate_row).collect::<Result<_, _>>()?;
+    let found = readers.rows(query).await?;
+    let items = found.iter().map(rows::certificate).collect::<Result<_, _>>()?;
     Ok(cursor::page(items, limit, |row: &CertificateRow| {
         row.enrollment.as_bytes().to_vec()
     }))
-}
-
-fn certificate_row(row: &SqliteRow) -> Result<CertificateRow, StoreError> {
-    Ok(CertificateRow {
-        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
-        backend: column(row, 1)?,
-        serial: serial(row, 2)?,
-        names: column(row, 3)?,
-        key: octets(row, 4)?,
-        not_before: time(row, 5)?,
-        not_after: time(row, 6)?,
-    })
 }
 
 /// Revoked certificates of a backend that end after `not_after_min`, by serial.
@@ -170,24 +136,11 @@ pub(crate) async fn all_revoked(
         .bind(from_enrollment.to_vec())
         .bind(not_after_min.unix_millis())
         .bind(cursor::rows_wanted(limit));
-    let rows = readers.rows(query).await?;
-    let items = rows.iter().map(revoked_row).collect::<Result<_, _>>()?;
+    let found = readers.rows(query).await?;
+    let items = found.iter().map(rows::revoked).collect::<Result<_, _>>()?;
     Ok(cursor::page(items, limit, |row: &RevokedRow| {
         [padded(&row.serial).as_slice(), row.enrollment.as_bytes()].concat()
     }))
-}
-
-fn revoked_row(row: &SqliteRow) -> Result<RevokedRow, StoreError> {
-    let reason = RevocationReason::from_number(number(row, 3)?)
-        .ok_or_else(|| StoreError::Broken("unknown revocation reason".to_owned()))?;
-    Ok(RevokedRow {
-        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
-        backend: column(row, 1)?,
-        serial: serial(row, 2)?,
-        reason,
-        revoked_at: time(row, 4)?,
-        not_after: time(row, 5)?,
-    })
 }
 
 /// Where a list of enrollments goes on: at those made before this one.
@@ -196,18 +149,4 @@ fn before(after: Option<&Cursor>) -> Result<Vec<u8>, StoreError> {
         Some(cursor) => cursor::octets::<16>(cursor)?.to_vec(),
         None => cursor::AFTER_ALL.to_vec(),
     })
-}
-
-fn padded(serial: &SerialNumber) -> Vec<u8> {
-    let octets = serial.as_bytes();
-    let mut stored = vec![0; SERIAL_LENGTH.saturating_sub(octets.len())];
-    stored.extend_from_slice(octets);
-    stored
-}
-
-fn serial(row: &SqliteRow, index: usize) -> Result<SerialNumber, StoreError> {
-    let stored: &[u8] = column(row, index)?;
-    let zeros = stored.iter().take_while(|octet| **octet == 0).count();
-    let octets = stored.get(zeros..).unwrap_or_default();
-    SerialNumber::from_bytes(octets).map_err(|error| StoreError::Broken(format!("serial number: {error}")))
 }

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use borsh::BorshDeserialize;
 use portreeve_ra::ports::{Cursor, DocumentId, Page, Space, StoreError, StoredDocument};
-use portreeve_ra::{Claim, ClaimKey, EnrollmentId, Record, Requester, StoredRecord, StreamId, StreamKind};
-use sqlx::sqlite::SqliteRow;
+use portreeve_ra::{Claim, ClaimKey, Record, StreamId, StreamKind};
 
 use super::gather::{Gatherer, Wanted};
 use super::readers::{Question, Readers};
-use super::row::{column, number, octets, stream, time};
 use crate::cursor;
+use crate::row::{column, number, stream};
+use crate::rows;
 use crate::sealed::{Bodies, SealedDocument};
 
 /// Things of one question, at most.
@@ -93,7 +92,7 @@ pub(crate) async fn load(
     for row in answer.rows() {
         let (place, row) = row?;
         if let Some(records) = found.get_mut(place) {
-            records.push(record(row)?);
+            records.push(rows::record(row)?);
         }
     }
     Ok(found)
@@ -104,18 +103,6 @@ fn few_enough(things: usize) -> Result<(), StoreError> {
         return Err(StoreError::Broken(format!("{things} things at once")));
     }
     Ok(())
-}
-
-fn record(row: &SqliteRow) -> Result<Record, StoreError> {
-    Record::from_stored(StoredRecord {
-        header: column(row, 1)?,
-        payload_digest: column(row, 2)?,
-        salt: column(row, 3)?,
-        payload: column(row, 4)?,
-        key: column(row, 5)?,
-        signature: column(row, 6)?,
-    })
-    .map_err(|error| StoreError::Broken(error.to_string()))
 }
 
 /// These documents, opened, in the order asked.
@@ -151,15 +138,7 @@ pub(crate) async fn claim(gatherer: &Arc<Gatherer>, key: &ClaimKey) -> Result<Op
         return Ok(None);
     };
     let (_, row) = row?;
-    let requester = Requester::try_from_slice(column(row, 1)?)
-        .map_err(|_| StoreError::Broken("the requester of a claim".to_owned()))?;
-    Ok(Some(Claim {
-        key: *key,
-        requester,
-        digest: octets(row, 2)?,
-        enrollment: EnrollmentId::from_bytes(octets(row, 3)?),
-        until: time(row, 4)?,
-    }))
+    rows::claim(row, *key, 1).map(Some)
 }
 
 /// Where a reservation leads.

@@ -1,12 +1,13 @@
-//! The schema: its migrations, and what a database has of them.
+//! The schema on SQLite: its migrations, and what a database has of them.
 
 use portreeve_pkix::Timestamp;
-use portreeve_pkix::digest::sha256;
-use sqlx::{AssertSqlSafe, Executor, Row, SqliteConnection};
+use portreeve_ra::ports::StoreError;
+use sqlx::{AssertSqlSafe, Executor, SqliteConnection};
 
 use super::failure::{opening, reading};
-use super::row;
 use crate::error::OpenError;
+use crate::row;
+use crate::schema::{Migrated, Migration, SchemaStatus};
 
 /// Written into the file's header: `Prtv`.
 const APPLICATION_ID: i64 = 0x5072_7476;
@@ -14,78 +15,15 @@ const APPLICATION_ID: i64 = 0x5072_7476;
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (\
     version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL, applied_at INTEGER NOT NULL) STRICT";
 
-struct Migration {
-    name: &'static str,
-    sql: &'static str,
-}
-
 /// In order; the first has number 1. One that has been released is never edited.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "first",
     sql: include_str!("../../migrations/sqlite/0001_first.sql"),
 }];
 
-/// What a database has of the schema.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SchemaStatus {
-    /// Nothing: no file, or a file without a table.
-    Empty,
-    /// All of it.
-    Current {
-        /// The version.
-        version: u32,
-    },
-    /// The first part of it.
-    Pending {
-        /// The version found.
-        found: u32,
-        /// The version this program needs.
-        known: u32,
-    },
-    /// More than this program knows.
-    Newer {
-        /// The version found.
-        found: u32,
-        /// The newest version this program knows.
-        known: u32,
-    },
-    /// Something else.
-    Foreign {
-        /// How that shows.
-        reason: &'static str,
-    },
-    /// A migration that was applied differs from the one this program has.
-    Altered {
-        /// Which.
-        version: u32,
-    },
-}
-
-/// What a migration run did.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Migrated {
-    /// The version before; 0 for an empty database.
-    pub from: u32,
-    /// The version now.
-    pub to: u32,
-}
-
 /// The newest version this program knows.
 pub(crate) fn known() -> u32 {
-    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
-}
-
-impl SchemaStatus {
-    /// The version to migrate from, if this program may write to the database at all.
-    pub(crate) fn version(&self) -> Result<u32, OpenError> {
-        match *self {
-            Self::Empty => Ok(0),
-            Self::Current { version } | Self::Pending { found: version, .. } => Ok(version),
-            Self::Newer { found, known } => Err(OpenError::Newer { found, known }),
-            Self::Foreign { reason } => Err(OpenError::Foreign { reason }),
-            Self::Altered { version } => Err(OpenError::Altered { version }),
-        }
-    }
+    crate::schema::known(MIGRATIONS)
 }
 
 /// Looks without writing.
@@ -109,28 +47,11 @@ pub(crate) async fn examine(connection: &mut SqliteConnection) -> Result<SchemaS
 async fn compare(connection: &mut SqliteConnection) -> Result<SchemaStatus, OpenError> {
     let applied = "SELECT version, digest FROM schema_version ORDER BY version";
     let rows = connection.fetch_all(applied).await.map_err(reading)?;
-    let found = rows.last().map_or(Ok(0), |row| row::number(row, 0))?;
-    if found > known() {
-        return Ok(SchemaStatus::Newer {
-            found,
-            known: known(),
-        });
-    }
-    for (index, (migration, row)) in MIGRATIONS.iter().zip(&rows).enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        let version: i64 = row::column(row, 0)?;
-        let digest: &[u8] = row.try_get(1).map_err(reading)?;
-        if version != i64::from(number) || digest != sha256(migration.sql.as_bytes()) {
-            return Ok(SchemaStatus::Altered { version: number });
-        }
-    }
-    if found < known() {
-        return Ok(SchemaStatus::Pending {
-            found,
-            known: known(),
-        });
-    }
-    Ok(SchemaStatus::Current { version: found })
+    let applied: Vec<(u32, Vec<u8>)> = rows
+        .iter()
+        .map(|row| Ok((row::number(row, 0)?, row::column(row, 1)?)))
+        .collect::<Result<_, StoreError>>()?;
+    Ok(SchemaStatus::of(&applied, MIGRATIONS))
 }
 
 /// Applies what is missing, all in one transaction.
@@ -173,7 +94,7 @@ async fn apply_one(
     sqlx::query("INSERT INTO schema_version (version, name, digest, applied_at) VALUES (?, ?, ?, ?)")
         .bind(i64::from(number))
         .bind(migration.name)
-        .bind(sha256(migration.sql.as_bytes()).to_vec())
+        .bind(migration.digest().to_vec())
         .bind(now.unix_millis())
         .execute(connection)
         .await?;

@@ -15,17 +15,19 @@ use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use tokio::task::JoinHandle;
 
 use super::batch;
-use super::database::{Database, Installation, Options, PUT_VALUE, READ_VALUE, reader};
+use super::database::{Database, PUT_VALUE, READ_VALUE, reader};
 use super::documents::{self, Search};
 use super::gather::Gatherer;
 use super::plan::{Expected, Plan};
 use super::projections;
 use super::read;
 use super::readers::Readers;
-use super::row::column;
 use super::tasks;
 use super::writer::{Writer, WriterHandle};
 use crate::error::OpenError;
+use crate::installation::{Installation, Options};
+use crate::row::column;
+use crate::rows;
 use crate::sealed::Bodies;
 use crate::statistics::{Counters, Statistics};
 
@@ -219,7 +221,7 @@ impl Tasks for SqliteStore {
             .writer
             .write_plain(tasks::claim_due(node, lease, limit, now))
             .await?;
-        tasks::leases(&claimed.rows)
+        rows::task_leases(&claimed.rows)
     }
 
     async fn release_of(&self, node: NodeId) -> Result<u64, StoreError> {
@@ -267,6 +269,6 @@ impl Documents for SqliteStore {
 impl Leases for SqliteStore {
     async fn lease(&self, duty: &str, node: NodeId, term: Duration) -> Result<Option<LeaseRow>, StoreError> {
         let plan = tasks::take_duty(duty, node, term, self.clock.now());
-        tasks::duty(&self.writer.write_plain(plan).await?.rows)
+        rows::duty(&self.writer.write_plain(plan).await?.rows)
     }
 }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{CLAIM_KEPT, LeaseRow, StoreError, TaskKind, TaskLease};
-use portreeve_ra::{NodeId, TaskId};
-use sqlx::sqlite::SqliteRow;
+use portreeve_ra::NodeId;
+use portreeve_ra::ports::{CLAIM_KEPT, StoreError};
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
-use super::row::{number, octets, stream, time};
+use crate::row::time;
 
 pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = ?, holder = ?, fence = fence + 1, attempts = attempts + 1 \
     WHERE id IN (SELECT id FROM task WHERE ready_at <= ? ORDER BY ready_at, id LIMIT ?) \
@@ -46,28 +45,6 @@ pub(crate) fn claim_due(node: NodeId, lease: Duration, limit: u32, now: Timestam
     plan
 }
 
-/// The leases that [`claim_due`] gave, the longest due first.
-pub(crate) fn leases(rows: &[SqliteRow]) -> Result<Vec<TaskLease>, StoreError> {
-    let mut leases = rows
-        .iter()
-        .map(|row| Ok((time(row, 6)?, lease(row)?)))
-        .collect::<Result<Vec<_>, StoreError>>()?;
-    leases.sort_by_key(|(due, lease)| (*due, lease.id));
-    Ok(leases.into_iter().map(|(_, lease)| lease).collect())
-}
-
-fn lease(row: &SqliteRow) -> Result<TaskLease, StoreError> {
-    let kind = TaskKind::from_number(number(row, 1)?)
-        .ok_or_else(|| StoreError::Broken("unknown kind of task".to_owned()))?;
-    Ok(TaskLease {
-        id: TaskId::from_bytes(octets(row, 0)?),
-        kind,
-        subject: stream(row, 2)?,
-        attempts: number(row, 4)?,
-        fence: number(row, 5)?,
-    })
-}
-
 /// Voids what a node holds.
 pub(crate) fn release_of(node: NodeId) -> Plan {
     let mut plan = Plan::of(RELEASE_OF);
@@ -89,18 +66,6 @@ pub(crate) fn take_duty(duty: &str, node: NodeId, term: Duration, now: Timestamp
         .integer(now.saturating_add(term).unix_millis())
         .integer(now.unix_millis());
     plan
-}
-
-/// The lease that [`take_duty`] gave, if it did.
-pub(crate) fn duty(rows: &[SqliteRow]) -> Result<Option<LeaseRow>, StoreError> {
-    rows.first()
-        .map(|row| {
-            Ok(LeaseRow {
-                fence: number(row, 0)?,
-                until: time(row, 1)?,
-            })
-        })
-        .transpose()
 }
 
 /// Removes what has had its time.

@@ -1,0 +1,486 @@
+-- Times are milliseconds since 1970 (UTC), identifiers are 16 octets, digests 32. README.md explains each table.
+
+-- What happened, as signed records. `sequence` is the order in which records were written.
+--
+-- A unique index of a partitioned table must contain what the table is partitioned by. Streams whose id is a UUIDv7 sort
+-- by time, so `stream` itself serves: enrollments (1), proposals (2), accounts (3) and refusals (7) lie in one partition
+-- for each quarter. The ids of the other streams are digests: they lie together.
+CREATE SEQUENCE record_sequence;
+CREATE TABLE record (
+    sequence       bigint NOT NULL DEFAULT nextval('record_sequence'),
+    kind           bigint NOT NULL,
+    stream         bytea  NOT NULL CHECK (octet_length(stream) = 16),
+    position       bigint NOT NULL CHECK (position > 0),
+    header         bytea  NOT NULL,
+    payload_digest bytea  NOT NULL,
+    salt           bytea,
+    payload        bytea,
+    key            bytea  NOT NULL,
+    signature      bytea  NOT NULL,
+    CONSTRAINT record_place UNIQUE (kind, stream, position)
+) PARTITION BY LIST (kind);
+CREATE TABLE record_by_time PARTITION OF record FOR VALUES IN (1, 2, 3, 7) PARTITION BY RANGE (stream);
+CREATE TABLE record_by_time_rest PARTITION OF record_by_time DEFAULT;
+CREATE TABLE record_by_subject PARTITION OF record DEFAULT;
+
+-- From a client's handle to an enrollment.
+CREATE TABLE claim (
+    key        bytea  NOT NULL PRIMARY KEY CHECK (octet_length(key) = 32),
+    requester  bytea  NOT NULL,
+    digest     bytea  NOT NULL CHECK (octet_length(digest) = 32),
+    enrollment bytea  NOT NULL CHECK (octet_length(enrollment) = 16),
+    until      bigint NOT NULL
+);
+CREATE INDEX claim_until ON claim (until);
+
+-- Values that are good once.
+CREATE TABLE spent (
+    key   bytea  NOT NULL PRIMARY KEY CHECK (octet_length(key) = 32),
+    until bigint NOT NULL
+);
+CREATE INDEX spent_until ON spent (until);
+
+-- Unique keys that lead to a stream.
+CREATE TABLE reservation (
+    space  bigint NOT NULL,
+    key    bytea  NOT NULL CHECK (octet_length(key) = 32),
+    kind   bigint NOT NULL,
+    stream bytea  NOT NULL CHECK (octet_length(stream) = 16),
+    PRIMARY KEY (space, key)
+);
+
+-- Background work. `ready_at` is when it may be claimed: when it is due, or when its lease ends.
+CREATE TABLE task (
+    id           bytea  NOT NULL PRIMARY KEY CHECK (octet_length(id) = 16),
+    kind         bigint NOT NULL,
+    subject_kind bigint NOT NULL,
+    subject      bytea  NOT NULL CHECK (octet_length(subject) = 16),
+    due          bigint NOT NULL,
+    ready_at     bigint NOT NULL,
+    attempts     bigint NOT NULL,
+    fence        bigint NOT NULL,
+    holder       bytea
+);
+CREATE INDEX task_ready ON task (ready_at, id);
+CREATE INDEX task_holder ON task (holder) WHERE holder IS NOT NULL;
+
+-- Duties that one node does at a time.
+CREATE TABLE lease (
+    duty  text   NOT NULL PRIMARY KEY,
+    node  bytea  NOT NULL CHECK (octet_length(node) = 16),
+    fence bigint NOT NULL,
+    until bigint NOT NULL
+);
+
+-- A protocol's private state, sealed. `sequence` is the order of creation.
+CREATE TABLE document (
+    sequence   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text   NOT NULL,
+    id         bytea  NOT NULL CHECK (octet_length(id) = 16),
+    version    bigint NOT NULL CHECK (version > 0),
+    sealed     bytea  NOT NULL,
+    expires_at bigint,
+    CONSTRAINT document_id UNIQUE (kind, id)
+);
+-- What is sealed does not compress.
+ALTER TABLE document ALTER COLUMN sealed SET STORAGE EXTERNAL;
+CREATE INDEX document_expires ON document (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Secondary keys of documents; `only_one` says that no other document of the kind may have it.
+CREATE TABLE document_key (
+    kind     text    NOT NULL,
+    name     text    NOT NULL,
+    value    bytea   NOT NULL,
+    document bigint  NOT NULL REFERENCES document (sequence) ON DELETE CASCADE,
+    only_one boolean NOT NULL,
+    PRIMARY KEY (kind, name, value, document)
+);
+CREATE INDEX document_key_document ON document_key (document);
+CREATE UNIQUE INDEX document_key_only_one ON document_key (kind, name, value) WHERE only_one;
+
+-- What follows only finds and shows. Enrollments are UUIDv7: one partition for each quarter.
+CREATE TABLE request (
+    enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
+    endpoint   text   NOT NULL,
+    requester  text   NOT NULL,
+    names      text   NOT NULL,
+    profile    text   NOT NULL,
+    state      text   NOT NULL,
+    proposal   bytea,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL
+) PARTITION BY RANGE (enrollment);
+CREATE TABLE request_rest PARTITION OF request DEFAULT;
+CREATE INDEX request_state ON request (state, enrollment);
+CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+
+CREATE TABLE certificate (
+    enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
+    backend    text   NOT NULL,
+    serial     bytea  NOT NULL CHECK (octet_length(serial) = 20),
+    names      text   NOT NULL,
+    key        bytea  NOT NULL CHECK (octet_length(key) = 32),
+    not_before bigint NOT NULL,
+    not_after  bigint NOT NULL
+) PARTITION BY RANGE (enrollment);
+CREATE TABLE certificate_rest PARTITION OF certificate DEFAULT;
+
+CREATE TABLE revoked (
+    enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
+    backend    text   NOT NULL,
+    serial     bytea  NOT NULL CHECK (octet_length(serial) = 20),
+    reason     bigint NOT NULL,
+    revoked_at bigint NOT NULL,
+    not_after  bigint NOT NULL
+) PARTITION BY RANGE (enrollment);
+CREATE TABLE revoked_rest PARTITION OF revoked DEFAULT;
+CREATE INDEX revoked_serial ON revoked (backend, serial, enrollment);
+
+-- One row each: which installation this is, and what a probe last wrote.
+CREATE TABLE installation (
+    singleton  bigint NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    id         bytea  NOT NULL CHECK (octet_length(id) = 16),
+    made_by    text   NOT NULL,
+    created_at bigint NOT NULL
+);
+
+CREATE TABLE probe (
+    singleton bigint NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    at        bigint NOT NULL
+);
+
+-- What is needed before any sealer exists: the wrapped keyset.
+CREATE TABLE installation_value (
+    name  text  NOT NULL PRIMARY KEY,
+    value bytea NOT NULL
+);
+
+-- The sealed keys of CAs, in a table of their own, which the database denies to those who have no business with them.
+CREATE TABLE sealed_key (
+    name  text  NOT NULL PRIMARY KEY,
+    value bytea NOT NULL
+);
+
+-- Whoever is not the owner sees and writes what a policy of roles/postgres.sql lets through; without one, nothing.
+ALTER TABLE record ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sealed_key ENABLE ROW LEVEL SECURITY;
+
+-- Which role signed a record: the octet at a fixed place of the header (docs/event-format.md); NULL for a header of
+-- another form. Policies look at the signed octets themselves, so that no column can say something else.
+CREATE FUNCTION record_purpose(header bytea) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN octet_length(header) > 58 AND get_byte(header, 0) = 1 THEN get_byte(header, 58) END
+$$;
+
+-- The store's time: what a test gives, else the database's clock.
+CREATE FUNCTION store_time(given bigint) RETURNS bigint
+LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(given, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+$$;
+
+-- The parts of a commit. Each takes what the one before gave back, the store's time, so that a batch is one statement
+-- that nests them, and runs them in this order: SELECT commit_records(commit_spends(store_time($1), $2, $3), $4, ...).
+-- A conflict ends the statement and with it everything: its code says what, its detail which of them, from 1.
+
+CREATE FUNCTION commit_spends(moment bigint, keys bytea[], untils bigint[]) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    written bigint;
+BEGIN
+    INSERT INTO spent (key, until) SELECT * FROM unnest(keys, untils) ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written < cardinality(keys) THEN
+        RAISE EXCEPTION 'value was spent before' USING ERRCODE = 'PV001', DETAIL = '1';
+    END IF;
+    RETURN moment;
+END
+$$;
+
+-- A change without a due time completes its task.
+CREATE FUNCTION commit_task_changes(moment bigint, ids bytea[], fences bigint[], dues bigint[]) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN SELECT * FROM unnest(ids, fences, dues) WITH ORDINALITY AS given (id, fence, due, place) LOOP
+        IF item.due IS NULL THEN
+            DELETE FROM task t WHERE t.id = item.id AND t.fence = item.fence AND t.holder IS NOT NULL;
+        ELSE
+            UPDATE task t SET due = item.due, ready_at = item.due, holder = NULL
+            WHERE t.id = item.id AND t.fence = item.fence AND t.holder IS NOT NULL;
+        END IF;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'task is held by somebody else' USING ERRCODE = 'PV002', DETAIL = item.place;
+        END IF;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_claims(
+    moment bigint, keys bytea[], requesters bytea[], digests bytea[], enrollments bytea[], untils bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(keys, requesters, digests, enrollments, untils)
+            WITH ORDINALITY AS given (key, requester, digest, enrollment, until, place)
+    LOOP
+        INSERT INTO claim AS c (key, requester, digest, enrollment, until)
+        VALUES (item.key, item.requester, item.digest, item.enrollment, item.until)
+        ON CONFLICT (key) DO UPDATE SET requester = excluded.requester, digest = excluded.digest,
+            enrollment = excluded.enrollment, until = excluded.until
+        WHERE c.until <= moment OR c.enrollment = excluded.enrollment;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'claim is taken' USING ERRCODE = 'PV003', DETAIL = item.place;
+        END IF;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+-- A record follows the last of its stream. Two writers of one place both pass the look at the last one; then the
+-- unique index lets the second wait for the first, and do nothing.
+CREATE FUNCTION commit_records(
+    moment bigint, kinds bigint[], streams bytea[], positions bigint[], headers bytea[], digests bytea[],
+    salts bytea[], payloads bytea[], keys bytea[], signatures bytea[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(kinds, streams, positions, headers, digests, salts, payloads, keys, signatures)
+            WITH ORDINALITY
+            AS given (kind, stream, position, header, payload_digest, salt, payload, key, signature, place)
+    LOOP
+        INSERT INTO record (kind, stream, position, header, payload_digest, salt, payload, key, signature)
+        SELECT item.kind, item.stream, item.position, item.header, item.payload_digest, item.salt, item.payload,
+            item.key, item.signature
+        WHERE item.position - 1 = (
+            SELECT coalesce(max(r.position), 0) FROM record r WHERE r.kind = item.kind AND r.stream = item.stream
+        )
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'stream has moved on' USING ERRCODE = 'PV004', DETAIL = item.place;
+        END IF;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+-- A reservation without a stream gives its key up.
+CREATE FUNCTION commit_reservations(
+    moment bigint, spaces bigint[], keys bytea[], kinds bigint[], streams bytea[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(spaces, keys, kinds, streams) WITH ORDINALITY AS given (space, key, kind, stream, place)
+    LOOP
+        IF item.stream IS NULL THEN
+            DELETE FROM reservation r WHERE r.space = item.space AND r.key = item.key;
+            CONTINUE;
+        END IF;
+        INSERT INTO reservation AS r (space, key, kind, stream)
+        VALUES (item.space, item.key, item.kind, item.stream)
+        ON CONFLICT (space, key) DO UPDATE SET stream = excluded.stream
+        WHERE r.kind = excluded.kind AND r.stream = excluded.stream;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'reservation is taken' USING ERRCODE = 'PV005', DETAIL = item.place;
+        END IF;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+-- A document without a body is deleted; version 1 creates, a later one replaces the one before it. Keys name their
+-- document by its place.
+CREATE FUNCTION commit_documents(
+    moment bigint, kinds text[], ids bytea[], versions bigint[], bodies bytea[], expiries bigint[],
+    key_documents bigint[], key_names text[], key_values bytea[], key_only_ones boolean[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+    wanted record;
+    number bigint;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(kinds, ids, versions, bodies, expiries)
+            WITH ORDINALITY AS given (kind, id, version, sealed, expires_at, place)
+    LOOP
+        number := NULL;
+        IF item.sealed IS NULL THEN
+            DELETE FROM document d
+            WHERE d.kind = item.kind AND d.id = item.id AND d.version = item.version - 1
+            RETURNING d.sequence INTO number;
+        ELSIF item.version = 1 THEN
+            INSERT INTO document AS d (kind, id, version, sealed, expires_at)
+            VALUES (item.kind, item.id, 1, item.sealed, item.expires_at)
+            ON CONFLICT DO NOTHING
+            RETURNING d.sequence INTO number;
+        ELSE
+            UPDATE document d SET version = item.version, sealed = item.sealed, expires_at = item.expires_at
+            WHERE d.kind = item.kind AND d.id = item.id AND d.version = item.version - 1
+            RETURNING d.sequence INTO number;
+        END IF;
+        IF number IS NULL THEN
+            RAISE EXCEPTION 'document has another version' USING ERRCODE = 'PV006', DETAIL = item.place;
+        END IF;
+        CONTINUE WHEN item.sealed IS NULL;
+        -- Keys that stay are not written again.
+        IF item.version > 1 THEN
+            DELETE FROM document_key k WHERE k.document = number AND NOT EXISTS (
+                SELECT 1 FROM unnest(key_documents, key_names, key_values, key_only_ones)
+                    AS kept (document, name, value, only_one)
+                WHERE kept.document = item.place AND kept.name = k.name AND kept.value = k.value
+                    AND kept.only_one = k.only_one
+            );
+        END IF;
+        FOR wanted IN
+            SELECT * FROM unnest(key_documents, key_names, key_values, key_only_ones)
+                WITH ORDINALITY AS given (document, name, value, only_one, place)
+            WHERE given.document = item.place
+        LOOP
+            INSERT INTO document_key (kind, name, value, document, only_one)
+            VALUES (item.kind, wanted.name, wanted.value, number, wanted.only_one)
+            ON CONFLICT DO NOTHING;
+            IF NOT FOUND AND NOT EXISTS (
+                SELECT 1 FROM document_key k
+                WHERE k.kind = item.kind AND k.name = wanted.name AND k.value = wanted.value AND k.document = number
+            ) THEN
+                RAISE EXCEPTION 'key of a document is taken' USING ERRCODE = 'PV007', DETAIL = wanted.place;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+-- A task with a holder is leased to it from the start for a term, with fence 1.
+CREATE FUNCTION commit_tasks(
+    moment bigint, ids bytea[], kinds bigint[], subject_kinds bigint[], subjects bytea[], dues bigint[],
+    terms bigint[], holders bytea[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+    first bigint;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(ids, kinds, subject_kinds, subjects, dues, terms, holders)
+            WITH ORDINALITY AS given (id, kind, subject_kind, subject, due, term, holder, place)
+    LOOP
+        first := CASE WHEN item.holder IS NULL THEN 0 ELSE 1 END;
+        INSERT INTO task (id, kind, subject_kind, subject, due, ready_at, attempts, fence, holder)
+        VALUES (item.id, item.kind, item.subject_kind, item.subject, item.due,
+            greatest(item.due, moment + item.term), first, first, item.holder)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'task is there already' USING ERRCODE = 'PV008', DETAIL = item.place;
+        END IF;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_requests(
+    moment bigint, enrollments bytea[], endpoints text[], requesters text[], names_shown text[], profiles text[],
+    states text[], proposals bytea[], created bigint[], updated bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(enrollments, endpoints, requesters, names_shown, profiles, states, proposals, created,
+            updated) AS given (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at)
+    LOOP
+        INSERT INTO request (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at)
+        VALUES (item.enrollment, item.endpoint, item.requester, item.names, item.profile, item.state, item.proposal,
+            item.created_at, item.updated_at)
+        ON CONFLICT (enrollment) DO UPDATE SET endpoint = excluded.endpoint, requester = excluded.requester,
+            names = excluded.names, profile = excluded.profile, state = excluded.state, proposal = excluded.proposal,
+            created_at = excluded.created_at, updated_at = excluded.updated_at;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_certificates(
+    moment bigint, enrollments bytea[], backends text[], serials bytea[], names_shown text[], keys bytea[],
+    beginnings bigint[], ends bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO certificate (enrollment, backend, serial, names, key, not_before, not_after)
+    SELECT * FROM unnest(enrollments, backends, serials, names_shown, keys, beginnings, ends)
+    ON CONFLICT DO NOTHING;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_revoked(
+    moment bigint, enrollments bytea[], backends text[], serials bytea[], reasons bigint[], sinces bigint[],
+    ends bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT * FROM unnest(enrollments, backends, serials, reasons, sinces, ends)
+            AS given (enrollment, backend, serial, reason, revoked_at, not_after)
+    LOOP
+        INSERT INTO revoked (enrollment, backend, serial, reason, revoked_at, not_after)
+        VALUES (item.enrollment, item.backend, item.serial, item.reason, item.revoked_at, item.not_after)
+        ON CONFLICT (enrollment) DO UPDATE SET backend = excluded.backend, serial = excluded.serial,
+            reason = excluded.reason, revoked_at = excluded.revoked_at, not_after = excluded.not_after;
+    END LOOP;
+    RETURN moment;
+END
+$$;
+
+-- The first identifier that a UUIDv7 of this time can be.
+CREATE FUNCTION first_id(moment timestamp) RETURNS bytea
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT decode(lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('00', 10), 'hex')
+$$;
+
+-- Makes the partitions of this quarter and of the next ones where they are missing; says how many. It runs with the
+-- rights of the owner, so that a node needs none on the schema. Rows that have gone into the partition for the rest
+-- stay there: a quarter of which it has some gets no partition of its own.
+CREATE FUNCTION make_partitions(ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    parent text;
+    name text;
+    beginning timestamp;
+    made integer := 0;
+BEGIN
+    FOREACH parent IN ARRAY ARRAY['record_by_time', 'request', 'certificate', 'revoked'] LOOP
+        FOR step IN 0 .. least(ahead, 8) LOOP
+            beginning := date_trunc('quarter', clock_timestamp() AT TIME ZONE 'UTC') + step * interval '3 months';
+            name := parent || to_char(beginning, '"_"YYYY"q"Q');
+            CONTINUE WHEN to_regclass(name) IS NOT NULL;
+            BEGIN
+                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                    name, parent, first_id(beginning), first_id(beginning + interval '3 months'));
+                made := made + 1;
+            EXCEPTION WHEN check_violation OR duplicate_table OR lock_not_available THEN
+                RAISE WARNING 'partition % was not made: %', name, SQLERRM;
+            END;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+REVOKE ALL ON FUNCTION make_partitions(integer) FROM PUBLIC;
+
+SELECT make_partitions(2);

@@ -1,0 +1,118 @@
+//! Connecting: the hosts of a URL in turn, and the first of them that may be written to.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{ConnectOptions, Executor, PgConnection, Row};
+
+use super::failure::Failure;
+use super::url::PostgresUrl;
+
+/// All hosts together have this long to let us in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The oldest server that has what the schema needs, as `server_version_num` says it.
+pub(crate) const SERVER_VERSION_MIN: i64 = 130_000;
+
+/// What a connection is for: how long its statements may take.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Session {
+    /// Serving: short statements, each within the time a client waits.
+    Serving,
+    /// Changing the schema.
+    Schema,
+}
+
+impl Session {
+    /// Sets up a session in one round trip, and asks where it has ended up. A commit is acknowledged when it is on
+    /// disk, or later if the server is set so; never earlier.
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::Serving => {
+                "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                 WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), \
+                 set_config('statement_timeout', '3500', false), set_config('lock_timeout', '2000', false), \
+                 set_config('idle_in_transaction_session_timeout', '5000', false), \
+                 set_config('default_transaction_isolation', 'read committed', false), \
+                 current_setting('transaction_read_only'), current_setting('server_version_num')"
+            }
+            Self::Schema => {
+                "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                 WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), \
+                 set_config('statement_timeout', '600000', false), set_config('lock_timeout', '30000', false), \
+                 set_config('idle_in_transaction_session_timeout', '60000', false), \
+                 set_config('default_transaction_isolation', 'read committed', false), \
+                 current_setting('transaction_read_only'), current_setting('server_version_num')"
+            }
+        }
+    }
+}
+
+/// A database server, or several of which one is written to.
+#[derive(Debug)]
+pub(crate) struct Server {
+    hosts: Vec<(String, PgConnectOptions)>,
+    /// The host that was good last is tried first.
+    preferred: AtomicUsize,
+}
+
+impl Server {
+    pub(crate) fn new(url: &PostgresUrl) -> Self {
+        let hosts = url.hosts().iter();
+        Self {
+            hosts: hosts.map(|host| (host.to_string(), url.options(host))).collect(),
+            preferred: AtomicUsize::new(0),
+        }
+    }
+
+    /// A connection to the first host that lets us in and may be written to.
+    pub(crate) async fn connect(&self, session: Session) -> Result<PgConnection, Failure> {
+        let count = self.hosts.len().max(1);
+        let each = CONNECT_TIMEOUT / u32::try_from(count).unwrap_or(1);
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut reasons = Vec::new();
+        for index in (0..count).map(|turn| (first + turn) % count) {
+            let Some((name, options)) = self.hosts.get(index) else {
+                continue;
+            };
+            let outcome = match tokio::time::timeout(each, enter(options, session)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::Lost(format!("no answer within {each:?}"))),
+            };
+            match outcome {
+                Ok(connection) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(
+                    Failure::Lost(reason)
+                    | Failure::Busy(reason)
+                    | Failure::Tangled(reason)
+                    | Failure::Broken(reason),
+                ) => reasons.push(format!("{name}: {reason}")),
+                Err(conflict @ Failure::Conflict { .. }) => return Err(conflict),
+            }
+        }
+        Err(Failure::Lost(reasons.join("; ")))
+    }
+}
+
+async fn enter(options: &PgConnectOptions, session: Session) -> Result<PgConnection, Failure> {
+    let mut connection = options.connect().await?;
+    let rows = connection.fetch_all(session.statement()).await?;
+    let word = |row: &PgRow, index: usize| row.try_get::<String, _>(index).unwrap_or_default();
+    let (read_only, version) = rows
+        .first()
+        .map(|row| (word(row, 5), word(row, 6)))
+        .unwrap_or_default();
+    if version.parse::<i64>().unwrap_or(0) < SERVER_VERSION_MIN {
+        return Err(Failure::Lost(format!(
+            "server version {version} is too old: PostgreSQL 13 or later is needed"
+        )));
+    }
+    if read_only != "off" {
+        return Err(Failure::Lost("it cannot be written to: a standby".to_owned()));
+    }
+    Ok(connection)
+}

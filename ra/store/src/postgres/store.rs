@@ -1,0 +1,308 @@
+//! The ports of the RA on a PostgreSQL database.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use portreeve_pkix::Timestamp;
+use portreeve_ra::ports::{
+    Batch, CertificateRow, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow, Leases, Page,
+    RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError, StoredDocument, TaskLease,
+    Tasks,
+};
+use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
+use sqlx::postgres::PgRow;
+
+use super::batch::{self, Names};
+use super::database::{PUT_VALUE, PostgresDatabase, READ_VALUE, StoreTime};
+use super::documents::{self, Search};
+use super::examine::{self, ServerFacts};
+use super::failure::Failure;
+use super::pool::{Pool, Question};
+use super::read;
+use super::tasks;
+use crate::installation::Installation;
+use crate::row::{column, number, time};
+use crate::rows;
+use crate::sealed::Bodies;
+use crate::statistics::{Counters, Statistics};
+
+/// How often a statement that another transaction stood in the way of is run, at most.
+const ATTEMPTS: u32 = 5;
+
+/// The wait before the second attempt; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+const READ_KEY: &str = "SELECT value FROM sealed_key WHERE name = $1";
+
+const PUT_KEY: &str = "INSERT INTO sealed_key (name, value) VALUES ($1, $2) \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING name";
+
+/// The store on PostgreSQL.
+///
+/// Any number of nodes share a database. A commit is one statement and acknowledged when it is durable, and every read
+/// that starts after that sees it. Nothing here waits longer than about five seconds.
+pub struct PostgresStore {
+    pool: Pool,
+    bodies: Bodies,
+    time: StoreTime,
+    installation: Installation,
+    counters: Arc<Counters>,
+}
+
+impl PostgresStore {
+    /// The store in an open database.
+    pub(crate) fn new(database: PostgresDatabase, sealer: Arc<dyn Sealer>) -> Arc<Self> {
+        let counters = Arc::new(Counters::default());
+        let pool = Pool::new(database.server, database.connections_max, Arc::clone(&counters));
+        pool.keep(database.connection);
+        Arc::new(Self {
+            pool,
+            bodies: Bodies::new(sealer),
+            time: database.time,
+            installation: database.installation,
+            counters,
+        })
+    }
+
+    /// Which installation this is.
+    pub const fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// What this node has written since the store was opened.
+    pub fn statistics(&self) -> Statistics {
+        self.counters.read()
+    }
+
+    /// A raw value. Not sealed: only for what is sealed already, or no secret.
+    pub async fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.named(READ_VALUE, name).await
+    }
+
+    /// Writes a raw value, durable on return.
+    pub async fn put_value(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let question = Question::new(PUT_VALUE)
+            .bind(name.to_owned())
+            .bind(value.to_vec());
+        self.write(&question).await.map(|_| ())
+    }
+
+    /// The sealed key of a CA.
+    pub async fn sealed_key(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.named(READ_KEY, name).await
+    }
+
+    /// Keeps the sealed key of a CA, durable on return.
+    pub async fn put_sealed_key(&self, name: &str, sealed: &[u8]) -> Result<(), StoreError> {
+        let question = Question::new(PUT_KEY).bind(name.to_owned()).bind(sealed.to_vec());
+        self.write(&question).await.map(|_| ())
+    }
+
+    /// What the server says of itself; `now` is this node's time, taken when it is called.
+    pub async fn server(&self, now: impl Fn() -> Timestamp) -> Result<ServerFacts, StoreError> {
+        let question = Question::new(examine::FACTS);
+        // The first question may have to connect; the second shows how long an answer takes.
+        self.pool.read(&question).await?;
+        let (asked, started) = (now(), Instant::now());
+        let found = self.pool.read(&question).await?;
+        let row = found.first().ok_or_else(no_row)?;
+        examine::facts(row, asked, started.elapsed())
+    }
+
+    /// Lets statements under way finish and closes the connections. Whatever comes from now on is turned away.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn named(&self, sql: &'static str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.pool.read(&Question::new(sql).bind(name.to_owned())).await?;
+        found.first().map(|row| column(row, 0)).transpose()
+    }
+
+    /// Runs a statement that writes and has no conflicts.
+    async fn write(&self, question: &Question) -> Result<Vec<PgRow>, StoreError> {
+        Ok(self.persevere(question).await?)
+    }
+
+    /// Runs a statement, again when another transaction stood in its way: then nothing was written.
+    async fn persevere(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self.pool.once(question).await {
+                Err(Failure::Tangled(reason)) => tracing::debug!(reason, "trying again"),
+                outcome => return outcome,
+            }
+            self.counters.retries.add(1);
+            let chance = RandomState::new().hash_one(pause) % 8;
+            tokio::time::sleep(pause + Duration::from_millis(chance)).await;
+            pause *= 2;
+        }
+        self.pool.once(question).await
+    }
+
+    fn commit_error(&self, failure: Failure, names: &Names) -> CommitError {
+        if let Failure::Conflict { code, place } = &failure
+            && let Some(conflict) = names.conflict(code, *place)
+        {
+            self.counters.conflicts.add(1);
+            return CommitError::Conflict(conflict);
+        }
+        self.counters.failures.add(1);
+        tracing::warn!(?failure, "a batch was not committed");
+        CommitError::Store(failure.into())
+    }
+
+    /// The number in the only row.
+    async fn count(&self, question: &Question) -> Result<u64, StoreError> {
+        let found = self.write(question).await?;
+        number(found.first().ok_or_else(no_row)?, 0)
+    }
+}
+
+fn no_row() -> StoreError {
+    StoreError::Broken("the database gave no row".to_owned())
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let Some((question, names)) = batch::plan(batch, &self.bodies, self.time.given())? else {
+            return Ok(());
+        };
+        match self.persevere(&question).await {
+            Ok(_) => {
+                self.counters.batches.add(1);
+                self.counters.groups.add(1);
+                Ok(())
+            }
+            Err(failure) => Err(self.commit_error(failure, &names)),
+        }
+    }
+
+    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
+        read::load(&self.pool, streams).await
+    }
+
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
+        read::claim(&self.pool, key).await
+    }
+
+    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
+        read::reserved(&self.pool, space, key).await
+    }
+
+    async fn streams(
+        &self,
+        kind: StreamKind,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StreamId>, StoreError> {
+        read::streams(&self.pool, kind, after, limit).await
+    }
+
+    async fn requests(
+        &self,
+        filter: &RequestFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RequestRow>, StoreError> {
+        read::requests(&self.pool, filter, after, limit).await
+    }
+
+    async fn certificates(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<CertificateRow>, StoreError> {
+        read::certificates(&self.pool, after, limit).await
+    }
+
+    async fn revoked(
+        &self,
+        backend: &str,
+        not_after_min: Timestamp,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RevokedRow>, StoreError> {
+        read::all_revoked(&self.pool, (backend, not_after_min), after, limit).await
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        // Partitions are made long before they are needed; one that cannot be made does not keep back the sweeping.
+        match self.count(&tasks::make_partitions()).await {
+            Ok(0) => {}
+            Ok(made) => tracing::info!(made, "made partitions for the time to come"),
+            Err(error) => tracing::warn!(%error, "partitions were not made"),
+        }
+        self.count(&tasks::sweep(now, limit)).await
+    }
+
+    async fn probe(&self) -> Result<Duration, StoreError> {
+        let started = Instant::now();
+        self.write(&tasks::probe(self.time.given())).await?;
+        Ok(started.elapsed())
+    }
+}
+
+#[async_trait]
+impl Tasks for PostgresStore {
+    async fn claim_due(
+        &self,
+        node: NodeId,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<TaskLease>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let question = tasks::claim_due(node, lease, limit, self.time.given());
+        rows::task_leases(&self.write(&question).await?)
+    }
+
+    async fn release_of(&self, node: NodeId) -> Result<u64, StoreError> {
+        self.count(&tasks::release_of(node)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let found = self.pool.read(&tasks::next_due()).await?;
+        found.first().map(|row| time(row, 0)).transpose()
+    }
+}
+
+#[async_trait]
+impl Documents for PostgresStore {
+    async fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StoreError> {
+        let found = documents::read(&self.pool, &self.bodies, std::slice::from_ref(id)).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    async fn documents(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, StoreError> {
+        documents::read(&self.pool, &self.bodies, ids).await
+    }
+
+    async fn find(
+        &self,
+        kind: &'static str,
+        key: &DocumentKey,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<StoredDocument>, StoreError> {
+        let search = Search {
+            kind,
+            key,
+            after,
+            limit,
+        };
+        documents::find(&self.pool, &self.bodies, search).await
+    }
+}
+
+#[async_trait]
+impl Leases for PostgresStore {
+    async fn lease(&self, duty: &str, node: NodeId, term: Duration) -> Result<Option<LeaseRow>, StoreError> {
+        let question = tasks::take_duty(duty, node, term, self.time.given());
+        rows::duty(&self.write(&question).await?)
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows as values, the same on either engine. Each function names the columns it expects.
+
+use borsh::BorshDeserialize;
+use portreeve_pkix::Timestamp;
+use portreeve_ra::ports::{
+    CertificateRow, LeaseRow, RequestRow, RevokedRow, StoreError, TaskKind, TaskLease,
+};
+use portreeve_ra::{
+    Claim, ClaimKey, EnrollmentId, ProposalId, Record, Requester, RevocationReason, StoredRecord, TaskId,
+};
+
+use crate::row::{Columns, blob, blob_or_null, number, octets, serial, stream, text, time};
+
+/// `place, header, payload_digest, salt, payload, key, signature`, without the place.
+pub(crate) fn record(row: &impl Columns) -> Result<Record, StoreError> {
+    Record::from_stored(StoredRecord {
+        header: blob(row, 1)?.to_vec(),
+        payload_digest: blob(row, 2)?.to_vec(),
+        salt: blob_or_null(row, 3)?.map(<[u8]>::to_vec),
+        payload: blob_or_null(row, 4)?.map(<[u8]>::to_vec),
+        key: blob(row, 5)?.to_vec(),
+        signature: blob(row, 6)?.to_vec(),
+    })
+    .map_err(|error| StoreError::Broken(error.to_string()))
+}
+
+/// `requester, digest, enrollment, until`, from the column `first` on.
+pub(crate) fn claim(row: &impl Columns, key: ClaimKey, first: usize) -> Result<Claim, StoreError> {
+    let requester = Requester::try_from_slice(blob(row, first)?)
+        .map_err(|_| StoreError::Broken("the requester of a claim".to_owned()))?;
+    Ok(Claim {
+        key,
+        requester,
+        digest: octets(row, first + 1)?,
+        enrollment: EnrollmentId::from_bytes(octets(row, first + 2)?),
+        until: time(row, first + 3)?,
+    })
+}
+
+/// `enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at`.
+pub(crate) fn request(row: &impl Columns) -> Result<RequestRow, StoreError> {
+    let proposal = blob_or_null(row, 6)?;
+    Ok(RequestRow {
+        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
+        endpoint: text(row, 1)?,
+        requester: text(row, 2)?,
+        names: text(row, 3)?,
+        profile: text(row, 4)?,
+        state: text(row, 5)?,
+        proposal: proposal
+            .map(|_| octets(row, 6))
+            .transpose()?
+            .map(ProposalId::from_bytes),
+        created_at: time(row, 7)?,
+        updated_at: time(row, 8)?,
+    })
+}
+
+/// `enrollment, backend, serial, names, key, not_before, not_after`.
+pub(crate) fn certificate(row: &impl Columns) -> Result<CertificateRow, StoreError> {
+    Ok(CertificateRow {
+        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
+        backend: text(row, 1)?,
+        serial: serial(row, 2)?,
+        names: text(row, 3)?,
+        key: octets(row, 4)?,
+        not_before: time(row, 5)?,
+        not_after: time(row, 6)?,
+    })
+}
+
+/// `enrollment, backend, serial, reason, revoked_at, not_after`.
+pub(crate) fn revoked(row: &impl Columns) -> Result<RevokedRow, StoreError> {
+    let reason = RevocationReason::from_number(number(row, 3)?)
+        .ok_or_else(|| StoreError::Broken("unknown revocation reason".to_owned()))?;
+    Ok(RevokedRow {
+        enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
+        backend: text(row, 1)?,
+        serial: serial(row, 2)?,
+        reason,
+        revoked_at: time(row, 4)?,
+        not_after: time(row, 5)?,
+    })
+}
+
+/// Rows of `id, kind, subject_kind, subject, attempts, fence, due`; the longest due first.
+pub(crate) fn task_leases<R: Columns>(rows: &[R]) -> Result<Vec<TaskLease>, StoreError> {
+    let mut leases = rows
+        .iter()
+        .map(|row| Ok((time(row, 6)?, task_lease(row)?)))
+        .collect::<Result<Vec<(Timestamp, TaskLease)>, StoreError>>()?;
+    leases.sort_by_key(|(due, lease)| (*due, lease.id));
+    Ok(leases.into_iter().map(|(_, lease)| lease).collect())
+}
+
+fn task_lease(row: &impl Columns) -> Result<TaskLease, StoreError> {
+    let kind = TaskKind::from_number(number(row, 1)?)
+        .ok_or_else(|| StoreError::Broken("unknown kind of task".to_owned()))?;
+    Ok(TaskLease {
+        id: TaskId::from_bytes(octets(row, 0)?),
+        kind,
+        subject: stream(row, 2)?,
+        attempts: number(row, 4)?,
+        fence: number(row, 5)?,
+    })
+}
+
+/// `fence, until` of a duty that was taken; no row, not taken.
+pub(crate) fn duty<R: Columns>(rows: &[R]) -> Result<Option<LeaseRow>, StoreError> {
+    rows.first()
+        .map(|row| {
+            Ok(LeaseRow {
+                fence: number(row, 0)?,
+                until: time(row, 1)?,
+            })
+        })
+        .transpose()
+}

@@ -1,0 +1,108 @@
+//! The suite of the store on PostgreSQL, and what is particular to it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portreeve_conformance::fakes::{FreshRandom, HandClock, OneKeySealer};
+use portreeve_conformance::store::StoreUnderTest;
+use portreeve_harness::postgres::PostgresServer;
+use portreeve_ra::ports::{Documents, Leases, Sealer, Store, Tasks};
+use portreeve_store::{
+    MadeBy, OpenError, Options, PendingMigrations, PostgresDatabase, PostgresOptions, PostgresStore,
+    PostgresUrl, StoreTime,
+};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+struct Postgres {
+    url: PostgresUrl,
+    raw_url: String,
+    clock: HandClock,
+    sealer: Arc<dyn Sealer>,
+    store: Arc<PostgresStore>,
+}
+
+impl Postgres {
+    async fn new() -> Self {
+        let raw_url = PostgresServer::shared().unwrap().database().unwrap();
+        let url: PostgresUrl = raw_url.parse().unwrap();
+        let (clock, sealer) = (HandClock::default(), Arc::new(OneKeySealer::default()));
+        let database = PostgresDatabase::open(&url, options(&clock)).await.unwrap();
+        let store = database.into_store(sealer.clone());
+        Self {
+            url,
+            raw_url,
+            clock,
+            sealer,
+            store,
+        }
+    }
+
+    async fn open(&self) -> Result<Arc<PostgresStore>, OpenError> {
+        let database = PostgresDatabase::open(&self.url, options(&self.clock)).await?;
+        Ok(database.into_store(Arc::clone(&self.sealer)))
+    }
+}
+
+fn options(clock: &HandClock) -> PostgresOptions {
+    PostgresOptions {
+        common: Options {
+            made_by: MadeBy::Dev,
+            pending: PendingMigrations::Apply,
+            clock: Arc::new(clock.clone()),
+            random: Arc::new(FreshRandom),
+        },
+        connections_max: 8,
+        time: StoreTime::Given(Arc::new(clock.clone())),
+    }
+}
+
+/// The suite writes octets as SQLite does.
+fn translated(sql: &str) -> String {
+    let mut text = sql.replace("AS BLOB", "AS bytea");
+    while let Some(at) = text.find(" x'") {
+        text.replace_range(at..at + 3, r" '\x");
+    }
+    text
+}
+
+async fn execute(url: &str, sql: &str) -> u64 {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let done = connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    connection.close().await.unwrap();
+    done.rows_affected()
+}
+
+#[async_trait]
+impl StoreUnderTest for Postgres {
+    fn clock(&self) -> HandClock {
+        self.clock.clone()
+    }
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+    fn tasks(&self) -> Arc<dyn Tasks> {
+        Arc::clone(&self.store) as Arc<dyn Tasks>
+    }
+    fn documents(&self) -> Arc<dyn Documents> {
+        Arc::clone(&self.store) as Arc<dyn Documents>
+    }
+    fn leases(&self) -> Arc<dyn Leases> {
+        Arc::clone(&self.store) as Arc<dyn Leases>
+    }
+    async fn restart(&mut self) {
+        self.store.close().await;
+        self.store = self.open().await.unwrap();
+    }
+    async fn tamper(&self, sql: &str) -> u64 {
+        execute(&self.raw_url, &translated(sql)).await
+    }
+}
+
+portreeve_conformance::store_suite!(super::Postgres::new);
