@@ -280,10 +280,12 @@ impl Authorities<'_> {
             origin,
             reason: "CA created".to_owned(),
         };
+        // Another node may have made one meanwhile; then that is the CA, and this key stays unused.
         self.objects
-            .publish(ObjectKind::Ca, &new.name, authority.to_body()?, by)
-            .await?;
-        Ok(authority)
+            .publish_first(ObjectKind::Ca, &new.name, authority.to_body()?, by)
+            .await?
+            .map(|_| authority)
+            .ok_or_else(|| AuthorityError::Present(new.name.clone()))
     }
 
     async fn certify(

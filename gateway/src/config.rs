@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acme::AcmeSection;
 pub use backend::{BackendKind, BackendSection};
-pub use database::DatabaseSection;
+pub use database::{DatabaseSection, DatabaseUrl};
 pub use keyset::KeysetSection;
 pub use overlay::{Override, OverrideError};
 pub use secret::SecretSource;

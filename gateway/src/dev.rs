@@ -1,5 +1,6 @@
 //! `portreeve dev`: a whole gateway on this machine, for development and trials.
 
+mod database;
 mod manifest;
 mod objects;
 mod ports;
@@ -13,6 +14,7 @@ use crate::config::{
 };
 use crate::control::socket_for;
 
+pub use database::remember as remember_database;
 pub use manifest::{AcmePart, CaPart, Manifest, manifest_path, replace_file};
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
@@ -131,10 +133,15 @@ pub fn configuration(
             &[MountGroup::Management],
         ),
     );
-    let table = toml::Table::try_from(&base).map_err(|error| ConfigError::Parse {
+    let mut table = toml::Table::try_from(&base).map_err(|error| ConfigError::Parse {
         origin: "dev".to_owned(),
         reason: error.to_string(),
     })?;
+    if let Some(url) = database::remembered(data_dir)?
+        && let Some(section) = table.get_mut("database").and_then(toml::Value::as_table_mut)
+    {
+        section.insert("url".to_owned(), url);
+    }
     Config::from_table(table, overrides)
 }
 

@@ -7,7 +7,6 @@ mod offline;
 mod online;
 
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
@@ -89,7 +88,7 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     findings.push(files::data_directory(data_dir));
     findings.push(files::disk_space(data_dir));
     findings.push(files::key_encryption_key(&config.keyset, data_dir));
-    findings.push(schema(&config.database.directory(data_dir)).await);
+    findings.push(schema(config).await);
     if patient.client.is_running().await {
         findings.push(Finding::new("gateway", Severity::Ok, "running"));
         findings.extend(online::checks(&patient.client).await);
@@ -136,9 +135,13 @@ fn clock(now: Timestamp) -> Finding {
     }
 }
 
-async fn schema(directory: &Path) -> Finding {
+async fn schema(config: &Config) -> Finding {
     use portreeve_store::SchemaStatus as S;
-    let (severity, detail) = match portreeve_store::status(directory).await {
+    let store = match config.database.store(config.data_dir()) {
+        Ok(store) => store,
+        Err(error) => return Finding::new("store", Severity::Error, error.to_string()),
+    };
+    let (severity, detail) = match store.status().await {
         Ok(S::Current { version }) => (Severity::Ok, format!("schema version {version}")),
         Ok(S::Empty) => (
             Severity::Error,

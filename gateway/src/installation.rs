@@ -10,10 +10,10 @@ use portreeve_queue::{SystemClock, SystemRandom};
 use portreeve_ra::ports::{Clock, Random, SignError, StoreError};
 use portreeve_ra::{NodeId, Purpose};
 use portreeve_signer::{SignerCommand, SignerKek, SignerProcess};
-use portreeve_store::{Database, MadeBy, OpenError, Options, PendingMigrations, SqliteStore};
+use portreeve_store::{MadeBy, OpenDatabase, OpenError, OpenStore, Options, PendingMigrations, StoreUrl};
 use tracing::info;
 
-use crate::config::{Config, SignerSection};
+use crate::config::{Config, ConfigError, SignerSection};
 use crate::dev::replace_file;
 
 /// The raw value under which the store keeps the wrapped keyset.
@@ -51,6 +51,9 @@ pub enum InstallationError {
         /// Why.
         source: std::io::Error,
     },
+    /// The place of the store is not known.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -62,7 +65,7 @@ pub enum InstallationError {
     Keyset(#[from] KeysetError),
     /// The store has no keyset.
     #[error("{0} holds no installation yet: run `portreeve ca create root` first")]
-    Absent(PathBuf),
+    Absent(String),
     /// The key encryption key is gone, and the keyset is not.
     #[error("the store has a keyset and its key encryption key is missing ({0}): restore it from your copy")]
     KekLost(String),
@@ -70,10 +73,10 @@ pub enum InstallationError {
     #[error(
         "{0} was made by `portreeve dev`, whose keys and profiles are for trials: make a new installation"
     )]
-    MadeByDev(PathBuf),
+    MadeByDev(String),
     /// `dev` on what is in earnest.
-    #[error("{0} is a real installation: give `portreeve dev` a directory of its own")]
-    NotMadeByDev(PathBuf),
+    #[error("{0} is a real installation: give `portreeve dev` a directory or database of its own")]
+    NotMadeByDev(String),
     /// The signer.
     #[error(transparent)]
     Signer(#[from] portreeve_signer::StartError),
@@ -109,7 +112,7 @@ impl SignerProgram {
 #[derive(Clone)]
 pub struct Installation {
     /// The truth.
-    pub store: Arc<SqliteStore>,
+    pub store: OpenStore,
     /// The keys that seal and sign records.
     pub keyset: Arc<Keyset>,
     /// The child that holds CA keys.
@@ -131,13 +134,22 @@ pub async fn open(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let data_dir = config.data_dir();
-    let directory = config.database.directory(data_dir);
-    if mode != Mode::Serve {
+    let url = config.database.store(data_dir)?;
+    if mode != Mode::Serve || url.directory().is_some() {
         make_directory(data_dir)?;
     }
-    make_directory(&directory)?;
+    if let Some(directory) = url.directory() {
+        make_directory(directory)?;
+    }
     let node = node(data_dir, (clock.as_ref(), random.as_ref()))?;
-    let mut database = open_database(&directory, mode, (Arc::clone(&clock), Arc::clone(&random))).await?;
+    let (made_by, pending) = purpose(mode);
+    let options = Options {
+        made_by,
+        pending,
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+    };
+    let mut database = open_database(&url, mode, (options, config.database.connections_max)).await?;
     let source = config.keyset.source(data_dir);
     let wrapped = wrapped_keyset(&mut database, mode, (&source, random.as_ref())).await?;
     let bytes = wrapped.to_bytes()?;
@@ -160,7 +172,7 @@ pub async fn sealed_key(
     installation: &Installation,
     name: &str,
 ) -> Result<Option<Vec<u8>>, InstallationError> {
-    Ok(installation.store.value(&key_value(name)).await?)
+    Ok(installation.store.sealed_key(name).await?)
 }
 
 /// Keeps the sealed form of a key in the store.
@@ -169,52 +181,39 @@ pub async fn keep_key(
     name: &str,
     sealed: &[u8],
 ) -> Result<(), InstallationError> {
-    Ok(installation.store.put_value(&key_value(name), sealed).await?)
+    Ok(installation.store.put_sealed_key(name, sealed).await?)
 }
 
-fn key_value(name: &str) -> String {
-    format!("ca-key/{name}")
+/// What an installation is marked with when it is made, and what happens to waiting migrations.
+fn purpose(mode: Mode) -> (MadeBy, PendingMigrations) {
+    match mode {
+        Mode::Dev => (MadeBy::Dev, PendingMigrations::Apply),
+        Mode::Create => (MadeBy::Serve, PendingMigrations::Apply),
+        Mode::Serve => (MadeBy::Serve, PendingMigrations::Refuse),
+    }
 }
 
 async fn open_database(
-    directory: &Path,
+    url: &StoreUrl,
     mode: Mode,
-    (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
-) -> Result<Database, InstallationError> {
-    let made_by = if mode == Mode::Dev {
-        MadeBy::Dev
-    } else {
-        MadeBy::Serve
-    };
-    let pending = if mode == Mode::Serve {
-        PendingMigrations::Refuse
-    } else {
-        PendingMigrations::Apply
-    };
-    let database = Database::open(
-        directory,
-        Options {
-            made_by,
-            pending,
-            clock,
-            random,
-        },
-    )
-    .await;
+    (options, connections_max): (Options, u32),
+) -> Result<OpenDatabase, InstallationError> {
+    let database = url.open(options, connections_max).await;
     let database = database.map_err(|error| match error {
-        OpenError::Pending { found: 0, .. } => InstallationError::Absent(directory.to_owned()),
+        OpenError::Pending { found: 0, .. } => InstallationError::Absent(url.to_string()),
         other => other.into(),
     })?;
     match (mode, database.installation().made_by) {
         (Mode::Dev, MadeBy::Dev) | (Mode::Serve | Mode::Create, MadeBy::Serve) => Ok(database),
-        (Mode::Dev, MadeBy::Serve) => Err(InstallationError::NotMadeByDev(directory.to_owned())),
-        (Mode::Serve | Mode::Create, MadeBy::Dev) => Err(InstallationError::MadeByDev(directory.to_owned())),
+        (Mode::Dev, MadeBy::Serve) => Err(InstallationError::NotMadeByDev(url.to_string())),
+        (Mode::Serve | Mode::Create, MadeBy::Dev) => Err(InstallationError::MadeByDev(url.to_string())),
     }
 }
 
-/// The keyset of the store; a new installation gets one, and a key encryption key in a file if there is none.
+/// The keyset of the store; a new installation gets one, and a key encryption key in a file if there is none. Of
+/// several nodes that start at once one makes each, and the others take it.
 async fn wrapped_keyset(
-    database: &mut Database,
+    database: &mut OpenDatabase,
     mode: Mode,
     (source, random): (&KekSource, &dyn Random),
 ) -> Result<WrappedKeyset, InstallationError> {
@@ -228,25 +227,47 @@ async fn wrapped_keyset(
     }
     if mode == Mode::Serve {
         return Err(InstallationError::Absent(match source {
-            KekSource::File(path) => path.clone(),
-            KekSource::Environment(name) => PathBuf::from(name),
+            KekSource::File(path) => path.display().to_string(),
+            KekSource::Environment(name) => name.clone(),
         }));
     }
-    let kek = match Kek::from_source(source) {
+    let wrapped = WrappedKeyset::generate(&KekSet::shared(encryption_key(source, random)?), random)?;
+    if database
+        .put_value_if_absent(KEYSET_VALUE, &wrapped.to_bytes()?)
+        .await?
+    {
+        return Ok(wrapped);
+    }
+    let theirs = database.value(KEYSET_VALUE).await?.unwrap_or_default();
+    Ok(WrappedKeyset::parse(&theirs)?)
+}
+
+/// The key encryption key of a new installation, made if it is to lie in a file that is not there.
+fn encryption_key(source: &KekSource, random: &dyn Random) -> Result<Kek, KeysetError> {
+    let path = match Kek::from_source(source) {
         Err(KeysetError::Kek(KekError::File { source: error, path }))
             if error.kind() == std::io::ErrorKind::NotFound =>
         {
+            path
+        }
+        other => return other,
+    };
+    match Kek::generate_file(Path::new(&path), random) {
+        Ok(kek) => {
             info!(
                 path,
                 "made a key encryption key: keep a copy of it apart from the store"
             );
-            Kek::generate_file(Path::new(&path), random)?
+            Ok(kek)
         }
-        other => other?,
-    };
-    let wrapped = WrappedKeyset::generate(&KekSet::shared(kek), random)?;
-    database.put_value(KEYSET_VALUE, &wrapped.to_bytes()?).await?;
-    Ok(wrapped)
+        // Another node that shares the file was faster.
+        Err(KeysetError::Kek(KekError::File { source: error, .. }))
+            if error.kind() == std::io::ErrorKind::AlreadyExists =>
+        {
+            Kek::from_source(source)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn start_signer(

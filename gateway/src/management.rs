@@ -9,10 +9,10 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{Clock, Tasks};
+use portreeve_ra::ports::Clock;
 use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
-use portreeve_store::SqliteStore;
+use portreeve_store::OpenStore;
 
 use crate::health::Health;
 use crate::telemetry::{GatewayMetrics, Scrape};
@@ -26,7 +26,7 @@ pub struct Management {
     /// What is counted.
     pub metrics: Arc<GatewayMetrics>,
     /// Background work and commits.
-    pub store: Arc<SqliteStore>,
+    pub store: OpenStore,
     /// The CRLs that are served.
     pub shelf: Arc<Shelf>,
     /// Time.
@@ -48,7 +48,7 @@ impl Management {
     }
 
     async fn metrics(&self) -> Response<Bytes> {
-        let task_delay = match self.store.next_due().await {
+        let task_delay = match self.store.tasks.next_due().await {
             Ok(Some(due)) => self.clock.now().since(due),
             Ok(None) | Err(_) => Duration::ZERO,
         };

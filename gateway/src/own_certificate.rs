@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_pkix::{Certificate, DnsName, GeneralName, Timestamp};
+use portreeve_ra::NodeId;
 use portreeve_ra::ports::{
     Batch, Clock, CommitError, Conflict, DocumentId, DocumentWrite, Documents, Store, StoreError,
 };
@@ -16,11 +17,13 @@ use crate::authorities::{AuthorityError, ManagementCa};
 use crate::config::Config;
 use crate::listener::tls::{CurrentCertificate, TlsError};
 
-/// The document that holds key and chain.
-const DOCUMENT: DocumentId = DocumentId {
-    kind: "gateway.tls",
-    id: [0; 16],
-};
+/// The document that holds key and chain of a node. Each has its own: nodes may have different names.
+const fn document(node: NodeId) -> DocumentId {
+    DocumentId {
+        kind: "gateway.tls",
+        id: *node.as_bytes(),
+    }
+}
 
 /// How long a certificate lives.
 pub const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -75,6 +78,7 @@ pub struct OwnCertificate {
     documents: Arc<dyn Documents>,
     clock: Arc<dyn Clock>,
     management: ManagementCa,
+    document: DocumentId,
     names: Vec<GeneralName>,
     current: Arc<CurrentCertificate>,
 }
@@ -89,6 +93,8 @@ pub struct OwnCertificateParts {
     pub clock: Arc<dyn Clock>,
     /// Who issues.
     pub management: ManagementCa,
+    /// Whose certificate it is.
+    pub node: NodeId,
 }
 
 impl OwnCertificate {
@@ -99,6 +105,7 @@ impl OwnCertificate {
             documents: parts.documents,
             clock: parts.clock,
             management: parts.management,
+            document: document(parts.node),
             names,
             current: Arc::default(),
         }
@@ -113,7 +120,7 @@ impl OwnCertificate {
     /// until when it is valid.
     pub async fn refresh(&self) -> Result<Timestamp, OwnCertificateError> {
         for _ in 0..3 {
-            let stored = self.documents.document(&DOCUMENT).await?;
+            let stored = self.documents.document(&self.document).await?;
             let (version, identity) = match &stored {
                 Some(document) => (document.version, Some(read(&document.body)?)),
                 None => (0, None),
@@ -127,7 +134,7 @@ impl OwnCertificate {
             let identity = self.management.issue_server(&self.names, LIFETIME).await?;
             match self.keep(&identity, version + 1).await {
                 Ok(()) => info!(names = ?self.names.len(), "issued a TLS certificate for this gateway"),
-                // Another node was faster: its certificate is as good.
+                // Another process of this node was faster: its certificate is as good.
                 Err(CommitError::Conflict(Conflict::Document(_))) => {}
                 Err(failure) => return Err(failure.into()),
             }
@@ -171,7 +178,7 @@ impl OwnCertificate {
         };
         let body = serde_json::to_vec(&stored).map_err(|error| StoreError::Broken(error.to_string()))?;
         let write = DocumentWrite {
-            id: DOCUMENT,
+            id: self.document.clone(),
             version,
             body: Some(body),
             keys: Vec::new(),
@@ -186,9 +193,12 @@ impl OwnCertificate {
     }
 }
 
-/// The certificate in the store, if there is one.
-pub async fn stored(documents: &dyn Documents) -> Result<Option<Certificate>, OwnCertificateError> {
-    let Some(document) = documents.document(&DOCUMENT).await? else {
+/// The certificate of a node in the store, if there is one.
+pub async fn stored(
+    documents: &dyn Documents,
+    node: NodeId,
+) -> Result<Option<Certificate>, OwnCertificateError> {
+    let Some(document) = documents.document(&document(node)).await? else {
         return Ok(None);
     };
     let identity = read(&document.body)?;

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use portreeve_acme::validator::Validator;
 use portreeve_ra::RegistrationAuthority;
-use portreeve_ra::ports::Tasks;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -231,14 +230,14 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
     duties.begin("worker", tasks);
     let sweeper = Sweeper {
         store: Arc::clone(&shared.store),
-        leases: Arc::clone(&shared.installation.store) as _,
+        leases: Arc::clone(&shared.installation.store.leases),
         clock: Arc::clone(&shared.installation.clock),
         node: shared.installation.node,
     };
     duties.begin("sweeper", sweeper.run(background.clone()));
     let publisher = Arc::clone(&node.publisher);
     duties.begin_until(background, "CRL publisher", async move { publisher.run().await });
-    let store = Arc::clone(&shared.installation.store);
+    let store = shared.installation.store.clone();
     duties.begin_until(background, "store writer", async move { store.ended().await });
     let signer = shared.installation.signer.clone();
     duties.begin_until(
@@ -324,9 +323,10 @@ async fn own_certificate(
 ) -> Result<OwnCertificate, StartError> {
     let parts = OwnCertificateParts {
         store: Arc::clone(&shared.store),
-        documents: Arc::clone(&shared.installation.store) as _,
+        documents: Arc::clone(&shared.installation.store.documents),
         clock: Arc::clone(&shared.installation.clock),
         management: authorities.management().await?,
+        node: shared.installation.node,
     };
     let certificate = OwnCertificate::new(parts, own_certificate::names(config)?);
     certificate.refresh().await?;
@@ -335,7 +335,7 @@ async fn own_certificate(
 
 /// Voids what this node held when it ended last, so that its work goes on at once.
 async fn recover(installation: &Installation) -> Result<(), StartError> {
-    let released = installation.store.release_of(installation.node).await;
+    let released = installation.store.tasks.release_of(installation.node).await;
     let released = released.map_err(portreeve_ra::Error::from)?;
     if released > 0 {
         info!(tasks = released, "going on with work that the last run left");

@@ -42,7 +42,7 @@ pub struct Shared {
 impl Shared {
     /// Over an open installation.
     pub fn new(installation: Installation) -> Self {
-        let store: Arc<dyn Store> = Arc::clone(&installation.store) as _;
+        let store = Arc::clone(&installation.store.store);
         #[cfg(feature = "failpoints")]
         let store: Arc<dyn Store> = Arc::new(crate::failpoints::FailingStore(store));
         Self {
@@ -60,7 +60,7 @@ impl Shared {
         let installation = &self.installation;
         RegistrationAuthority::new(Parts {
             store: Arc::clone(&self.store),
-            tasks: Arc::clone(&installation.store) as _,
+            tasks: Arc::clone(&installation.store.tasks),
             policy: Arc::clone(&self.policies) as _,
             signer: Arc::clone(&installation.keyset) as _,
             backends,
@@ -130,8 +130,8 @@ impl Node {
         };
         let publisher = CrlPublisher::new(PublisherParts {
             store: Arc::clone(&shared.store),
-            documents: Arc::clone(&installation.store) as _,
-            leases: Arc::clone(&installation.store) as _,
+            documents: Arc::clone(&installation.store.documents),
+            leases: Arc::clone(&installation.store.leases),
             wakeups: Arc::clone(&shared.wakeups),
             alarm: Arc::clone(&ra) as _,
             clock: Arc::clone(&installation.clock),
@@ -172,7 +172,7 @@ fn acme_needs(
     knobs.external_url.clone_from(&config.server.external_url);
     AcmeNeeds {
         ra,
-        documents: Arc::clone(&installation.store) as _,
+        documents: Arc::clone(&installation.store.documents),
         sealer: Arc::clone(&installation.keyset) as _,
         validator,
         policies: Arc::clone(&shared.policies),
@@ -188,7 +188,7 @@ fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Manage
     Management {
         health,
         metrics: Arc::clone(&shared.metrics),
-        store: Arc::clone(&installation.store),
+        store: installation.store.clone(),
         shelf,
         clock: Arc::clone(&installation.clock),
         signer: installation.signer.clone(),

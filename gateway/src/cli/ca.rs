@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use portreeve_pkix::DistinguishedName;
 use portreeve_ra::Actor;
 use portreeve_signer::SoftKeyAlgorithm;
+use portreeve_store::SchemaStatus;
 
 use super::{CliError, Exit, Surroundings, Table, Target};
 use crate::authorities::{Authorities, AuthorityView, NewAuthority, Rank};
@@ -74,7 +75,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
                     .to_owned(),
             ));
         }
-        (false, Verb::List) if !config.database.directory(config.data_dir()).exists() => Vec::new(),
+        (false, Verb::List) if is_empty(&config).await? => Vec::new(),
         (false, verb) => {
             let mode = if arguments.target.config.is_some() {
                 Mode::Create
@@ -104,6 +105,13 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         table
     })?;
     Ok(Exit::Fine)
+}
+
+/// Whether there is no installation yet. Looking makes none.
+async fn is_empty(config: &Config) -> Result<bool, CliError> {
+    let status = config.database.store(config.data_dir())?.status().await;
+    let status = status.map_err(|error| CliError::Failed(error.to_string()))?;
+    Ok(status == SchemaStatus::Empty)
 }
 
 async fn open(config: &Config, mode: Mode) -> Result<Installation, CliError> {

@@ -34,6 +34,10 @@ pub(super) struct Arguments {
     /// /livez, /readyz and /metrics.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
     listen_management: SocketAddr,
+    /// The database, in place of the embedded one: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Several nodes share
+    /// one; give them the same key encryption key with --set keyset.kek. A restart remembers it.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Allows addresses that are not loopback.
     #[arg(long)]
     insecure_public: bool,
@@ -56,7 +60,7 @@ struct Row {
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let data_dir = absolute(&arguments.data_dir)?;
-    let settings = Settings::sort(arguments.set);
+    let settings = Settings::sort(given(arguments.database, arguments.set));
     let addresses = DevAddresses {
         public: arguments.listen,
         http: arguments.listen_http,
@@ -104,6 +108,12 @@ enum Toured {
     ToItsEnd,
     /// The process was asked to end during it.
     Left,
+}
+
+/// What was given with --set, and the database before it.
+fn given(database: Option<String>, set: Vec<Override>) -> Vec<Override> {
+    let database = database.map(|url| Override::text("database.url", url));
+    database.into_iter().chain(set).collect()
 }
 
 /// Takes the tour if it was asked for.

@@ -1,11 +1,9 @@
 //! `portreeve migrate status|apply`.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
 use portreeve_queue::SystemClock;
 use portreeve_ra::ports::Clock;
-use portreeve_store::SchemaStatus;
+use portreeve_store::{SchemaStatus, StoreUrl};
 use serde::Serialize;
 
 use super::{CliError, Exit, Surroundings, Target};
@@ -23,7 +21,7 @@ pub(super) struct Arguments {
 enum Verb {
     /// Says which version the store has and which one this program needs. Exit code 1 when they differ.
     Status,
-    /// Brings the store up to date. The gateway must not be running.
+    /// Brings the store up to date. On SQLite the gateway must not be running.
     Apply,
 }
 
@@ -35,11 +33,11 @@ struct Status {
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let config = arguments.target.configuration()?;
-    let directory = config.database.directory(config.data_dir());
+    let store = config.database.store(config.data_dir())?;
     match arguments.verb {
-        Verb::Status => status(&directory, around).await,
+        Verb::Status => status(&store, around).await,
         Verb::Apply => {
-            let migrated = portreeve_store::migrate(&directory, SystemClock.now()).await;
+            let migrated = store.migrate(SystemClock.now()).await;
             let migrated = migrated.map_err(|error| CliError::Failed(error.to_string()))?;
             let text = if migrated.from == migrated.to {
                 format!("schema version {} is up to date\n", migrated.to)
@@ -55,8 +53,9 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     }
 }
 
-async fn status(directory: &Path, around: Surroundings) -> Result<Exit, CliError> {
-    let found = portreeve_store::status(directory)
+async fn status(store: &StoreUrl, around: Surroundings) -> Result<Exit, CliError> {
+    let found = store
+        .status()
         .await
         .map_err(|error| CliError::Failed(error.to_string()))?;
     let status = describe(&found);

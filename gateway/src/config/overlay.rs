@@ -61,6 +61,15 @@ impl Override {
         })
     }
 
+    /// A text for a dotted key, whatever it looks like; `key` names where it came from as well.
+    pub fn text(key: &str, value: String) -> Self {
+        Self {
+            path: key.split('.').map(str::to_owned).collect(),
+            value: toml::Value::String(value),
+            origin: key.to_owned(),
+        }
+    }
+
     /// The key, part by part.
     pub fn path(&self) -> &[String] {
         &self.path

@@ -152,7 +152,21 @@ fn mistakes_are_named() {
             "mounts nothing",
         ),
         ("unknown mount", &format!("{listener}mounts = [\"est\"]\n"), "est"),
-        ("another database", "[database]\nurl = \"mysql://x\"\n", "mysql"),
+        (
+            "another database",
+            "[database]\nurl = \"mysql://x\"\n",
+            "postgres://",
+        ),
+        (
+            "an unknown parameter of the database",
+            "[database]\nurl = \"postgres://u:p@h/db?fallback=1\"\n",
+            "unknown parameter fallback",
+        ),
+        (
+            "no connections",
+            "[database]\nconnections_max = 0\n",
+            "connections_max",
+        ),
         ("no such signer", "[backend.a]\nsigner = \"hsm\"\n", "signer.hsm"),
         ("a secret in the file", "[keyset]\nkek = \"AAAA\"\n", "kek"),
         (
@@ -171,4 +185,30 @@ fn mistakes_are_named() {
         error.contains("idle") && error.contains("--set server.limits.idle"),
         "{error}"
     );
+}
+
+#[test]
+fn the_url_of_the_database_is_shown_without_its_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "postgres://u:s3cret@db.example.com/portreeve";
+    std::fs::write(directory.path().join("url"), format!("{text}\n")).unwrap();
+    let rows = [
+        ("in the file", format!("[database]\nurl = \"{text}\"\n")),
+        ("elsewhere", "[database]\nurl = { file = \"url\" }\n".to_owned()),
+    ];
+    for (name, toml) in rows {
+        let config = load(&toml, &[]).unwrap();
+        let url = config.database.store(directory.path()).unwrap();
+        assert_eq!(
+            url.to_string(),
+            "postgres://u@db.example.com:5432/portreeve",
+            "{name}"
+        );
+        let shown = format!("{config:?} {} {url:?}", toml::to_string(&config).unwrap());
+        assert!(!shown.contains("s3cret"), "{name}: {shown}");
+    }
+    for url in ["postgres://u:s3cret@h/db?x=1", "mysql://u:s3cret@h/db"] {
+        let error = load(&format!("[database]\nurl = \"{url}\"\n"), &[]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    }
 }

@@ -59,7 +59,9 @@ impl Inside {
 
     async fn own_certificate(&self, now: Timestamp) -> Finding {
         let check = "TLS certificate";
-        match own_certificate::stored(self.installation.store.as_ref()).await {
+        match own_certificate::stored(self.installation.store.documents.as_ref(), self.installation.node)
+            .await
+        {
             Ok(Some(certificate)) => expiry(check.to_owned(), certificate.not_after(), (now, EXPIRY_WARNING)),
             Ok(None) => Finding::new(check, Severity::Skipped, "issued at the first start"),
             Err(error) => Finding::new(check, Severity::Error, error.to_string()),

@@ -1,5 +1,7 @@
 //! Opening the installation, as the gateway would.
 
+use portreeve_store::SchemaStatus;
+
 use super::{Finding, Inside, Patient, Severity};
 use crate::backends::Backends;
 use crate::installation::{self, InstallationError, Mode, SignerProgram};
@@ -24,8 +26,10 @@ async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
         Mode::Serve
     };
     let config = &patient.config;
-    if !config.database.directory(config.data_dir()).exists() {
-        return Err(InstallationError::Absent(config.data_dir().to_owned()));
+    // Opening would make an installation where there is none.
+    let store = config.database.store(config.data_dir())?;
+    if store.status().await? == SchemaStatus::Empty {
+        return Err(InstallationError::Absent(store.to_string()));
     }
     let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
     let ra = Shared::new(installation.clone()).authority(Backends::new());

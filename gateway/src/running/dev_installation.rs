@@ -9,13 +9,13 @@ use portreeve_ra::{Actor, RegistrationAuthority};
 use portreeve_signer::SoftKeyAlgorithm;
 
 use super::StartError;
-use crate::authorities::{Authorities, MANAGEMENT_CA, NewAuthority, Rank};
+use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA, NewAuthority, Rank};
 use crate::backends::crl_url;
 use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
     AcmePart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files, dev_objects,
-    manifest_path, replace_file,
+    manifest_path, remember_database, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
@@ -86,7 +86,11 @@ pub(super) async fn prepare(
             lifetime,
             parent: ROOT_CA.to_owned(),
         };
-        authorities.create(&new, Actor::Node).await?;
+        match authorities.create(&new, Actor::Node).await {
+            // Another node that starts at the same time was faster.
+            Ok(_) | Err(AuthorityError::Present(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(publish(library, objects).await?)
 }
@@ -135,6 +139,10 @@ pub(super) async fn write_files(
             crl: crl_url(&server.status_url, ISSUING_CA),
         },
     };
+    remember_database(data_dir, &config.database).map_err(|source| StartError::File {
+        path: data_dir.to_owned(),
+        source,
+    })?;
     let path = manifest_path(data_dir);
     manifest
         .write(&path)

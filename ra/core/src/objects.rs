@@ -74,13 +74,7 @@ impl Objects {
         body: String,
         by: Publisher,
     ) -> Result<ObjectVersion, Error> {
-        if body.len() > BODY_MAX {
-            let reason = format!("text is longer than {BODY_MAX} octets");
-            return Err(Error::Internal(InternalError::Object {
-                name: name.to_owned(),
-                reason,
-            }));
-        }
+        let body = checked(name, body)?;
         let mut turn = 0;
         loop {
             let history = self.load(kind, name).await?;
@@ -101,6 +95,35 @@ impl Objects {
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, ObjectVersion::stream(kind, name))),
             }
+        }
+    }
+
+    /// Publishes the first text an object ever has; `None` when it has or had one, and then nothing is changed. Of
+    /// several that do so at once one succeeds.
+    pub async fn publish_first(
+        &self,
+        kind: ObjectKind,
+        name: &str,
+        body: String,
+        by: Publisher,
+    ) -> Result<Option<ObjectVersion>, Error> {
+        let history = self.load(kind, name).await?;
+        let version = ObjectVersion {
+            kind,
+            name: name.to_owned(),
+            version: history.value().next_version(),
+            body: checked(name, body)?,
+        };
+        if history.next().position != 1 {
+            return Ok(None);
+        }
+        match self
+            .append(&history, ObjectEvent::Published(version.clone()), &by)
+            .await?
+        {
+            Ok(()) => Ok(Some(version)),
+            Err(CommitError::Conflict(Conflict::Stream(_))) => Ok(None),
+            Err(error) => Err(commit_error(error, ObjectVersion::stream(kind, name))),
         }
     }
 
@@ -171,4 +194,15 @@ impl Objects {
         };
         Ok(self.ledger.store.commit(batch).await)
     }
+}
+
+/// The text, unless it is too long.
+fn checked(name: &str, body: String) -> Result<String, Error> {
+    if body.len() <= BODY_MAX {
+        return Ok(body);
+    }
+    Err(Error::Internal(InternalError::Object {
+        name: name.to_owned(),
+        reason: format!("text is longer than {BODY_MAX} octets"),
+    }))
 }

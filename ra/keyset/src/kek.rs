@@ -171,13 +171,21 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KekError> {
 }
 
 fn write_new_file(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+    // Written under another name first: whoever shares the file sees all of it or none.
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let unfinished = PathBuf::from(name);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
+        .open(&unfinished)?;
+    let linked = file
+        .write_all(octets)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&unfinished, path));
+    std::fs::remove_file(&unfinished)?;
+    linked?;
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
         _ => File::open(".")?.sync_all(),

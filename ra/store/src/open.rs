@@ -240,6 +240,15 @@ impl OpenStore {
         }
     }
 
+    /// Returns when the store has ended by itself: it writes no more, and the process should end. Where nothing runs
+    /// beside its callers, it never returns.
+    pub async fn ended(&self) {
+        match &self.engine {
+            Engine::Sqlite(store) => store.ended().await,
+            Engine::Postgres(_) => std::future::pending().await,
+        }
+    }
+
     /// Finishes what is under way and closes the database. Commits from now on are turned away.
     pub async fn close(&self) {
         match &self.engine {
