@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) node: NodeId,
+    /// Under which purpose this node raises incidents.
+    voice: Purpose,
     signer: Arc<dyn EventSigner>,
     verifier: Verifier,
 }
@@ -47,7 +49,7 @@ impl Ledger {
         store: Arc<dyn Store>,
         signer: Arc<dyn EventSigner>,
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
-        (metrics, node): (Arc<dyn Metrics>, NodeId),
+        (metrics, node, voice): (Arc<dyn Metrics>, NodeId, Purpose),
     ) -> Self {
         let verifier = Verifier::new(Arc::clone(&signer));
         Self {
@@ -56,6 +58,7 @@ impl Ledger {
             random,
             metrics,
             node,
+            voice,
             signer,
             verifier,
         }
@@ -137,7 +140,7 @@ impl Ledger {
     pub(crate) fn incident_record(&self, incident: &Incident) -> Result<Record, Error> {
         let place = first(incident.stream());
         let saying = Saying::new(
-            Purpose::Worker,
+            self.voice,
             Actor::Node,
             Origin::node(self.node),
             incident.what.as_str(),

@@ -10,11 +10,11 @@ use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
-    EnrollmentId, EnrollmentRequest, Event, Finding, Incident, IncidentKind, Intent, ProposalEvent,
-    ProposalId, Refusal, StreamId, TaskId,
+    EnrollmentId, Event, Finding, Incident, IncidentKind, Intent, Operation, ProposalEvent, ProposalId,
+    Record, Refusal, StreamId, TaskId,
 };
 use crate::error::{Error, InternalError};
-use crate::ledger::first;
+use crate::ledger::{Saying, first};
 use crate::ports::{
     ApprovalNews, Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, TaskKind,
     TaskLease,
@@ -32,18 +32,25 @@ pub(super) const NEVER: Timestamp = Timestamp::from_unix_seconds(253_402_300_799
 /// When a serial number is drawn again.
 const DRAW_AGAIN: Duration = Duration::from_secs(1);
 
+/// A proposal to be opened.
+pub(super) struct Opening {
+    pub(super) proposal: ProposalId,
+    pub(super) until: Timestamp,
+    pub(super) record: Record,
+}
+
 impl RegistrationAuthority {
     pub(super) fn application(
         &self,
         filing: &Filing,
-        (judged, request): (&Judged, &EnrollmentRequest),
+        (judged, operation): (&Judged, Operation),
         contents: CertificateContents,
         findings: &[Finding],
     ) -> Box<Application> {
         Box::new(Application {
             endpoint: filing.endpoint.clone(),
             endpoint_version: judged.endpoint.version,
-            operation: request.operation,
+            operation,
             requester: judged.admitted.requester().clone(),
             claim: filing.key,
             request: judged.request.request().der().to_vec(),
@@ -132,39 +139,55 @@ impl RegistrationAuthority {
         (approval, alongside): (&ApprovalPolicy, Batch),
     ) -> Result<Option<Enrollment>, Error> {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
-        let proposal = ProposalId::new(self.now(), self.parts.random.as_ref());
-        let (stream, until) = (
-            StreamId::enrollment(id),
-            self.now().saturating_add(approval.age_max),
-        );
-        let opened = Event::Proposal(ProposalEvent::Opened {
-            enrollment: id,
-            digest: contents_digest(&application.contents),
-            approvals: approval.approvals.max(1),
-            until,
-        });
-        let commands = [Command::Receive(application), Command::Refer(proposal)];
-        let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
+        let stream = StreamId::enrollment(id);
         let saying = filing.saying("policy refers to people");
+        let opening = self.opening(id, &application, approval, saying.clone())?;
+        let commands = [Command::Receive(application), Command::Refer(opening.proposal)];
+        let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
         let batch = Batch {
             records: vec![
-                self.ledger.record(first(stream), saying.clone(), &events)?,
-                self.ledger
-                    .record(first(StreamId::proposal(proposal)), saying, &[opened])?,
+                self.ledger.record(first(stream), saying, &events)?,
+                opening.record,
             ],
-            tasks: vec![self.task(stream, until, None)],
+            tasks: vec![self.task(stream, opening.until, None)],
             claims: vec![claim(filing, id)],
             projections: rows::request(&enrollment, self.now()),
             ..alongside
         };
         match self.parts.store.commit(batch).await {
             Ok(()) => {
-                self.announce(proposal, id, ApprovalNews::Opened);
+                self.announce(opening.proposal, id, ApprovalNews::Opened);
                 Ok(Some(enrollment))
             }
             Err(error) if is_race(&error) => Ok(None),
             Err(error) => Err(commit_error(error, stream)),
         }
+    }
+
+    /// What opens a proposal on these contents.
+    pub(super) fn opening(
+        &self,
+        enrollment: EnrollmentId,
+        application: &Application,
+        approval: &ApprovalPolicy,
+        saying: Saying,
+    ) -> Result<Opening, Error> {
+        let proposal = ProposalId::new(self.now(), self.parts.random.as_ref());
+        let until = self.now().saturating_add(approval.age_max);
+        let opened = Event::Proposal(ProposalEvent::Opened {
+            enrollment,
+            digest: contents_digest(&application.contents),
+            approvals: approval.approvals.max(1),
+            until,
+        });
+        let record = self
+            .ledger
+            .record(first(StreamId::proposal(proposal)), saying, &[opened])?;
+        Ok(Opening {
+            proposal,
+            until,
+            record,
+        })
     }
 
     /// Lets the backend say what it will sign or send.
@@ -234,7 +257,7 @@ pub(super) fn serial_reservation(enrollment: &Enrollment) -> Option<Reservation>
 }
 
 /// A claim that lasts until its enrollment ends; then its end is set to what follows from that.
-fn claim(filing: &Filing, enrollment: EnrollmentId) -> Claim {
+pub(super) fn claim(filing: &Filing, enrollment: EnrollmentId) -> Claim {
     Claim {
         key: filing.key,
         requester: filing.requester.clone(),

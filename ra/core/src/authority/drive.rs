@@ -83,9 +83,13 @@ impl RegistrationAuthority {
         while steps < TURN.1 && self.now().since(begun) < TURN.0 {
             steps += 1;
             let settled = match enrollment.value().state() {
+                Some(EnrollmentState::Submitted) => self.judge_submission(enrollment, lease).await?,
                 Some(EnrollmentState::AwaitingApproval) => self.hear_people(enrollment, lease).await?,
                 Some(EnrollmentState::Approved) => self.start_issuing(enrollment, lease, None).await?,
                 Some(EnrollmentState::Issuing) => self.issue(enrollment, lease, asked).await?,
+                Some(EnrollmentState::Issued | EnrollmentState::Confirmed) => {
+                    self.revoke_as_requested(enrollment, lease).await?
+                }
                 _ => {
                     self.complete(lease).await?;
                     Settled::Stop(enrollment)

@@ -13,7 +13,7 @@ use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition, EndpointName,
     EnrollmentId, EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester,
-    StreamId, StreamKind, Verdict,
+    Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -125,7 +125,7 @@ impl RegistrationAuthority {
                 contents,
                 approval,
                 findings,
-            } => {
+            } if self.judges() => {
                 self.refer(
                     filing,
                     (judged, request),
@@ -134,9 +134,12 @@ impl RegistrationAuthority {
                 )
                 .await
             }
-            Verdict::Permit { contents, findings } => {
+            Verdict::Permit { contents, findings } if self.judges() => {
                 self.permit(filing, (judged, request), (contents, findings), alongside)
                     .await
+            }
+            Verdict::Refer { .. } | Verdict::Permit { .. } => {
+                self.submit(filing, (judged, request), alongside).await
             }
         }
     }
@@ -164,7 +167,7 @@ impl RegistrationAuthority {
         });
         let record = self
             .ledger
-            .record(first(stream), filing.saying(refusal.code()), &[event])?;
+            .record(first(stream), self.own_saying(filing, refusal.code()), &[event])?;
         let batch = Batch {
             records: vec![record],
             ..batch
@@ -177,6 +180,18 @@ impl RegistrationAuthority {
         Err(refusal.into())
     }
 
+    /// Whether this node's verdicts have weight. If not, only its refusals count, and the rest is handed to a worker.
+    fn judges(&self) -> bool {
+        self.parts.roles.has(Role::Worker)
+    }
+
+    fn own_saying(&self, filing: &Filing, reason: &str) -> Saying {
+        Saying {
+            purpose: self.parts.roles.voice(),
+            ..filing.saying(reason)
+        }
+    }
+
     async fn refer(
         self: &Arc<Self>,
         filing: &Filing,
@@ -184,7 +199,7 @@ impl RegistrationAuthority {
         (contents, approval, findings): (CertificateContents, ApprovalPolicy, Vec<Finding>),
         alongside: Batch,
     ) -> Result<Acted, Error> {
-        let application = self.application(filing, (&judged, request), contents, &findings);
+        let application = self.application(filing, (&judged, request.operation), contents, &findings);
         let filed = self.file_referral(filing, application, (&approval, alongside));
         let Some(enrollment) = filed.await? else {
             return Ok(Acted::Raced);
@@ -201,7 +216,7 @@ impl RegistrationAuthority {
         (contents, findings): (CertificateContents, Vec<Finding>),
         alongside: Batch,
     ) -> Result<Acted, Error> {
-        let application = self.application(filing, (&judged, request), contents, &findings);
+        let application = self.application(filing, (&judged, request.operation), contents, &findings);
         let Some((enrollment, lease)) = self.file_intent(filing, application, alongside).await? else {
             return Ok(Acted::Raced);
         };
@@ -221,7 +236,7 @@ impl RegistrationAuthority {
 }
 
 /// What came of a judged request.
-enum Acted {
+pub(super) enum Acted {
     /// This.
     Done(Disposition),
     /// Somebody filed the same claim first: look again.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::RegistrationAuthority;
 use crate::domain::{
     Account, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
-    ObjectHistory, ObjectKind, ObjectVersion, ProfileName, Refusal, Requester, StreamId, Verdict,
-    key_report_stream, proof_stream,
+    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, Refusal, Requester, StreamId,
+    Submission, Verdict, key_report_stream, proof_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{Admission, PolicyError};
@@ -19,6 +19,7 @@ use crate::steps::{ProvenRequest, Verified, possession};
 pub(super) struct Judged {
     pub(super) admitted: Admitted,
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) operation: Operation,
     pub(super) profile: (ProfileName, u32),
     pub(super) request: ProvenRequest,
     pub(super) verdict: Verdict,
@@ -30,6 +31,39 @@ pub(super) struct Scene {
     endpoints: ObjectHistory,
 }
 
+/// What is asked for, by whoever was admitted.
+struct Wish<'a> {
+    operation: Operation,
+    request: &'a [u8],
+    profile_hint: Option<&'a ProfileName>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+}
+
+impl<'a> From<&'a EnrollmentRequest> for Wish<'a> {
+    fn from(request: &'a EnrollmentRequest) -> Self {
+        Self {
+            operation: request.operation,
+            request: &request.request,
+            profile_hint: request.profile_hint.as_ref(),
+            not_before: request.not_before,
+            not_after: request.not_after,
+        }
+    }
+}
+
+impl<'a> From<&'a Submission> for Wish<'a> {
+    fn from(submission: &'a Submission) -> Self {
+        Self {
+            operation: submission.operation,
+            request: &submission.request,
+            profile_hint: submission.profile_hint.as_ref(),
+            not_before: submission.not_before,
+            not_after: submission.not_after,
+        }
+    }
+}
+
 impl RegistrationAuthority {
     /// Admission, possession, facts, policy, in this order.
     pub(super) async fn judge(&self, request: &EnrollmentRequest, scene: Scene) -> Result<Judged, Error> {
@@ -37,13 +71,31 @@ impl RegistrationAuthority {
         let endpoint = self.read_endpoint(endpoints.current())?;
         let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
         self.limit(&admitted, &endpoint).await?;
-        let proven = possession::prove(&request.request)?;
-        let profile = chosen_profile(request, &endpoint)?;
+        self.judge_admitted(admitted, endpoint, Wish::from(request)).await
+    }
+
+    /// Judges what an edge handed over: whoever asks was authenticated there, and is admitted here.
+    pub(super) async fn judge_handed_over(&self, submission: &Submission) -> Result<Judged, Error> {
+        let Scene { account, endpoints } = self.scene(&submission.requester, &submission.endpoint).await?;
+        let endpoint = self.read_endpoint(endpoints.current())?;
+        let admitted = admit_again(&submission.requester, account.as_ref(), &submission.endpoint)?;
+        self.judge_admitted(admitted, endpoint, Wish::from(submission))
+            .await
+    }
+
+    async fn judge_admitted(
+        &self,
+        admitted: Admitted,
+        endpoint: Arc<Endpoint>,
+        wish: Wish<'_>,
+    ) -> Result<Judged, Error> {
+        let proven = possession::prove(wish.request)?;
+        let profile = chosen_profile(wish.profile_hint, &endpoint)?;
         let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
             .await?;
-        facts.not_before_asked = request.not_before.map(Timestamp::floor_to_second);
-        facts.not_after_asked = request.not_after;
+        facts.not_before_asked = wish.not_before.map(Timestamp::floor_to_second);
+        facts.not_after_asked = wish.not_after;
         let unknown = || Refusal::UnknownProfile(profile.to_string());
         let version = profiles.current().ok_or_else(unknown)?;
         let verdict = self.evaluate(&facts, version, &proven)?;
@@ -51,6 +103,7 @@ impl RegistrationAuthority {
         Ok(Judged {
             admitted,
             endpoint,
+            operation: wish.operation,
             profile,
             request: proven,
             verdict,
@@ -201,8 +254,8 @@ pub(super) fn lines(findings: &[Finding]) -> Vec<String> {
         .collect()
 }
 
-fn chosen_profile(request: &EnrollmentRequest, endpoint: &Endpoint) -> Result<ProfileName, Refusal> {
-    match &request.profile_hint {
+fn chosen_profile(hint: Option<&ProfileName>, endpoint: &Endpoint) -> Result<ProfileName, Refusal> {
+    match hint {
         Some(hint) if endpoint.profiles.contains(hint) => Ok(hint.clone()),
         Some(hint) => Err(Refusal::UnknownProfile(hint.to_string())),
         None => endpoint

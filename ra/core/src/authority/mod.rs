@@ -12,6 +12,7 @@ mod revoke;
 mod rows;
 mod settle;
 mod standing;
+mod submitted;
 mod waiting;
 mod work;
 
@@ -23,7 +24,7 @@ use std::sync::atomic::AtomicUsize;
 use crate::accounts::{Accounts, commit_error, from};
 use crate::domain::{
     Alongside, BackendName, Enrollment, EnrollmentId, NodeId, Proposal, ProposalId, RateLimit, Refusal,
-    StreamId,
+    Roles, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub metrics: Arc<dyn Metrics>,
     /// This node.
     pub node: NodeId,
+    /// What this node does. What its roles do not let it say, it has no key for.
+    pub roles: Roles,
 }
 
 /// The Registration Authority. Verbs: `enroll`, `resume`, `confirm` and `revoke` for edges; `approve` and `reject`
@@ -85,7 +88,7 @@ impl RegistrationAuthority {
             Arc::clone(&parts.store),
             Arc::clone(&parts.signer),
             (Arc::clone(&parts.clock), Arc::clone(&parts.random)),
-            (Arc::clone(&parts.metrics), parts.node),
+            (Arc::clone(&parts.metrics), parts.node, parts.roles.voice()),
         ));
         Arc::new(Self {
             accounts: Accounts::new(Arc::clone(&ledger)),

@@ -2,31 +2,36 @@
 
 use portreeve_pkix::{Certificate, GeneralName, Identifier, PublicKey, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::begin::{run, serial_key};
+use super::deadline::within;
 use super::rows;
-use super::settle::claim_of;
+use super::settle::{Settled, claim_of};
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Claim, Command, Credential, Enrollment, Event, KeyReportEvent, Purpose, Record, Refusal,
-    RevocationReason, RevocationRequest, RevocationTarget, StreamId, StreamKind, key_report_stream,
+    Actor, Alongside, Claim, Command, Credential, Enrollment, EnrollmentId, Event, KeyReportEvent, Origin,
+    Purpose, Record, Refusal, RequestedRevocation, RevocationReason, RevocationRequest,
+    RevocationRight as Right, RevocationTarget, Role, StreamId, StreamKind, key_report_stream,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
-use crate::ports::{Batch, CommitError, Conflict, RevocationPower, Space, WakeKey};
+use crate::ports::{Batch, CommitError, Conflict, RevocationPower, Space, TaskLease, WakeKey};
 use crate::steps::admit::{admit_account, identify};
 use crate::steps::{Verified, verify};
 
-/// By what right a revocation is asked for.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Right {
-    /// The requester asked for the certificate.
-    Owner,
-    /// The request is signed by the certificate's key.
-    Key,
-    /// The requester has proven every name in it.
-    Names,
+/// How long an edge waits for a worker to revoke.
+const REVOKED_WITHIN: Duration = Duration::from_secs(10);
+
+/// When a client returns whose revocation no worker has carried out in that time.
+const REVOKED_LATER: Duration = Duration::from_secs(5);
+
+/// A revocation that is to be carried out: who wants it, by what right, and what is committed with it.
+struct Wanted<'a> {
+    revocation: RequestedRevocation,
+    origin: Origin,
+    alongside: &'a Alongside,
 }
 
 impl RegistrationAuthority {
@@ -48,23 +53,125 @@ impl RegistrationAuthority {
             let enrollment = self.enrollment_of(&certificate).await?;
             let right = self.right(&request, enrollment.value(), &certificate).await?;
             check(enrollment.value(), (request.reason, right))?;
-            let batch = self
-                .revocation(&enrollment, &certificate, (&request, right))
-                .await?;
-            match self.parts.store.commit(batch).await {
-                Ok(()) => {
-                    self.report_revoked(enrollment.value(), &certificate, request.reason);
-                    return Ok(());
-                }
+            let wanted = Wanted {
+                revocation: RequestedRevocation {
+                    reason: request.reason,
+                    right,
+                    by: identify(&request.credential),
+                },
+                origin: request.origin.clone(),
+                alongside: &request.alongside,
+            };
+            let id = enrollment.value().id;
+            let committed = if self.parts.roles.has(Role::Worker) {
+                self.carry_out(&enrollment, &certificate, wanted).await?
+            } else {
+                self.hand_over(&enrollment, wanted).await?
+            };
+            match committed {
+                Ok(()) if self.parts.roles.has(Role::Worker) => return Ok(()),
+                Ok(()) => return self.revoked_by_a_worker(id, request.reason).await,
                 // Somebody confirmed or revoked it, renewed under its claim, or reported its key meanwhile.
                 Err(CommitError::Conflict(Conflict::Stream(_) | Conflict::Claim(_))) if may_race(turn) => {
                     turn += 1;
                 }
-                Err(error) => {
-                    return Err(commit_error(error, StreamId::enrollment(enrollment.value().id)));
-                }
+                Err(error) => return Err(commit_error(error, StreamId::enrollment(id))),
             }
         }
+    }
+
+    async fn carry_out(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        certificate: &Certificate,
+        wanted: Wanted<'_>,
+    ) -> Result<Result<(), CommitError>, Error> {
+        let reason = wanted.revocation.reason;
+        let batch = self.revocation(enrollment, certificate, wanted).await?;
+        let committed = self.parts.store.commit(batch).await;
+        if committed.is_ok() {
+            self.report_revoked(enrollment.value(), certificate, reason);
+        }
+        Ok(committed)
+    }
+
+    /// Records what is asked for, once, with a task for any worker.
+    async fn hand_over(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        wanted: Wanted<'_>,
+    ) -> Result<Result<(), CommitError>, Error> {
+        let (this, now) = (enrollment.value(), self.now());
+        let Wanted {
+            revocation,
+            origin,
+            alongside,
+        } = wanted;
+        let mut batch = Batch {
+            documents: alongside.documents.clone(),
+            spends: alongside.spends.clone(),
+            ..Batch::default()
+        };
+        if this.revocation_due() != Some(&revocation) {
+            let actor = Actor::Requester(revocation.by.clone());
+            let saying = Saying::new(Purpose::Edge, actor, origin, "handed to a worker");
+            let (_, events) = run(this.clone(), [Command::RequestRevocation(revocation)], now)?;
+            batch.records = vec![self.ledger.record(enrollment.next(), saying, &events)?];
+            batch.tasks = vec![self.task(StreamId::enrollment(this.id), now, None)];
+        }
+        let committed = self.parts.store.commit(batch).await;
+        self.parts.wakeups.wake(WakeKey::Tasks);
+        Ok(committed)
+    }
+
+    /// Returns when a worker has revoked. Until then nothing is said to be revoked.
+    async fn revoked_by_a_worker(
+        self: &Arc<Self>,
+        id: EnrollmentId,
+        reason: RevocationReason,
+    ) -> Result<(), Error> {
+        let revoked = async {
+            loop {
+                let woken = self.wait_for(id, REVOKED_WITHIN);
+                let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
+                if enrollment.value().revoked().is_some_and(|(now, _)| now == reason) {
+                    return Ok(());
+                }
+                woken.await;
+            }
+        };
+        let late = Error::Unavailable {
+            retry_after: REVOKED_LATER,
+        };
+        within(self.parts.clock.as_ref(), REVOKED_WITHIN, revoked)
+            .await
+            .unwrap_or(Err(late))
+    }
+
+    /// Carries out what an edge asked for, if there still is something to revoke.
+    pub(super) async fn revoke_as_requested(
+        self: &Arc<Self>,
+        enrollment: Verified<Enrollment>,
+        lease: &TaskLease,
+    ) -> Result<Settled, Error> {
+        let due = enrollment.value().revocation_due().cloned();
+        let certificate = enrollment
+            .value()
+            .certificate()
+            .and_then(|(der, _)| Certificate::from_der(der).ok());
+        if let (Some(revocation), Some(certificate)) = (due, certificate)
+            && check(enrollment.value(), (revocation.reason, revocation.right)).is_ok()
+        {
+            let wanted = Wanted {
+                revocation,
+                origin: Origin::node(self.parts.node),
+                alongside: &Alongside::default(),
+            };
+            let committed = self.carry_out(&enrollment, &certificate, wanted).await?;
+            committed.map_err(|error| commit_error(error, lease.subject))?;
+        }
+        self.complete(lease).await?;
+        Ok(Settled::Stop(enrollment))
     }
 
     async fn enrollment_of(&self, certificate: &Certificate) -> Result<Verified<Enrollment>, Error> {
@@ -121,15 +228,18 @@ impl RegistrationAuthority {
         &self,
         enrollment: &Verified<Enrollment>,
         certificate: &Certificate,
-        (request, right): (&RevocationRequest, Right),
+        wanted: Wanted<'_>,
     ) -> Result<Batch, Error> {
+        let Wanted {
+            revocation: RequestedRevocation { reason, right, by },
+            origin,
+            alongside,
+        } = wanted;
         let (now, this) = (self.now(), enrollment.value());
-        let (after, events) = run(this.clone(), [Command::Revoke(request.reason)], now)?;
-        let actor = Actor::Requester(identify(&request.credential));
-        let reason = request.reason.as_str();
-        let saying = Saying::new(Purpose::Worker, actor, request.origin.clone(), reason);
+        let (after, events) = run(this.clone(), [Command::Revoke(reason)], now)?;
+        let saying = Saying::new(Purpose::Worker, Actor::Requester(by), origin, reason.as_str());
         let tasks = self.must_be_told(this).then(|| self.revoke_task(this.id));
-        let report = match request.reason {
+        let report = match reason {
             RevocationReason::KeyCompromise if right != Right::Names => {
                 self.key_report(&after, saying.clone()).await?
             }
@@ -139,10 +249,10 @@ impl RegistrationAuthority {
         Ok(Batch {
             records: std::iter::once(revoked).chain(report).collect(),
             tasks: tasks.into_iter().collect(),
-            documents: request.alongside.documents.clone(),
-            spends: request.alongside.spends.clone(),
+            documents: alongside.documents.clone(),
+            spends: alongside.spends.clone(),
             claims: self.ending_claim(&after, now).await?.into_iter().collect(),
-            projections: rows::revoked(&after, certificate, request.reason, now)
+            projections: rows::revoked(&after, certificate, reason, now)
                 .into_iter()
                 .collect(),
             ..Batch::default()

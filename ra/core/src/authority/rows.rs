@@ -1,23 +1,27 @@
 //! Rows that help to find and to show. They decide nothing.
 
-use portreeve_pkix::{Certificate, Timestamp};
+use portreeve_pkix::{Certificate, CertificationRequest, DistinguishedName, GeneralName, Timestamp};
 
-use crate::domain::{CertificateContents, Enrollment, RevocationReason};
+use crate::domain::{Enrollment, RevocationReason};
 use crate::ports::{CertificateRow, Projection, RequestRow, RevokedRow};
 
 const TEXT_MAX: usize = 1024;
 
 /// The row of a request, if there is one to show.
 pub(super) fn request(enrollment: &Enrollment, now: Timestamp) -> Vec<Projection> {
-    let (Some(application), Some(state)) = (enrollment.application(), enrollment.state()) else {
+    let (Some(asked), Some(state)) = (enrollment.asked(), enrollment.state()) else {
         return Vec::new();
     };
+    let judged = enrollment.application();
     vec![Projection::Request(RequestRow {
         enrollment: enrollment.id,
-        endpoint: application.endpoint.to_string(),
-        requester: application.requester.to_string(),
-        names: names(&application.contents),
-        profile: application.profile.to_string(),
+        endpoint: asked.endpoint.to_string(),
+        requester: asked.requester.to_string(),
+        names: judged.map_or_else(
+            || names_asked(asked.request),
+            |judged| names(&judged.contents.subject, &judged.contents.names),
+        ),
+        profile: judged.map_or_else(String::new, |judged| judged.profile.to_string()),
         state: state.as_str().to_owned(),
         proposal: enrollment.proposal(),
         created_at: enrollment.received_at().unwrap_or(now),
@@ -32,7 +36,7 @@ pub(super) fn certificate(enrollment: &Enrollment, certificate: &Certificate) ->
         enrollment: enrollment.id,
         backend: application.backend.to_string(),
         serial: certificate.serial().clone(),
-        names: names(&application.contents),
+        names: names(&application.contents.subject, &application.contents.names),
         key: certificate.public_key().fingerprint(),
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
@@ -57,9 +61,17 @@ pub(super) fn revoked(
     }))
 }
 
-fn names(contents: &CertificateContents) -> String {
-    let mut text = contents.subject.to_string();
-    for name in &contents.names {
+/// The names that a request asks for, before anybody has judged it.
+fn names_asked(request: &[u8]) -> String {
+    CertificationRequest::from_der(request).map_or_else(
+        |_| String::new(),
+        |request| names(request.subject(), request.names()),
+    )
+}
+
+fn names(subject: &DistinguishedName, names: &[GeneralName]) -> String {
+    let mut text = subject.to_string();
+    for name in names {
         if text.len() > TEXT_MAX {
             break;
         }

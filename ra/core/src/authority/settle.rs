@@ -292,8 +292,8 @@ impl RegistrationAuthority {
             Command::Doubt => NEVER,
             _ => self.now(),
         };
-        if let (Command::Refuse(refusal), Some(application)) = (&command, enrollment.value().application()) {
-            self.parts.metrics.refused(application.endpoint.as_str(), refusal);
+        if let (Command::Refuse(refusal), Some(asked)) = (&command, enrollment.value().asked()) {
+            self.parts.metrics.refused(asked.endpoint.as_str(), refusal);
         }
         let enrollment = self
             .finish(enrollment, lease, (command, until), Batch::default())
@@ -338,11 +338,11 @@ impl RegistrationAuthority {
 
 /// The claim of an enrollment with another end.
 pub(super) fn claim_of(enrollment: &Enrollment, until: Timestamp) -> Option<Claim> {
-    let application = enrollment.application()?;
+    let asked = enrollment.asked()?;
     Some(Claim {
-        key: application.claim,
-        requester: application.requester.clone(),
-        digest: portreeve_pkix::sha256(&application.request),
+        key: asked.claim,
+        requester: asked.requester.clone(),
+        digest: portreeve_pkix::sha256(asked.request),
         enrollment: enrollment.id,
         until,
     })

@@ -9,7 +9,7 @@ use super::RegistrationAuthority;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, Claim, ClaimHandle, ClaimKey, Command, Credential, Disposition, EndpointName, Enrollment,
-    EnrollmentState, Event, Issuance, Operation, Origin, Purpose, Refusal, StreamId, Waiting,
+    EnrollmentState, Event, Issuance, Operation, Origin, Refusal, StreamId, Waiting,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
@@ -62,7 +62,7 @@ impl RegistrationAuthority {
             let event = Event::Enrollment(enrollment.value().decide(Command::Confirm)?);
             let actor = Actor::Requester(admitted.requester().clone());
             let origin = Origin::node(self.parts.node);
-            let saying = Saying::new(Purpose::Worker, actor, origin, "client confirmed");
+            let saying = Saying::new(self.parts.roles.voice(), actor, origin, "client confirmed");
             let batch = Batch {
                 records: vec![self.ledger.record(enrollment.next(), saying, &[event])?],
                 ..Batch::default()
@@ -94,11 +94,11 @@ impl RegistrationAuthority {
         let enrollment = self.load_enrollment(claim.enrollment).await?;
         let agrees = enrollment
             .as_ref()
-            .and_then(|enrollment| enrollment.value().application())
-            .is_some_and(|application| {
-                application.claim == claim.key
-                    && application.requester == claim.requester
-                    && sha256(&application.request) == claim.digest
+            .and_then(|enrollment| enrollment.value().asked())
+            .is_some_and(|asked| {
+                asked.claim == claim.key
+                    && *asked.requester == claim.requester
+                    && sha256(asked.request) == claim.digest
             });
         match enrollment {
             Some(enrollment) if agrees => Ok(enrollment),
@@ -122,7 +122,9 @@ pub(super) fn disposition(enrollment: &Enrollment, later: Duration) -> Result<Di
     };
     match enrollment.state() {
         None => Err(Refusal::UnknownRequest.into()),
-        Some(S::Received | S::Approved | S::Issuing) => pending(Waiting::Issuance, SOON.min(later)),
+        Some(S::Submitted | S::Received | S::Approved | S::Issuing) => {
+            pending(Waiting::Issuance, SOON.min(later))
+        }
         Some(S::AwaitingApproval) => pending(Waiting::Approval, later),
         Some(S::InDoubt | S::Quarantined) => pending(Waiting::Operator, later),
         Some(S::Issued | S::Confirmed) => Ok(Disposition::Issued(Box::new(issuance(enrollment)?))),

@@ -22,7 +22,10 @@ type Wait = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 /// Whether somebody works on it, so that waiting a moment is worth it. A CA that has given a handle takes its time.
 pub(super) fn is_moving(enrollment: &Enrollment) -> bool {
     use EnrollmentState as S;
-    let works = matches!(enrollment.state(), Some(S::Received | S::Approved | S::Issuing));
+    let works = matches!(
+        enrollment.state(),
+        Some(S::Submitted | S::Received | S::Approved | S::Issuing)
+    );
     works && enrollment.handle().is_none()
 }
 

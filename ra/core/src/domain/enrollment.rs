@@ -1,12 +1,14 @@
 //! The enrollment: an aggregate with decide and apply. Its events are the audit log.
 
 mod command;
+mod submission;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::{Certificate, PublicKey, Timestamp};
 use std::time::Duration;
 
 pub use command::{Command, NotPossible};
+pub use submission::{Asked, RequestedRevocation, RevocationRight, Submission};
 
 use super::actor::Requester;
 use super::claim::ClaimKey;
@@ -119,6 +121,10 @@ pub enum EnrollmentEvent {
         /// What follows.
         resolution: Resolution,
     },
+    /// It arrived at an edge that does not judge.
+    Submitted(Box<Submission>),
+    /// An edge that does not revoke was asked to.
+    RevocationRequested(RequestedRevocation),
 }
 
 impl EnrollmentEvent {
@@ -139,6 +145,8 @@ impl EnrollmentEvent {
             Self::Quarantined { .. } => EventKind::EnrollmentQuarantined,
             Self::Revoked { .. } => EventKind::EnrollmentRevoked,
             Self::Resolved { .. } => EventKind::EnrollmentResolved,
+            Self::Submitted(_) => EventKind::EnrollmentSubmitted,
+            Self::RevocationRequested(_) => EventKind::EnrollmentRevocationRequested,
         }
     }
 }
@@ -146,7 +154,9 @@ impl EnrollmentEvent {
 /// Where an enrollment stands.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum EnrollmentState {
-    /// It arrived.
+    /// An edge has handed it to the workers.
+    Submitted,
+    /// It arrived and was judged.
     Received,
     /// It waits for people.
     AwaitingApproval,
@@ -174,6 +184,7 @@ impl EnrollmentState {
     /// The word in lists, logs and the operator API.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Submitted => "submitted",
             Self::Received => "received",
             Self::AwaitingApproval => "awaiting_approval",
             Self::Approved => "approved",
@@ -203,6 +214,7 @@ pub struct Enrollment {
     /// Its id.
     pub id: EnrollmentId,
     state: Option<EnrollmentState>,
+    submission: Option<Box<Submission>>,
     application: Option<Box<Application>>,
     proposal: Option<ProposalId>,
     intent: Option<Intent>,
@@ -211,6 +223,7 @@ pub struct Enrollment {
     quarantined: Option<Vec<u8>>,
     refusal: Option<Refusal>,
     revoked: Option<(RevocationReason, Timestamp)>,
+    revocation_requested: Option<RequestedRevocation>,
     received_at: Option<Timestamp>,
 }
 
@@ -220,6 +233,7 @@ impl Enrollment {
         Self {
             id,
             state: None,
+            submission: None,
             application: None,
             proposal: None,
             intent: None,
@@ -228,6 +242,7 @@ impl Enrollment {
             quarantined: None,
             refusal: None,
             revoked: None,
+            revocation_requested: None,
             received_at: None,
         }
     }
@@ -240,6 +255,24 @@ impl Enrollment {
     /// What was asked.
     pub fn application(&self) -> Option<&Application> {
         self.application.as_deref()
+    }
+
+    /// What an edge handed over, if it did not judge itself.
+    pub fn submission(&self) -> Option<&Submission> {
+        self.submission.as_deref()
+    }
+
+    /// Where it arrived, who asks, for what: in every state.
+    pub fn asked(&self) -> Option<Asked<'_>> {
+        let judged = self.application().map(Asked::from);
+        judged.or_else(|| self.submission().map(Asked::from))
+    }
+
+    /// A revocation that an edge asked for and no worker has carried out yet.
+    pub fn revocation_due(&self) -> Option<&RequestedRevocation> {
+        self.revocation_requested
+            .as_ref()
+            .filter(|wish| self.decide(Command::Revoke(wish.reason)).is_ok())
     }
 
     /// The proposal people decide on.
@@ -293,19 +326,28 @@ impl Enrollment {
             state: self.state.map_or("none", S::as_str),
         };
         let possible = match (&command, self.state) {
-            (Command::Receive(_), None)
+            (Command::Submit(_), None)
+            | (Command::Receive(_), None | Some(S::Submitted))
             | (Command::Refer(_), Some(S::Received))
             | (Command::Begin(_), Some(S::Approved))
             | (Command::Progress(_) | Command::Doubt, Some(S::Issuing))
             | (Command::Issue { .. } | Command::Quarantine { .. }, Some(S::Issuing | S::InDoubt))
             | (Command::Confirm, Some(S::Issued))
             | (Command::Expire, Some(S::AwaitingApproval))
-            | (Command::Refuse(_), Some(S::Received | S::AwaitingApproval | S::Approved | S::Issuing))
-            | (Command::Fail(_), Some(S::Received | S::Approved | S::Issuing | S::InDoubt)) => true,
+            | (
+                Command::Refuse(_),
+                Some(S::Submitted | S::Received | S::AwaitingApproval | S::Approved | S::Issuing),
+            )
+            | (Command::Fail(_), Some(S::Submitted | S::Received | S::Approved | S::Issuing | S::InDoubt)) => {
+                true
+            }
             (Command::Resolve(Resolution::Retry), Some(S::InDoubt))
             | (Command::Resolve(Resolution::GiveUp), Some(S::InDoubt | S::Quarantined)) => true,
             (Command::Approve(None), Some(S::Received)) => true,
             (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
+            (Command::RequestRevocation(wish), Some(S::Issued | S::Confirmed)) => {
+                self.decide(Command::Revoke(wish.reason)).is_ok()
+            }
             (Command::Revoke(reason), Some(S::Issued | S::Confirmed)) => match self.revoked {
                 None => true,
                 Some((earlier, _)) => {
@@ -325,9 +367,21 @@ impl Enrollment {
     pub fn apply(&mut self, event: &EnrollmentEvent, at: Timestamp) {
         use EnrollmentState as S;
         let next = match event {
+            // What an edge may say counts only where an edge has a say: it never leads past a worker's judgement.
+            EnrollmentEvent::Submitted(submission) if self.state.is_none() => {
+                self.submission = Some(submission.clone());
+                self.received_at = Some(at);
+                S::Submitted
+            }
+            EnrollmentEvent::Confirmed if self.state == Some(S::Issued) => S::Confirmed,
+            EnrollmentEvent::Submitted(_) | EnrollmentEvent::Confirmed => return,
+            EnrollmentEvent::RevocationRequested(wish) => {
+                self.revocation_requested = Some(wish.clone());
+                return;
+            }
             EnrollmentEvent::Received(application) => {
                 self.application = Some(application.clone());
-                self.received_at = Some(at);
+                self.received_at = self.received_at.or(Some(at));
                 S::Received
             }
             EnrollmentEvent::Referred { proposal } => {
@@ -347,7 +401,6 @@ impl Enrollment {
                 self.certificate = Some((certificate.clone(), chain.clone()));
                 S::Issued
             }
-            EnrollmentEvent::Confirmed => S::Confirmed,
             EnrollmentEvent::Refused { refusal } => {
                 self.refusal = Some(refusal.clone());
                 S::Refused

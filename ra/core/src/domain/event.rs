@@ -79,6 +79,10 @@ kinds! {
     EnrollmentRevoked = 0x010d, "enrollment.revoked";
     /// An operator decided on one in doubt or in quarantine.
     EnrollmentResolved = 0x010e, "enrollment.resolved";
+    /// An edge handed it to the workers.
+    EnrollmentSubmitted = 0x010f, "enrollment.submitted";
+    /// An edge asks the workers to revoke its certificate.
+    EnrollmentRevocationRequested = 0x0110, "enrollment.revocation_requested";
     /// People are asked.
     ProposalOpened = 0x0201, "proposal.opened";
     /// Somebody decided.

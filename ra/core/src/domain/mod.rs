@@ -19,6 +19,7 @@ mod record;
 mod refusal;
 mod request;
 mod revocation;
+mod role;
 mod verdict;
 
 pub use account::{Account, AccountEvent, AccountStatus};
@@ -27,7 +28,8 @@ pub use claim::{Claim, ClaimHandle, ClaimKey};
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
 pub use endpoint::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
 pub use enrollment::{
-    Application, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible, Resolution,
+    Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible,
+    RequestedRevocation, Resolution, RevocationRight, Submission,
 };
 pub use event::{Event, EventKind};
 pub use ids::{
@@ -48,4 +50,5 @@ pub use record::{
 pub use refusal::{KeyRejection, NameRejection, Refusal};
 pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, Waiting};
 pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
+pub use role::{Role, Roles, UnknownRole};
 pub use verdict::{Facts, Finding, Outcome, Verdict};

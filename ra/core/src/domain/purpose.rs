@@ -51,13 +51,14 @@ impl Purpose {
     pub const fn may_say(self, kind: EventKind) -> bool {
         use EventKind as K;
         match kind {
-            K::EnrollmentReceived => matches!(self, Self::Edge | Self::Worker),
-            K::EnrollmentReferred
+            K::EnrollmentSubmitted | K::EnrollmentRevocationRequested => matches!(self, Self::Edge),
+            K::EnrollmentConfirmed | K::RequestRefused => matches!(self, Self::Edge | Self::Worker),
+            K::EnrollmentReceived
+            | K::EnrollmentReferred
             | K::EnrollmentApproved
             | K::EnrollmentIssuing
             | K::EnrollmentProgressed
             | K::EnrollmentIssued
-            | K::EnrollmentConfirmed
             | K::EnrollmentRefused
             | K::EnrollmentFailed
             | K::EnrollmentExpired
@@ -65,7 +66,6 @@ impl Purpose {
             | K::EnrollmentQuarantined
             | K::EnrollmentRevoked
             | K::ProposalOpened
-            | K::RequestRefused
             | K::KeyCompromised => matches!(self, Self::Worker),
             K::ProposalDecided | K::EnrollmentResolved => matches!(self, Self::Console),
             K::AccountOpened

@@ -1,11 +1,15 @@
 //! What somebody wants to happen to an enrollment.
 
-use super::{Application, EnrollmentEvent, Resolution};
+use super::{Application, EnrollmentEvent, RequestedRevocation, Resolution, Submission};
 use crate::domain::{Intent, ProposalId, Refusal, RevocationReason};
 
 /// What somebody wants to happen to an enrollment.
 #[derive(Clone, Debug)]
 pub enum Command {
+    /// Hand it to a worker.
+    Submit(Box<Submission>),
+    /// Ask a worker to revoke.
+    RequestRevocation(RequestedRevocation),
     /// Record it.
     Receive(Box<Application>),
     /// Let people decide.
@@ -57,6 +61,8 @@ pub struct NotPossible {
 impl Command {
     pub(super) const fn name(&self) -> &'static str {
         match self {
+            Self::Submit(_) => "submit",
+            Self::RequestRevocation(_) => "request revocation",
             Self::Receive(_) => "receive",
             Self::Refer(_) => "refer",
             Self::Approve(_) => "approve",
@@ -76,6 +82,8 @@ impl Command {
 
     pub(super) fn into_event(self) -> EnrollmentEvent {
         match self {
+            Self::Submit(submission) => EnrollmentEvent::Submitted(submission),
+            Self::RequestRevocation(wish) => EnrollmentEvent::RevocationRequested(wish),
             Self::Receive(application) => EnrollmentEvent::Received(application),
             Self::Refer(proposal) => EnrollmentEvent::Referred { proposal },
             Self::Approve(proposal) => EnrollmentEvent::Approved { proposal },

@@ -1,0 +1,89 @@
+//! What an edge hands over that does not judge itself.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use portreeve_pkix::Timestamp;
+
+use super::Application;
+use crate::domain::claim::ClaimKey;
+use crate::domain::ids::{EndpointName, ProfileName};
+use crate::domain::request::Operation;
+use crate::domain::{Requester, RevocationReason};
+
+/// What was asked, by whom: as an edge hands it to a worker. The edge answers for the requester; a worker judges all
+/// the rest.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct Submission {
+    /// Where it arrived.
+    pub endpoint: EndpointName,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Who asks.
+    pub requester: Requester,
+    /// The claim that leads here.
+    pub claim: ClaimKey,
+    /// The request as received.
+    pub request: Vec<u8>,
+    /// The profile the client names, if it does.
+    pub profile_hint: Option<ProfileName>,
+    /// The beginning it asks for.
+    pub not_before: Option<Timestamp>,
+    /// The end it asks for.
+    pub not_after: Option<Timestamp>,
+}
+
+/// By what right a revocation is asked for (RFC 8555 section 7.6).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub enum RevocationRight {
+    /// The requester asked for the certificate.
+    Owner,
+    /// The request is signed by the certificate's key.
+    Key,
+    /// The requester has proven every name in it.
+    Names,
+}
+
+/// A revocation that an edge hands to a worker.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct RequestedRevocation {
+    /// Why.
+    pub reason: RevocationReason,
+    /// By what right.
+    pub right: RevocationRight,
+    /// Who asks.
+    pub by: Requester,
+}
+
+/// What is known of a request in every state: where it arrived, who asks, for what.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Asked<'a> {
+    /// Where it arrived.
+    pub endpoint: &'a EndpointName,
+    /// Who asks.
+    pub requester: &'a Requester,
+    /// The claim that leads here.
+    pub claim: ClaimKey,
+    /// The request as received.
+    pub request: &'a [u8],
+}
+
+impl<'a> From<&'a Application> for Asked<'a> {
+    fn from(application: &'a Application) -> Self {
+        Self {
+            endpoint: &application.endpoint,
+            requester: &application.requester,
+            claim: application.claim,
+            request: &application.request,
+        }
+    }
+}
+
+impl<'a> From<&'a Submission> for Asked<'a> {
+    fn from(submission: &'a Submission) -> Self {
+        Self {
+            endpoint: &submission.endpoint,
+            requester: &submission.requester,
+            claim: submission.claim,
+            request: &submission.request,
+        }
+    }
+}
