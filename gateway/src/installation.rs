@@ -1,7 +1,6 @@
 //! The installation on disk: data directory, keyset, store, signer. Everything else is built on these.
 
 use std::ffi::OsString;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use portreeve_store::{MadeBy, OpenDatabase, OpenError, OpenStore, Options, Pendi
 use tracing::info;
 
 use crate::config::{Config, ConfigError, SignerSection};
+use crate::data_dir::{self, DataDirError, Making};
 use crate::dev::replace_file;
 
 /// The raw value under which the store keeps the wrapped keyset.
@@ -54,6 +54,9 @@ pub enum InstallationError {
     /// The place of the store is not known.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -135,11 +138,17 @@ pub async fn open(
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let data_dir = config.data_dir();
     let url = config.database.store(data_dir)?;
-    if mode != Mode::Serve || url.directory().is_some() {
-        make_directory(data_dir)?;
-    }
-    if let Some(directory) = url.directory() {
-        make_directory(directory)?;
+    let making = if mode == Mode::Serve {
+        Making::Refused
+    } else {
+        Making::Allowed
+    };
+    data_dir::prepare(data_dir, making)?;
+    if let Some(directory) = url.directory()
+        && mode == Mode::Serve
+        && !directory.exists()
+    {
+        return Err(InstallationError::Absent(url.to_string()));
     }
     let node = node(data_dir, (clock.as_ref(), random.as_ref()))?;
     let (made_by, pending) = purpose(mode);
@@ -300,15 +309,4 @@ fn node(data_dir: &Path, (clock, random): (&dyn Clock, &dyn Random)) -> Result<N
         }
         Err(error) => Err(io(error)),
     }
-}
-
-fn make_directory(path: &Path) -> Result<(), InstallationError> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| InstallationError::File {
-            path: path.to_owned(),
-            source,
-        })
 }

@@ -9,6 +9,7 @@ pub mod backends;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod data_dir;
 pub mod dev;
 pub mod doctor;
 pub mod edges;

@@ -12,7 +12,7 @@ use super::{CliError, Exit, Surroundings, Table, Target};
 use crate::authorities::{Authorities, AuthorityView, NewAuthority, Rank};
 use crate::backends::Backends;
 use crate::config::Config;
-use crate::control::{ControlClient, HOST_PRINCIPAL};
+use crate::control::HOST_PRINCIPAL;
 use crate::installation::{self, Installation, Mode, SignerProgram};
 use crate::wiring::Shared;
 
@@ -66,7 +66,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let config = arguments.target.configuration()?;
-    let client = ControlClient::new(&arguments.target.socket()?);
+    let client = arguments.target.client()?;
     let found = match (client.is_running().await, arguments.verb) {
         (true, Verb::List) => client.read("/api/v1/authorities").await?,
         (true, Verb::Create { .. }) => {

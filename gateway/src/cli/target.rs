@@ -51,7 +51,11 @@ impl Target {
 
     /// A client of the running gateway.
     pub fn client(&self) -> Result<ControlClient, CliError> {
-        Ok(ControlClient::new(&self.socket()?))
+        let client = ControlClient::new(&self.socket()?);
+        if self.socket.is_some() {
+            return Ok(client);
+        }
+        Ok(client.of_data_dir(self.configuration()?.data_dir()))
     }
 
     /// The data directory of `dev`.

@@ -1,5 +1,6 @@
 //! Calls over the control socket.
 
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +38,14 @@ pub enum ClientError {
         /// The socket.
         path: PathBuf,
     },
+    /// The socket is not that of a gateway of ours: somebody else could be listening to what is said there.
+    #[error("{path} is not trusted: {reason}; nothing was sent")]
+    Untrusted {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The gateway says no.
     #[error("{} ({})", .0.detail, .0.code)]
     Problem(ProblemDocument),
@@ -51,7 +60,7 @@ impl ClientError {
         match self {
             Self::NotAllowed { .. } => true,
             Self::Problem(problem) => matches!(problem.status, 401 | 403),
-            Self::NotRunning { .. } | Self::Answer(_) => false,
+            Self::NotRunning { .. } | Self::Untrusted { .. } | Self::Answer(_) => false,
         }
     }
 }
@@ -60,14 +69,28 @@ impl ClientError {
 #[derive(Clone, Debug)]
 pub struct ControlClient {
     path: PathBuf,
+    owners: Vec<u32>,
 }
 
 impl ControlClient {
-    /// For the gateway behind this socket; nothing is opened yet.
+    /// For the gateway behind this socket; nothing is opened yet. It is only talked to when the socket, and the process
+    /// that listens, belong to this user or to root.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            owners: vec![0, rustix::process::geteuid().as_raw()],
         }
+    }
+
+    /// For root, who may talk to gateways of other users: trusts the owner of this data directory as well, which whoever
+    /// runs the command has named.
+    #[must_use]
+    pub fn of_data_dir(mut self, data_dir: &Path) -> Self {
+        let owner = std::fs::metadata(data_dir).map(|found| found.uid());
+        if rustix::process::geteuid().is_root() {
+            self.owners.extend(owner);
+        }
+        self
     }
 
     /// Reads a resource.
@@ -87,7 +110,41 @@ impl ControlClient {
 
     /// Whether somebody answers.
     pub async fn is_running(&self) -> bool {
-        UnixStream::connect(&self.path).await.is_ok()
+        self.connect().await.is_ok()
+    }
+
+    /// A connection to a process of an owner that is trusted. The file is looked at before anything is opened, and the
+    /// process at the other end before anything is sent, since the file may have been replaced in between.
+    async fn connect(&self) -> Result<UnixStream, ClientError> {
+        let found = std::fs::symlink_metadata(&self.path).map_err(|source| self.unreachable(source))?;
+        if !found.file_type().is_socket() {
+            return Err(self.untrusted("it is a link, or no socket".to_owned()));
+        }
+        self.check_owner("it belongs", found.uid())?;
+        if found.mode() & 0o022 != 0 {
+            let mode = found.mode() & 0o7777;
+            return Err(self.untrusted(format!("others may use it (mode {mode:04o}, not 0600)")));
+        }
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|source| self.unreachable(source))?;
+        let peer = stream.peer_cred().map_err(|source| self.unreachable(source))?;
+        self.check_owner("who listens there belongs", peer.uid())?;
+        Ok(stream)
+    }
+
+    fn check_owner(&self, what: &str, uid: u32) -> Result<(), ClientError> {
+        if self.owners.contains(&uid) {
+            return Ok(());
+        }
+        Err(self.untrusted(format!(
+            "{what} to user {uid}, not to you or root: run this command as that user if you know it"
+        )))
+    }
+
+    fn untrusted(&self, reason: String) -> ClientError {
+        let path = self.path.clone();
+        ClientError::Untrusted { path, reason }
     }
 
     async fn call<T: DeserializeOwned>(
@@ -116,9 +173,7 @@ impl ControlClient {
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
-        let stream = UnixStream::connect(&self.path)
-            .await
-            .map_err(|source| self.unreachable(source))?;
+        let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(&error))?;
@@ -152,5 +207,50 @@ impl ControlClient {
             return ClientError::NotAllowed { path };
         }
         ClientError::NotRunning { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use tokio::net::UnixListener;
+
+    async fn reason(client: &ControlClient) -> String {
+        match client.connect().await {
+            Ok(_) => "trusted".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_socket_of_our_own_is_talked_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let client = ControlClient::new(&path);
+        assert!(reason(&client).await.contains("is it running?"));
+        std::fs::write(&path, "").unwrap();
+        assert!(reason(&client).await.contains("or no socket"));
+        std::fs::remove_file(&path).unwrap();
+        let _listener = UnixListener::bind(&path).unwrap();
+        for (mode, expected) in [(0o600, "trusted"), (0o660, "mode 0660"), (0o602, "mode 0602")] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let said = reason(&client).await;
+            assert!(said.contains(expected), "{mode:o}: {said}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        let stranger = ControlClient {
+            path: path.clone(),
+            owners: vec![own.wrapping_add(1)],
+        };
+        assert!(reason(&stranger).await.contains(&format!("user {own}")));
+        assert!(!stranger.is_running().await);
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(
+            reason(&ControlClient::new(&link)).await.contains("a link"),
+            "a link to one"
+        );
     }
 }

@@ -25,8 +25,11 @@ pub(super) fn data_directory(path: &Path) -> Finding {
         ),
         Ok(found) if found.mode() & 0o077 != 0 => Finding::new(
             check,
-            Severity::Warning,
-            format!("{} is open to others: chmod 0700 {0}", path.display()),
+            Severity::Error,
+            format!(
+                "{} is open to others: chmod 0700 {0}; the gateway does not start on it",
+                path.display()
+            ),
         ),
         Ok(_) => Finding::new(check, Severity::Ok, path.display().to_string()),
         Err(error) => Finding::new(check, Severity::Error, format!("{}: {error}", path.display())),
@@ -97,10 +100,7 @@ mod tests {
     #[test]
     fn permissions_are_looked_at() {
         let directory = tempfile::tempdir().unwrap();
-        let rows = [
-            ("closed", 0o700, Severity::Ok),
-            ("open", 0o755, Severity::Warning),
-        ];
+        let rows = [("closed", 0o700, Severity::Ok), ("open", 0o755, Severity::Error)];
         for (name, mode, severity) in rows {
             with_mode(directory.path(), mode);
             assert_eq!(data_directory(directory.path()).severity, severity, "{name}");
