@@ -14,7 +14,7 @@ use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use ipnet::IpNet;
-use portreeve_edge::{BodyRefusal, Call, Edge, Mount, Peer, TlsPeer, TlsVersion};
+use portreeve_edge::{BodyRefusal, Call, Edge, Mount, Peer, TlsPeer};
 use portreeve_ra::ports::Clock;
 use tracing::{debug, error};
 use uuid::Uuid;
@@ -34,10 +34,12 @@ const PATH_BYTES_MAX: usize = 4096;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a connection says about a request.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrival {
     /// The address at the other end of the connection.
     pub peer: IpAddr,
+    /// What TLS knows about it; `None` for plain HTTP.
+    pub tls: Option<TlsPeer>,
 }
 
 /// What the router of every listener needs.
@@ -65,7 +67,6 @@ pub struct NamedEdge {
 /// The mount table of one listener.
 pub struct Router {
     table: Vec<(Mount, NamedEdge)>,
-    transport: Transport,
     parts: RouterParts,
 }
 
@@ -85,11 +86,7 @@ impl Router {
             .collect();
         // The longest prefix stands first, so the first match is the one that counts.
         table.sort_by_key(|(mount, _)| std::cmp::Reverse(mount.prefix.len()));
-        Self {
-            table,
-            transport,
-            parts,
-        }
+        Self { table, parts }
     }
 
     /// Answers one request. Never fails and never panics: what goes wrong inside becomes a status 500.
@@ -142,7 +139,7 @@ impl Router {
         let address = proxies::client_address(arrival.peer, request.headers(), &self.parts.trusted_proxies);
         let peer = Peer {
             address,
-            tls: self.tls_peer(),
+            tls: arrival.tls,
         };
         let timeout = self.parts.body_timeout;
         let request = request.map(|body| TimedBody::new(body, timeout));
@@ -160,15 +157,6 @@ impl Router {
             .iter()
             .find(|(mount, _)| mount.matches(path))
             .map(|(_, named)| named)
-    }
-
-    fn tls_peer(&self) -> Option<TlsPeer> {
-        (self.transport == Transport::Tls).then(|| TlsPeer {
-            certificates: Vec::new(),
-            sni: None,
-            exporter: None,
-            version: TlsVersion::Tls13,
-        })
     }
 }
 

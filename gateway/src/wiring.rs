@@ -195,7 +195,7 @@ fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Manage
     }
 }
 
-/// The operator API of a node.
+/// The operator API of a node, for whoever signed in.
 pub fn operator_api(node: &Node) -> axum::Router {
     let acme = Arc::clone(&node.edges.acme);
     let published = move |kind: ObjectKind| {
@@ -225,10 +225,11 @@ pub fn operator_api(node: &Node) -> axum::Router {
             http::StatusCode::INTERNAL_SERVER_ERROR
         })
     });
-    portreeve_console::router(parts)
+    let further = axum::Router::new()
         .route("/api/v1/health", report)
         .route("/api/v1/doctor", examine)
-        .route("/api/v1/authorities", authorities)
+        .route("/api/v1/authorities", authorities);
+    portreeve_console::router(parts, further)
 }
 
 /// Reads objects as the policy engine will.

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use portreeve::{DevAddresses, Mode, Running, StartOptions, Substitutes, dev_configuration, start};
+use portreeve::{
+    ClientError, ControlClient, DevAddresses, Mode, Running, StartOptions, Substitutes, dev_configuration,
+    start,
+};
 use portreeve_pkix::{Certificate, DnsName, Identifier, PublicKey, Timestamp};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::ports::{
@@ -257,5 +260,21 @@ async fn a_request_in_doubt_is_resolved_and_its_incident_closed() {
     assert!(closed["items"][0]["closed_at"].is_string(), "{closed}");
     let (code, said) = operator.failure(&close).await;
     assert!(code == 1 && said.contains("already_decided"), "{said}");
+    for list in ["requests", "certificates", "incidents"] {
+        let path = format!("/api/v1/{list}?cursor=0a");
+        match ControlClient::new(running.control_socket())
+            .read::<Value>(&path)
+            .await
+        {
+            Err(ClientError::Problem(problem)) => {
+                assert_eq!(
+                    (problem.status, problem.code.as_str()),
+                    (400, "bad_cursor"),
+                    "{list}"
+                );
+            }
+            other => panic!("{list}: {other:?}"),
+        }
+    }
     running.stop().await;
 }

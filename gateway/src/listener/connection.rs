@@ -16,7 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use portreeve_edge::TlsPeer;
+
 use super::guard::{Observed, ObservedIo, Overseer, Patience, Phase};
+use super::tls;
 use crate::config::LimitsSection;
 use crate::router::{Arrival, Router};
 
@@ -61,12 +64,15 @@ pub(super) async fn answer(
     (bounds, stop): (Bounds, CancellationToken),
 ) {
     let router = side.router;
-    let service = service_fn(move |request: Request<Incoming>| {
-        let router = Arc::clone(&router);
-        async move { Ok::<_, Infallible>(router.respond(request, Arrival { peer: peer.ip() }).await) }
-    });
+    let service = |tls: Option<TlsPeer>| {
+        let arrival = Arrival { peer: peer.ip(), tls };
+        service_fn(move |request: Request<Incoming>| {
+            let (router, arrival) = (Arc::clone(&router), arrival.clone());
+            async move { Ok::<_, Infallible>(router.respond(request, arrival).await) }
+        })
+    };
     let Some(acceptor) = side.tls else {
-        return serve_connection(stream, service, bounds, stop).await;
+        return serve_connection(stream, service(None), bounds, stop).await;
     };
     let handshake = tokio::time::timeout(bounds.handshake, acceptor.accept(stream));
     let shaken = tokio::select! {
@@ -74,7 +80,10 @@ pub(super) async fn answer(
         () = stop.cancelled() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => serve_connection(stream, service, bounds, stop).await,
+        Ok(Ok(stream)) => {
+            let known = tls::peer(stream.get_ref().1);
+            serve_connection(stream, service(known), bounds, stop).await;
+        }
         Ok(Err(error)) => debug!(peer = %peer.ip(), %error, "TLS handshake failed"),
         Err(_) => debug!(peer = %peer.ip(), "TLS handshake took too long"),
     }

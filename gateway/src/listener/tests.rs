@@ -3,7 +3,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
-use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
+use portreeve_edge::{BodyRefusal, Call, Edge, Mount, TlsPeer, TlsVersion};
 use portreeve_queue::SystemClock;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,19 +17,22 @@ use super::*;
 use crate::config::{Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
-/// Reads the body and says how long it was; `/wait/` answers when told to.
+/// Reads the body and says how long it was; `/wait/` answers when told to, `/peer/` says what TLS knows of the client.
 struct Length(Arc<Notify>);
 
 #[async_trait]
 impl Edge for Length {
     fn mounts(&self) -> Vec<Mount> {
-        vec![Mount::any("/length/"), Mount::any("/wait/")]
+        ["/length/", "/wait/", "/peer/"].map(Mount::any).to_vec()
     }
 
     async fn handle(&self, mut call: Call) -> Response<Bytes> {
         if call.path.starts_with("/wait/") {
             self.0.notified().await;
             return Response::new(Bytes::from_static(b"waited"));
+        }
+        if call.path.starts_with("/peer/") {
+            return Response::new(Bytes::from(format!("{:?}", call.peer.tls)));
         }
         let text = match call.body(1024).await {
             Ok(body) => format!("length {}", body.len()),
@@ -363,6 +366,44 @@ async fn tls_1_2_and_1_3_are_served_with_the_post_quantum_group_first() {
         assert!(text.ends_with("length 0"), "{name}: {text}");
         assert_eq!(group, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_edge_hears_what_tls_knows() {
+    let (root, key) = certificate();
+    let current = Arc::new(CurrentCertificate::default());
+    current.replace(vec![root.to_vec()], &key).unwrap();
+    let running = start(limits(), Some(current));
+    let rows = [
+        (TlsVersion::Tls13, &rustls::version::TLS13),
+        (TlsVersion::Tls12, &rustls::version::TLS12),
+    ];
+    for (expected, version) in rows {
+        let connector = connector(&root, &[version]);
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, connect(&running).await).await.unwrap();
+        let exported = stream
+            .get_ref()
+            .1
+            .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
+            .unwrap();
+        let known = TlsPeer {
+            certificates: Vec::new(),
+            sni: Some("localhost".to_owned()),
+            exporter: (expected == TlsVersion::Tls13).then_some(exported),
+            version: expected,
+        };
+        send(&mut stream, "GET /peer/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let text = response(&mut stream).await;
+        assert!(
+            text.ends_with(&format!("{:?}", Some(known))),
+            "{expected:?}: {text}"
+        );
+    }
+    let plain = start(limits(), None);
+    let mut stream = connect(&plain).await;
+    send(&mut stream, "GET /peer/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(response(&mut stream).await.ends_with("None"));
 }
 
 #[tokio::test]

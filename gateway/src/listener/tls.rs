@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use portreeve_edge::{TlsPeer, TlsVersion};
+use rustls::ProtocolVersion;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig, ServerConnection};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
@@ -37,6 +39,32 @@ impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.load_full()
     }
+}
+
+/// The label of RFC 9266 section 4.2.
+const CHANNEL_BINDING: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// What a connection whose handshake is over tells about the other side. The keying material is exported with TLS 1.3
+/// alone: with 1.2 it binds only where the extended master secret was agreed on (RFC 9266 section 4.2), which is not shown.
+pub(super) fn peer(connection: &ServerConnection) -> Option<TlsPeer> {
+    let version = match connection.protocol_version()? {
+        ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
+        ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+        _ => return None,
+    };
+    let certificates = connection.peer_certificates().unwrap_or_default();
+    let exporter = match version {
+        TlsVersion::Tls13 => connection
+            .export_keying_material([0; 32], CHANNEL_BINDING, Some(&[]))
+            .ok(),
+        TlsVersion::Tls12 => None,
+    };
+    Some(TlsPeer {
+        certificates: certificates.iter().map(|one| one.to_vec()).collect(),
+        sni: connection.server_name().map(str::to_owned),
+        exporter,
+        version,
+    })
 }
 
 /// Makes the one crypto provider the default of the process. Harmless when done twice.

@@ -6,7 +6,7 @@ use portreeve_queue::SystemClock;
 
 use super::*;
 
-/// Answers with its name, the client's address and whether TLS was spoken; panics on `/…/panic`.
+/// Answers with its name and the client's address; panics on `/…/panic`.
 struct Echo {
     name: &'static str,
     mounts: Vec<Mount>,
@@ -26,9 +26,8 @@ impl Edge for Echo {
             Ok(body) => body.len().to_string(),
             Err(refusal) => refusal.to_string(),
         };
-        let tls = call.peer.tls.is_some();
         Response::new(Bytes::from(format!(
-            "{} {} tls:{tls} body:{body}",
+            "{} {} body:{body}",
             self.name, call.peer.address
         )))
     }
@@ -71,6 +70,7 @@ where
 {
     let arrival = Arrival {
         peer: "192.0.2.1".parse().unwrap(),
+        tls: None,
     };
     let response = router.respond(request, arrival).await;
     assert_eq!(response.headers()[REQUEST_ID].len(), 32);
@@ -92,21 +92,21 @@ async fn the_longest_prefix_answers() {
             Transport::Tls,
             "/a/x",
             200,
-            "wide 192.0.2.1 tls:true body:0",
+            "wide 192.0.2.1 body:0",
         ),
         (
             "below the narrow one",
             Transport::Tls,
             "/a/b/x",
             200,
-            "narrow 192.0.2.1 tls:true body:0",
+            "narrow 192.0.2.1 body:0",
         ),
         (
             "an exact path",
             Transport::Tls,
             "/exact",
             200,
-            "narrow 192.0.2.1 tls:true body:0",
+            "narrow 192.0.2.1 body:0",
         ),
         (
             "not below an exact path",
@@ -128,7 +128,7 @@ async fn the_longest_prefix_answers() {
             Transport::Plain,
             "/a/b/x",
             200,
-            "narrow 192.0.2.1 tls:false body:0",
+            "narrow 192.0.2.1 body:0",
         ),
     ];
     for (name, transport, path, status, body) in rows {
@@ -160,13 +160,10 @@ async fn a_panic_in_an_edge_is_one_failed_request() {
 async fn bodies_are_bounded_in_size_and_time() {
     let router = router(Transport::Tls);
     let post = |body: &'static str| Request::post("/a/x").body(Full::new(Bytes::from(body))).unwrap();
-    assert_eq!(
-        ask(&router, post("1234")).await.1,
-        "wide 192.0.2.1 tls:true body:4"
-    );
+    assert_eq!(ask(&router, post("1234")).await.1, "wide 192.0.2.1 body:4");
     assert_eq!(
         ask(&router, post("12345")).await.1,
-        "wide 192.0.2.1 tls:true body:the request body is too large"
+        "wide 192.0.2.1 body:the request body is too large"
     );
 
     let mut announced = post("12");
@@ -177,7 +174,7 @@ async fn bodies_are_bounded_in_size_and_time() {
     assert_eq!(ask(&router, announced).await, (413, refused.to_owned()));
 
     let stalled = Request::post("/a/x").body(Stalled).unwrap();
-    let late = "wide 192.0.2.1 tls:true body:the request body did not arrive in time";
+    let late = "wide 192.0.2.1 body:the request body did not arrive in time";
     assert_eq!(ask(&router, stalled).await.1, late);
 }
 
@@ -196,6 +193,7 @@ async fn proxies_that_are_trusted_name_the_client() {
         .insert("x-forwarded-for", HeaderValue::from_static("198.51.100.7"));
     let arrival = Arrival {
         peer: "10.1.1.1".parse().unwrap(),
+        tls: None,
     };
     let response = router.respond(request, arrival).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -9,7 +9,7 @@ use portreeve_ra::ports::CertificateRow;
 use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
-use crate::paging::{List, PageQuery};
+use crate::paging::{self, List, PageQuery};
 use crate::principal::Principal;
 use crate::problem::Problem;
 
@@ -42,12 +42,11 @@ pub(crate) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<CertificateView>>, Problem> {
     let Query(page) = query?;
-    let found = parts
-        .ra
-        .store()
-        .certificates(page.cursor()?.as_ref(), page.limit())
-        .await;
-    let found = found.map_err(portreeve_ra::Error::from)?;
+    let (store, limit) = (parts.ra.store(), page.limit());
+    let found = paging::read(&page, |after| async move {
+        Ok(store.certificates(after.as_ref(), limit).await?)
+    })
+    .await?;
     let mut items = Vec::with_capacity(found.items.len());
     for row in found.items {
         items.push(view(&parts.ra, row).await?);

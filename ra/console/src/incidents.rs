@@ -8,7 +8,7 @@ use portreeve_ra::authority::IncidentStanding;
 use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
-use crate::paging::{List, PageQuery};
+use crate::paging::{self, List, PageQuery};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::requests::commented;
@@ -58,7 +58,12 @@ pub(crate) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<IncidentView>>, Problem> {
     let Query(page) = query?;
-    let found = parts.ra.incidents(page.cursor()?.as_ref(), page.limit()).await?;
+    let (ra, limit) = (&parts.ra, page.limit());
+    let found = paging::read(
+        &page,
+        |after| async move { ra.incidents(after.as_ref(), limit).await },
+    )
+    .await?;
     let items = found.items.into_iter().map(view);
     Ok(Json(List::new(items.collect(), found.next)))
 }

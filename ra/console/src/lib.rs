@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_extractor;
 use axum::routing::{get, post};
 use portreeve_ra::{ObjectKind, RegistrationAuthority};
 
@@ -49,8 +50,22 @@ pub struct ConsoleParts {
     pub published: Arc<dyn Fn(ObjectKind) + Send + Sync>,
 }
 
-/// The operator API below `/api/v1`.
-pub fn router(parts: ConsoleParts) -> Router {
+/// The operator API below `/api/v1`, with further paths that its mounter answers. Without a [`Principal`] none of it is
+/// answered.
+pub fn router(parts: ConsoleParts, further: Router) -> Router {
+    guarded(resources().with_state(parts).merge(further))
+}
+
+/// Refuses whatever comes without a [`Principal`], whether or not its path exists.
+fn guarded(router: Router) -> Router {
+    router
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_extractor::<Principal>())
+}
+
+fn resources() -> Router<ConsoleParts> {
     Router::new()
         .route("/api/v1/requests", get(requests::list))
         .route("/api/v1/requests/{id}", get(requests::show))
@@ -68,8 +83,49 @@ pub fn router(parts: ConsoleParts) -> Router {
         )
         .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/incidents/{id}/close", post(incidents::close))
-        .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::response::Response;
+    use http::Request;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use tower_service::Service;
+
+    /// The status of a request, with or without somebody signed in.
+    fn status(method: &str, path: &str, principal: Option<&str>) -> u16 {
+        let mut router = guarded(Router::new().route("/api/v1/further", get(|| async { "fine" })));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        if let Some(name) = principal {
+            request.extensions_mut().insert(Principal(name.to_owned()));
+        }
+        let answer = pin!(router.call(request));
+        let Poll::Ready(Ok(response)): Poll<Result<Response, _>> =
+            answer.poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("nothing here waits")
+        };
+        response.status().as_u16()
+    }
+
+    #[test]
+    fn nothing_is_answered_without_a_principal() {
+        let rows = [
+            ("a path of the mounter", "GET", "/api/v1/further", 200),
+            ("another method", "POST", "/api/v1/further", 405),
+            ("no such path", "GET", "/api/v1/none", 404),
+        ];
+        for (name, method, path, expected) in rows {
+            assert_eq!(status(method, path, None), 401, "{name}: nobody");
+            assert_eq!(status(method, path, Some("host:root")), expected, "{name}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! Lists and cursors.
 
-use portreeve_ra::ports::Cursor;
+use std::future::Future;
+
+use portreeve_ra::ports::{Cursor, Page};
+use portreeve_ra::{Error, InternalError};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
@@ -36,13 +39,12 @@ pub(crate) struct PageQuery {
 impl PageQuery {
     pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Problem> {
         let Some(text) = &self.cursor else { return Ok(None) };
-        let malformed = || Problem::Malformed("cursor is not one that a list gave".to_owned());
         if text.len() > 256 {
-            return Err(malformed());
+            return Err(Problem::BadCursor);
         }
         hex::decode(text)
             .map(|bytes| Some(Cursor(bytes)))
-            .map_err(|_| malformed())
+            .map_err(|_| Problem::BadCursor)
     }
 
     pub(crate) fn limit(&self) -> u32 {
@@ -50,9 +52,60 @@ impl PageQuery {
     }
 }
 
+/// The page that a query asks for. A cursor that the store cannot use, where it can read the list from its beginning, is
+/// not one that this list gave.
+pub(crate) async fn read<T, F>(
+    query: &PageQuery,
+    list: impl Fn(Option<Cursor>) -> F,
+) -> Result<Page<T>, Problem>
+where
+    F: Future<Output = Result<Page<T>, Error>>,
+{
+    let cursor = query.cursor()?;
+    let given = cursor.is_some();
+    match list(cursor).await {
+        Err(Error::Internal(InternalError::Store(_))) if given => {
+            list(None).await?;
+            Err(Problem::BadCursor)
+        }
+        found => Ok(found?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn a_cursor_of_another_list_is_told_from_a_broken_store() {
+        let broken = || Error::Internal(InternalError::Store("not a cursor of this list".to_owned()));
+        let read = |text: Option<&str>, works: fn(Option<Cursor>) -> bool| {
+            let query = PageQuery {
+                cursor: text.map(str::to_owned),
+                limit: None,
+            };
+            let list = |cursor| {
+                let page = Page {
+                    items: vec![1],
+                    next: None,
+                };
+                std::future::ready(if works(cursor) { Ok(page) } else { Err(broken()) })
+            };
+            match pin!(read(&query, list)).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(read) => read,
+                Poll::Pending => panic!("nothing here waits"),
+            }
+        };
+        assert!(read(Some("0a"), |_| true).is_ok());
+        let foreign = read(Some("0a"), |cursor| cursor.is_none());
+        assert!(matches!(foreign, Err(Problem::BadCursor)), "{foreign:?}");
+        for text in [None, Some("0a")] {
+            let down = read(text, |_| false);
+            assert!(matches!(down, Err(Problem::Ra(_))), "{text:?}: {down:?}");
+        }
+    }
 
     #[test]
     fn pages_are_bounded() {

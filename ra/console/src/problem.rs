@@ -24,6 +24,9 @@ pub enum Problem {
     /// A parameter or the body is not what it should be.
     #[error("{0}")]
     Malformed(String),
+    /// The cursor is not one that this list gave.
+    #[error("the cursor is not one that this list gave")]
+    BadCursor,
     /// An object cannot be read.
     #[error("{0}")]
     Object(String),
@@ -58,6 +61,7 @@ impl Problem {
             Self::NotFound(_) => "not_found",
             Self::NoSuchMethod => "no_such_method",
             Self::Malformed(_) => "malformed",
+            Self::BadCursor => "bad_cursor",
             Self::Object(_) => "object_rejected",
             Self::NothingToDecide(_) => "nothing_to_decide",
             Self::Ra(Error::Refused(refusal)) => refusal.code(),
@@ -71,7 +75,7 @@ impl Problem {
             Self::NoPrincipal => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::BadCursor => StatusCode::BAD_REQUEST,
             Self::Object(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NothingToDecide(_) => StatusCode::CONFLICT,
             Self::Ra(Error::Refused(refusal)) => status_of(refusal),
@@ -187,6 +191,7 @@ mod tests {
         let rows = [
             (Problem::NoPrincipal, 401, "no_principal", None),
             (Problem::NotFound("request"), 404, "not_found", None),
+            (Problem::BadCursor, 400, "bad_cursor", None),
             (Problem::NothingToDecide("issued"), 409, "nothing_to_decide", None),
             (
                 Problem::Ra(Refusal::DigestMismatch.into()),

@@ -13,7 +13,7 @@ use portreeve_ra::{
 use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
-use crate::paging::{List, PageQuery};
+use crate::paging::{self, List, PageQuery};
 use crate::principal::Principal;
 use crate::problem::Problem;
 
@@ -159,12 +159,11 @@ pub(crate) async fn list(
         state: query.state,
         endpoint: query.endpoint,
     };
-    let found = parts
-        .ra
-        .store()
-        .requests(&filter, page.cursor()?.as_ref(), page.limit())
-        .await;
-    let found = found.map_err(portreeve_ra::Error::from)?;
+    let (store, filter, limit) = (parts.ra.store(), &filter, page.limit());
+    let found = paging::read(&page, |after| async move {
+        Ok(store.requests(filter, after.as_ref(), limit).await?)
+    })
+    .await?;
     Ok(Json(List::new(
         found.items.into_iter().map(summary).collect(),
         found.next,
