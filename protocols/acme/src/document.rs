@@ -149,7 +149,7 @@ pub(crate) struct Authorization {
     /// Until when it may be answered; once it is valid, until when it counts.
     pub(crate) expires_at: Timestamp,
     pub(crate) standing: Standing,
-    /// None when an earlier proof made it valid.
+    /// Only the one that was validated when an earlier proof made it valid.
     pub(crate) challenges: Vec<Challenge>,
 }
 

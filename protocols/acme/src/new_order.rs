@@ -3,6 +3,7 @@
 use futures_util::future::join;
 use http::StatusCode;
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
+use portreeve_ra::proofs::LiveProof;
 use portreeve_ra::{Endpoint, NameAuthority, Requester};
 use serde::Deserialize;
 
@@ -78,27 +79,49 @@ async fn check_names(service: &Service, endpoint: &Endpoint, names: &[Identifier
     Err(AcmeError::Identifiers(refused.collect()))
 }
 
-/// Until when each name needs no new proof.
+/// Why a name needs no new proof.
+#[derive(Clone)]
+struct Known {
+    /// Until when.
+    until: Timestamp,
+    /// The challenge that proved it and when; none where nothing has to be proven.
+    by: Option<(ChallengeKind, Timestamp)>,
+}
+
+impl From<LiveProof> for Known {
+    fn from(proof: LiveProof) -> Self {
+        let kind = ChallengeKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == proof.method);
+        Self {
+            until: proof.until,
+            by: kind.map(|kind| (kind, proof.proven_at)),
+        }
+    }
+}
+
+/// Why each name needs no new proof, if it needs none.
 async fn proven(
     service: &Service,
     endpoint: &Endpoint,
     by: &AccountRequest,
     names: &[Identifier],
-) -> Result<Vec<Option<Timestamp>>, AcmeError> {
+) -> Result<Vec<Option<Known>>, AcmeError> {
     if endpoint.names == NameAuthority::Profile {
         let until = service
             .now()
             .saturating_add(service.config.authorization_lifetime);
-        return Ok(vec![Some(until); names.len()]);
+        return Ok(vec![Some(Known { until, by: None }); names.len()]);
     }
     if !service.config.authorization_reuse {
         return Ok(vec![None; names.len()]);
     }
-    Ok(service
+    let live = service
         .ra
         .proofs()
         .live(&Requester::Account(by.id), names)
-        .await?)
+        .await?;
+    Ok(live.into_iter().map(|proof| proof.map(Known::from)).collect())
 }
 
 type Times = (Option<Timestamp>, Option<Timestamp>);
@@ -131,7 +154,7 @@ fn make(
     service: &Service,
     site: &Site,
     by: &AccountRequest,
-    (names, (not_before, not_after), proven): (Vec<DnsName>, Times, Vec<Option<Timestamp>>),
+    (names, (not_before, not_after), proven): (Vec<DnsName>, Times, Vec<Option<Known>>),
 ) -> Made {
     let now = service.now();
     let id = OrderId::new(now, service.random.as_ref());
@@ -145,17 +168,18 @@ fn make(
                 order: id,
                 name: name.clone(),
                 created_at: now,
-                expires_at: proven
-                    .unwrap_or_else(|| now.saturating_add(service.config.authorization_pending_lifetime)),
+                expires_at: proven.as_ref().map_or_else(
+                    || now.saturating_add(service.config.authorization_pending_lifetime),
+                    |known| known.until,
+                ),
                 standing: if proven.is_some() {
                     Standing::Valid
                 } else {
                     Standing::Pending
                 },
-                challenges: if proven.is_some() {
-                    Vec::new()
-                } else {
-                    challenges(service, name)
+                challenges: match proven {
+                    Some(known) => known.by.map(|by| validated(service, by)).into_iter().collect(),
+                    None => challenges(service, name),
                 },
             };
             Stored::new(
@@ -184,16 +208,20 @@ fn make(
 /// One challenge of each kind that can prove the name (RFC 8555 section 7.1.4: wildcards by DNS alone).
 fn challenges(service: &Service, name: &DnsName) -> Vec<Challenge> {
     let fits = |kind: &ChallengeKind| !name.is_wildcard() || kind.proves_wildcards();
-    let make = |kind| {
-        let mut token = [0; 24];
-        service.random.fill(&mut token);
-        Challenge {
-            kind,
-            token,
-            state: ChallengeState::Pending,
-        }
-    };
+    let make = |kind| challenge(service, kind, ChallengeState::Pending);
     ChallengeKind::ALL.into_iter().filter(fits).map(make).collect()
+}
+
+/// The challenge that was validated, in an authorization that is valid by an earlier proof (RFC 8555 section 7.1.4). Its
+/// token is a new one: nobody is asked for it any more.
+fn validated(service: &Service, (kind, at): (ChallengeKind, Timestamp)) -> Challenge {
+    challenge(service, kind, ChallengeState::Valid { at })
+}
+
+fn challenge(service: &Service, kind: ChallengeKind, state: ChallengeState) -> Challenge {
+    let mut token = [0; 24];
+    service.random.fill(&mut token);
+    Challenge { kind, token, state }
 }
 
 #[cfg(test)]

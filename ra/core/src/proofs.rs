@@ -32,6 +32,17 @@ pub struct NewProof {
     pub alongside: Alongside,
 }
 
+/// A proof that counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveProof {
+    /// How control was shown.
+    pub method: String,
+    /// When.
+    pub proven_at: Timestamp,
+    /// Up to when it counts.
+    pub until: Timestamp,
+}
+
 /// Proofs of control over identifiers.
 pub struct Proofs {
     ledger: Arc<Ledger>,
@@ -75,25 +86,27 @@ impl Proofs {
         .await
     }
 
-    /// Up to when each identifier counts as proven; `None` when it does not.
+    /// The proof by which each identifier counts as proven; `None` when it does not.
     pub async fn live(
         &self,
         requester: &Requester,
         identifiers: &[Identifier],
-    ) -> Result<Vec<Option<Timestamp>>, Error> {
+    ) -> Result<Vec<Option<LiveProof>>, Error> {
         let streams: Vec<StreamId> = identifiers
             .iter()
             .map(|name| proof_stream(requester, name))
             .collect();
         let histories = self.ledger.histories(&streams).await?;
         let now = self.ledger.now();
-        let until = |(history, identifier)| {
-            let proof = verify::proof(history).map(Verified::into_value);
-            proof
-                .filter(|proof: &ProvenIdentifier| proof.holds(requester, identifier, now))
-                .and_then(|proof| proof.until)
+        let live = |(history, identifier)| {
+            let proof: ProvenIdentifier = verify::proof(history).map(Verified::into_value)?;
+            proof.holds(requester, identifier, now).then_some(LiveProof {
+                until: proof.until?,
+                method: proof.method,
+                proven_at: proof.proven_at,
+            })
         };
-        Ok(histories.into_iter().zip(identifiers).map(until).collect())
+        Ok(histories.into_iter().zip(identifiers).map(live).collect())
     }
 
     async fn append(

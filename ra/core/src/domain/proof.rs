@@ -46,13 +46,15 @@ pub struct ProvenIdentifier {
     pub identifier: Identifier,
     /// How.
     pub method: String,
+    /// When.
+    pub proven_at: Timestamp,
     /// The proof counts up to here; `None` once withdrawn.
     pub until: Option<Timestamp>,
 }
 
 impl ProvenIdentifier {
     /// Takes an event into account.
-    pub fn apply(this: &mut Option<Self>, event: &ProofEvent) {
+    pub fn apply(this: &mut Option<Self>, event: &ProofEvent, at: Timestamp) {
         match event {
             ProofEvent::Proven {
                 requester,
@@ -65,6 +67,7 @@ impl ProvenIdentifier {
                     requester: requester.clone(),
                     identifier: identifier.clone(),
                     method: method.clone(),
+                    proven_at: at,
                     until: Some(*until),
                 });
             }

@@ -194,9 +194,9 @@ pub(crate) fn account(history: History) -> Option<Verified<Account>> {
 
 /// The proof that a verified stream tells of.
 pub(crate) fn proof(history: History) -> Option<Verified<ProvenIdentifier>> {
-    flatten(fold(history, None, |this, event, _| {
+    flatten(fold(history, None, |this, event, at| {
         if let Event::Proof(event) = event {
-            ProvenIdentifier::apply(this, event);
+            ProvenIdentifier::apply(this, event, at);
         }
     }))
 }

@@ -19,6 +19,19 @@ fn a_proven_name_needs_no_second_proof() {
     assert_eq!(order.object["status"], "ready", "{}", order.object);
     let (_, authorization) = account.only_authorization(&order);
     assert_eq!(authorization["status"], "valid");
+    let [challenge] = authorization["challenges"].as_array().unwrap().as_slice() else {
+        panic!("RFC 8555 section 7.1.4: the challenge that was validated: {authorization}")
+    };
+    assert_eq!(
+        (&challenge["type"], &challenge["status"]),
+        (&json!("http-01"), &json!("valid"))
+    );
+    assert!(
+        challenge["validated"].is_string() && challenge["token"].is_string(),
+        "{challenge}"
+    );
+    let read = account.read(challenge["url"].as_str().unwrap()).is(200);
+    assert_eq!(&read, challenge, "it can be read");
     account
         .finalize(&order, &Csr::of(&["again.reuse.test"]).sign(&new_key()))
         .is(200);
