@@ -8,6 +8,7 @@ mod backend;
 mod database;
 mod keyset;
 mod overlay;
+mod redis;
 mod schema;
 mod secret;
 mod server;
@@ -28,6 +29,7 @@ pub use backend::{BackendKind, BackendSection};
 pub use database::{DatabaseSection, DatabaseUrl};
 pub use keyset::KeysetSection;
 pub use overlay::{Override, OverrideError};
+pub use redis::{RedisSection, RedisUrl};
 pub use secret::SecretSource;
 pub use server::{LimitsSection, ListenerSection, MountGroup, ServerSection, Transport};
 pub use signer::{SignerKind, SignerSection};
@@ -42,6 +44,8 @@ pub struct Config {
     pub server: ServerSection,
     /// Where the truth is kept.
     pub database: DatabaseSection,
+    /// What carries hints between nodes.
+    pub redis: RedisSection,
     /// The keys that seal and sign, and the key that seals them.
     pub keyset: KeysetSection,
     /// Where CA keys live, by name.
@@ -143,6 +147,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
         self.database.check()?;
+        self.redis.check()?;
         self.keyset.check()?;
         for (name, signer) in &self.signer {
             signer.check(name)?;
@@ -158,6 +163,15 @@ impl Config {
     /// The directory in which everything without a path of its own lies.
     pub fn data_dir(&self) -> &Path {
         &self.server.data_dir
+    }
+
+    /// A fingerprint of what the nodes of an installation must have in common, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let server = (&self.server.external_url, &self.server.status_url);
+        let common = serde_json::to_vec(&(server, &self.backend, &self.acme, &self.status));
+        // Plain values are always written.
+        let digest = portreeve_pkix::sha256(&common.unwrap_or_default());
+        hex::encode(digest.get(..8).unwrap_or_default())
     }
 
     /// The JSON Schema of the configuration file.

@@ -5,6 +5,7 @@ mod files;
 mod inside;
 mod offline;
 mod online;
+mod redis;
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

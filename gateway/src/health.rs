@@ -1,5 +1,7 @@
 //! Whether this gateway can do its work.
 
+mod neighbours;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,9 @@ use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
 use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
 use serde::{Deserialize, Serialize};
+
+use crate::queue::Queue;
+use neighbours::Neighbours;
 
 /// How long the findings of one look count, so that probing costs little.
 const FRESH: Duration = Duration::from_secs(1);
@@ -28,6 +33,9 @@ pub struct Finding {
     pub check: String,
     /// Whether it works.
     pub ok: bool,
+    /// Whether it works less well than it should: nothing fails, and somebody should look.
+    #[serde(default)]
+    pub degraded: bool,
     /// In words.
     pub detail: String,
 }
@@ -37,8 +45,8 @@ pub struct Finding {
 pub struct Report {
     /// Whether requests can be answered: whether every check was passed, those of the CRLs excepted.
     pub ready: bool,
-    /// Whether it is ready and something is wrong nevertheless: a CRL is overdue or missing. No reason to send clients
-    /// elsewhere, who would not even get the last one, but a reason to look at once.
+    /// Whether something works less well than it should: Redis is away, a CRL is overdue or missing. No reason to send
+    /// clients elsewhere, who would not even get the last one, but a reason to look at once.
     #[serde(default)]
     pub degraded: bool,
     /// Each check.
@@ -52,6 +60,8 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     signer: SignerProcess,
     shelf: Arc<Shelf>,
+    neighbours: Neighbours,
+    queue: Queue,
     latest: Mutex<Timestamp>,
     last: Mutex<Option<(Instant, Report)>>,
 }
@@ -61,8 +71,8 @@ impl Health {
     pub fn new(
         store: Arc<dyn Store>,
         backends: Vec<Arc<dyn CaBackend>>,
-        clock: Arc<dyn Clock>,
-        signer: SignerProcess,
+        (clock, signer): (Arc<dyn Clock>, SignerProcess),
+        queue: Queue,
     ) -> Self {
         let latest = Mutex::new(clock.now());
         Self {
@@ -71,6 +81,8 @@ impl Health {
             clock,
             signer,
             shelf: Arc::default(),
+            neighbours: Neighbours::default(),
+            queue,
             latest,
             last: Mutex::new(None),
         }
@@ -93,11 +105,14 @@ impl Health {
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
         }
-        let ready = checks.iter().all(|check| check.ok);
+        if let Some(redis) = self.queue.redis() {
+            checks.push(neighbours::redis(redis));
+            checks.push(self.neighbours.check(self.queue.nodes.as_ref()).await);
+        }
         checks.extend(lists(&self.shelf.lists(), self.clock.now()));
         let report = Report {
-            ready,
-            degraded: ready && !checks.iter().all(|check| check.ok),
+            degraded: checks.iter().any(|check| check.degraded),
+            ready: checks.iter().all(|check| check.ok),
             checks,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
@@ -159,7 +174,11 @@ fn lists(lists: &[(&str, Option<Timestamp>)], now: Timestamp) -> Vec<Finding> {
             Some(until) => Err(format!("overdue since {until}")),
             None => Err("there is none; the log says why".to_owned()),
         };
-        finding(format!("CRL {ca}"), state)
+        Finding {
+            ok: true,
+            degraded: state.is_err(),
+            ..finding(format!("CRL {ca}"), state)
+        }
     };
     lists.iter().map(look).collect()
 }
@@ -169,6 +188,7 @@ fn finding(check: String, state: Result<String, String>) -> Finding {
     Finding {
         check,
         ok,
+        degraded: false,
         detail: state.unwrap_or_else(|reason| reason),
     }
 }

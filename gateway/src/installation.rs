@@ -114,6 +114,8 @@ impl SignerProgram {
 /// An open installation: what everything else is built on.
 #[derive(Clone)]
 pub struct Installation {
+    /// Its id, made with it: a UUIDv7.
+    pub id: [u8; 16],
     /// The truth.
     pub store: OpenStore,
     /// The keys that seal and sign records.
@@ -165,8 +167,10 @@ pub async fn open(
     let keyset = Arc::new(wrapped.open(&KekSet::shared(Kek::from_source(&source)?), &PURPOSES)?);
     let section = config.signer.get("soft").cloned().unwrap_or_default();
     let signer = start_signer(&section, (data_dir, program), (source, bytes)).await?;
+    let id = database.installation().id;
     let store = database.into_store(Arc::clone(&keyset) as _).await?;
     Ok(Installation {
+        id,
         store,
         keyset,
         signer,

@@ -21,6 +21,7 @@ pub mod listener;
 pub mod management;
 pub mod names;
 pub mod own_certificate;
+pub mod queue;
 pub mod router;
 pub mod running;
 pub mod signals;

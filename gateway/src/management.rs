@@ -15,6 +15,7 @@ use portreeve_status::Shelf;
 use portreeve_store::OpenStore;
 
 use crate::health::Health;
+use crate::queue::Queue;
 use crate::telemetry::{GatewayMetrics, Scrape};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +34,8 @@ pub struct Management {
     pub clock: Arc<dyn Clock>,
     /// The signer.
     pub signer: SignerProcess,
+    /// Hints, limits and other nodes.
+    pub queue: Queue,
 }
 
 impl Management {
@@ -57,6 +60,7 @@ impl Management {
             signer: self.signer.pid(),
             signer_restarts: self.signer.restarts(),
             store: self.store.statistics(),
+            redis: self.queue.statistics(),
         };
         for (ca, until) in self.shelf.lists() {
             self.metrics.crl_left(ca, seconds_left(until, self.clock.now()));

@@ -24,6 +24,7 @@ use crate::dev::{Manifest, ObjectsError};
 use crate::installation::{self, Installation, InstallationError, Mode, SignerProgram};
 use crate::listener::{BindError, Bounds, Drain, Listener, Sharing, bind, tls};
 use crate::own_certificate::{self, OwnCertificate, OwnCertificateError, OwnCertificateParts};
+use crate::queue::Queue;
 use crate::router::{Router, RouterParts};
 use crate::wiring::{Node, Shared, WiringError, operator_api};
 use crate::worker::{Sweeper, run_tasks};
@@ -143,7 +144,8 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         None => SignerProgram::own()?,
     };
     let installation = installation::open(&config, options.mode, &program).await?;
-    let shared = Shared::new(installation.clone());
+    let queue = Queue::of(&installation, &config)?;
+    let shared = Shared::with(installation.clone(), queue);
     let library = shared.authority(Backends::new());
     if options.mode == Mode::Dev {
         dev_installation::prepare(&installation, &library, &options.endpoints).await?;
@@ -293,7 +295,12 @@ impl Running {
             duties: self.duties,
             at_most: self.drain_timeout,
         };
-        stopping.finish(self.node.shared.installation.store.close()).await
+        let shared = &self.node.shared;
+        let close = async {
+            shared.queue.stop().await;
+            shared.installation.store.close().await;
+        };
+        stopping.finish(close).await
     }
 }
 

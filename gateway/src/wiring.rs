@@ -5,10 +5,10 @@ use std::sync::Arc;
 use portreeve_acme::validator::Validator;
 use portreeve_console::{ConsoleParts, ObjectCheck};
 use portreeve_policies::{Policies, Profile, parse_endpoint};
-use portreeve_queue::{LocalRateLimiter, LocalWakeups, TokioSpawn};
+use portreeve_queue::TokioSpawn;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{Store, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority};
+use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority, Roles};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
@@ -20,6 +20,7 @@ use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
 use crate::health::Health;
 use crate::installation::Installation;
 use crate::management::Management;
+use crate::queue::Queue;
 use crate::telemetry::GatewayMetrics;
 
 /// What every part of a node shares.
@@ -29,6 +30,8 @@ pub struct Shared {
     pub installation: Installation,
     /// The store as the RA sees it.
     pub store: Arc<dyn Store>,
+    /// Hints, limits and other nodes.
+    pub queue: Queue,
     /// Hints.
     pub wakeups: Arc<dyn Wakeups>,
     /// Judgement.
@@ -40,15 +43,22 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Over an open installation.
+    /// Over an open installation, for a command that ends soon.
     pub fn new(installation: Installation) -> Self {
+        let queue = Queue::alone(&installation);
+        Self::with(installation, queue)
+    }
+
+    /// Over an open installation, with what carries hints.
+    pub fn with(installation: Installation, queue: Queue) -> Self {
         let store = Arc::clone(&installation.store.store);
         #[cfg(feature = "failpoints")]
         let store: Arc<dyn Store> = Arc::new(crate::failpoints::FailingStore(store));
         Self {
             installation,
             store,
-            wakeups: Arc::new(LocalWakeups::new()),
+            wakeups: Arc::clone(&queue.wakeups),
+            queue,
             policies: Arc::default(),
             metrics: Arc::default(),
             spawn: TokioSpawn::new(),
@@ -68,9 +78,10 @@ impl Shared {
             random: Arc::clone(&installation.random),
             spawn: Arc::new(self.spawn.clone()),
             wakeups: Arc::clone(&self.wakeups),
-            limiter: Arc::new(LocalRateLimiter::new(Arc::clone(&installation.clock))),
+            limiter: Arc::clone(&self.queue.limiter),
             metrics: Arc::clone(&self.metrics) as _,
             node: installation.node,
+            roles: Roles::ALL,
         })
     }
 }
@@ -120,13 +131,14 @@ impl Node {
         let health = Health::new(
             Arc::clone(&shared.store),
             backends.values().cloned().collect(),
-            Arc::clone(&installation.clock),
-            installation.signer.clone(),
+            (Arc::clone(&installation.clock), installation.signer.clone()),
+            shared.queue.clone(),
         );
         let health = Arc::new(health.with_lists(Arc::clone(&shelf)));
         let inside = Inside {
             installation: installation.clone(),
             ra: Arc::clone(&ra),
+            queue: shared.queue.clone(),
         };
         let publisher = CrlPublisher::new(PublisherParts {
             store: Arc::clone(&shared.store),
@@ -192,6 +204,7 @@ fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Manage
         shelf,
         clock: Arc::clone(&installation.clock),
         signer: installation.signer.clone(),
+        queue: shared.queue.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::target::{DEV_DATA_DIR, absolute};
 use super::{CliError, Exit, Format, Surroundings, Table, ending};
-use crate::config::Override;
+use crate::config::{Override, RedisUrl};
 use crate::dev::{DevAddresses, Settings, configuration, exposed};
 use crate::installation::Mode;
 use crate::running::{StartOptions, Substitutes, start};
@@ -41,6 +41,9 @@ pub(super) struct Arguments {
     /// Allows addresses that are not loopback.
     #[arg(long)]
     insecure_public: bool,
+    /// A Redis server that carries hints between nodes: redis://… or rediss://….
+    #[arg(long, value_name = "URL")]
+    redis: Option<RedisUrl>,
     /// Any key of the configuration, or endpoint.PROTOCOL.NAME.KEY; VALUE is TOML, else text.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<Override>,
@@ -60,7 +63,7 @@ struct Row {
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let data_dir = absolute(&arguments.data_dir)?;
-    let settings = Settings::sort(given(arguments.database, arguments.set));
+    let settings = Settings::sort(given((arguments.database, arguments.redis), arguments.set));
     let addresses = DevAddresses {
         public: arguments.listen,
         http: arguments.listen_http,
@@ -110,10 +113,14 @@ enum Toured {
     Left,
 }
 
-/// What was given with --set, and the database before it.
-fn given(database: Option<String>, set: Vec<Override>) -> Vec<Override> {
-    let database = database.map(|url| Override::text("database.url", url));
-    database.into_iter().chain(set).collect()
+/// What was given with --set, and before it the options that stand for a key.
+fn given((database, redis): (Option<String>, Option<RedisUrl>), set: Vec<Override>) -> Vec<Override> {
+    let database = database.map(|url| Override::text("database.url", &url, "--database"));
+    let redis = match redis {
+        Some(RedisUrl::Plain(text)) => Some(Override::text("redis.url", &text, "--redis")),
+        Some(RedisUrl::Kept(_)) | None => None,
+    };
+    database.into_iter().chain(redis).chain(set).collect()
 }
 
 /// Takes the tour if it was asked for.

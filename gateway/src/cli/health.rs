@@ -17,10 +17,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     around.output.show(&report, |report| {
         let mut table = Table::new(["CHECK", "STATE", "DETAIL"]);
         for check in &report.checks {
-            let (word, tone) = if check.ok {
-                ("ok", Tone::Good)
-            } else {
-                ("failed", Tone::Bad)
+            let (word, tone) = match (check.ok, check.degraded) {
+                (true, false) => ("ok", Tone::Good),
+                (true, true) => ("degraded", Tone::Warning),
+                (false, _) => ("failed", Tone::Bad),
             };
             table.row([
                 check.check.clone(),

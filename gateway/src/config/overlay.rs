@@ -7,7 +7,7 @@ use std::str::FromStr;
 const PREFIX: &str = "PORTREEVE__";
 
 /// One value for one key, with where it came from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Override {
     path: Vec<String>,
     value: toml::Value,
@@ -61,12 +61,12 @@ impl Override {
         })
     }
 
-    /// A text for a dotted key, whatever it looks like; `key` names where it came from as well.
-    pub fn text(key: &str, value: String) -> Self {
+    /// Text for a key, as an option of the command line other than `--set` gives it.
+    pub fn text(key: &str, value: &str, option: &str) -> Self {
         Self {
             path: key.split('.').map(str::to_owned).collect(),
-            value: toml::Value::String(value),
-            origin: key.to_owned(),
+            value: toml::Value::String(value.to_owned()),
+            origin: option.to_owned(),
         }
     }
 
@@ -121,6 +121,13 @@ impl FromStr for Override {
             .ok_or_else(|| OverrideError::Form(text.to_owned()))?;
         let path = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
         Self::new(path, value.trim(), format!("--set {}", key.trim()))
+    }
+}
+
+/// Like `Display`: the value may be a secret.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

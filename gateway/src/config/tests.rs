@@ -31,6 +31,7 @@ fn the_example_loads_and_can_be_served() {
     assert_eq!(config.server.limits, LimitsSection::default());
     assert_eq!(config.telemetry, TelemetrySection::default());
     assert_eq!(config.database, DatabaseSection::default());
+    assert_eq!(config.redis, RedisSection::default());
     assert_eq!(config.keyset, KeysetSection::default());
     assert_eq!(config.signer["soft"], SignerSection::default());
     assert_eq!(config.backend["issuing"], BackendSection::default());

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::RegistrationAuthority;
 
-use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry};
+use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry, redis};
 use crate::authorities::{Authorities, Authority, AuthorityError, AuthorityView};
 use crate::installation::Installation;
 use crate::own_certificate;
+use crate::queue::Queue;
 
 /// Incidents looked through, at most.
 const INCIDENTS_MAX: u32 = 1000;
@@ -20,6 +21,8 @@ pub struct Inside {
     pub installation: Installation,
     /// Reads objects and incidents.
     pub ra: Arc<RegistrationAuthority>,
+    /// Hints, limits and other nodes.
+    pub queue: Queue,
 }
 
 impl Inside {
@@ -33,6 +36,10 @@ impl Inside {
             self.incidents().await,
         ];
         findings.extend(self.authorities(now).await);
+        if let Some(used) = self.queue.redis() {
+            findings.extend(redis::examined(used.server(), self.installation.clock.as_ref()).await);
+            findings.push(redis::nodes(self.queue.nodes.as_ref()).await);
+        }
         findings
     }
 

@@ -2,7 +2,7 @@
 
 use portreeve_store::SchemaStatus;
 
-use super::{Finding, Inside, Patient, Severity};
+use super::{Finding, Inside, Patient, Severity, redis};
 use crate::backends::Backends;
 use crate::installation::{self, InstallationError, Mode, SignerProgram};
 use crate::wiring::Shared;
@@ -11,7 +11,8 @@ use crate::wiring::Shared;
 pub(super) async fn checks(patient: &Patient) -> Vec<Finding> {
     match open(patient).await {
         Ok(inside) => {
-            let findings = inside.checks().await;
+            let mut findings = inside.checks().await;
+            findings.extend(redis::configured(&patient.config, inside.installation.clock.as_ref()).await);
             inside.installation.store.close().await;
             findings
         }
@@ -32,6 +33,11 @@ async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
         return Err(InstallationError::Absent(store.to_string()));
     }
     let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
-    let ra = Shared::new(installation.clone()).authority(Backends::new());
-    Ok(Inside { installation, ra })
+    let shared = Shared::new(installation.clone());
+    let ra = shared.authority(Backends::new());
+    Ok(Inside {
+        installation,
+        ra,
+        queue: shared.queue,
+    })
 }

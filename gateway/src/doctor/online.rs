@@ -9,7 +9,11 @@ pub(super) async fn checks(client: &ControlClient) -> Vec<Finding> {
     let mut findings = Vec::new();
     match client.read::<Report>("/api/v1/health").await {
         Ok(report) => findings.extend(report.checks.into_iter().map(|check| {
-            let severity = if check.ok { Severity::Ok } else { Severity::Error };
+            let severity = match (check.ok, check.degraded) {
+                (true, false) => Severity::Ok,
+                (true, true) => Severity::Warning,
+                (false, _) => Severity::Error,
+            };
             Finding::new(format!("live: {}", check.check), severity, check.detail)
         })),
         Err(error) => findings.push(Finding::new("live", Severity::Error, error.to_string())),

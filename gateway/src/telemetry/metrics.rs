@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use portreeve_queue::RedisStatistics;
 use portreeve_ra::Refusal;
 use portreeve_ra::ports::Metrics;
 use portreeve_store::Statistics;
@@ -54,6 +55,20 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+/// Nothing to tell apart; shown only once it was set.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NoLabels {}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FateLabels {
+    fate: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CountedLabels {
+    counted: &'static str,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CaLabels {
     ca: String,
@@ -80,6 +95,9 @@ pub struct GatewayMetrics {
     commits: Family<OutcomeLabels, Counter>,
     store_groups: Counter,
     signer_restarts: Counter,
+    redis_connected: Family<NoLabels, Gauge>,
+    redis_hints: Family<FateLabels, Counter>,
+    rate_limits: Family<CountedLabels, Counter>,
     task_delay: Gauge<f64, std::sync::atomic::AtomicU64>,
     crl_left: Family<CaLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     cpu_seconds: Family<ProcessLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
@@ -97,6 +115,8 @@ pub struct Scrape {
     pub signer_restarts: u64,
     /// What the store's writer has done.
     pub store: Statistics,
+    /// What was done with Redis, where it is configured.
+    pub redis: Option<RedisStatistics>,
 }
 
 impl Default for GatewayMetrics {
@@ -115,6 +135,9 @@ impl Default for GatewayMetrics {
             commits: Family::default(),
             store_groups: Counter::default(),
             signer_restarts: Counter::default(),
+            redis_connected: Family::default(),
+            redis_hints: Family::default(),
+            rate_limits: Family::default(),
             task_delay: Gauge::default(),
             crl_left: Family::default(),
             cpu_seconds: Family::default(),
@@ -171,6 +194,21 @@ impl GatewayMetrics {
             "signer_restarts",
             "Restarts of the signer process",
             self.signer_restarts.clone(),
+        );
+        registry.register(
+            "redis_connected",
+            "Whether hints go to other nodes and come from them (1), or nodes look into the database instead (0)",
+            self.redis_connected.clone(),
+        );
+        registry.register(
+            "redis_hints",
+            "Hints to and from other nodes, by what became of them",
+            self.redis_hints.clone(),
+        );
+        registry.register(
+            "rate_limits_counted",
+            "Requests counted against a limit by all nodes together, or by this one alone because Redis was late",
+            self.rate_limits.clone(),
         );
         registry.register_with_unit(
             "task_delay",
@@ -230,11 +268,32 @@ impl GatewayMetrics {
         for (outcome, count) in commits {
             raise(&self.commits.get_or_create(&OutcomeLabels { outcome }), count);
         }
+        if let Some(redis) = scrape.redis {
+            self.redis(redis);
+        }
         self.usage("gateway", ProcessUsage::own());
         self.usage("signer", scrape.signer.and_then(ProcessUsage::of));
         let mut text = String::with_capacity(4096);
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    fn redis(&self, redis: RedisStatistics) {
+        self.redis_connected
+            .get_or_create(&NoLabels {})
+            .set(i64::from(redis.connected));
+        let hints = [
+            ("sent", redis.hints_sent),
+            ("dropped", redis.hints_dropped),
+            ("received", redis.hints_received),
+            ("ignored", redis.hints_ignored),
+        ];
+        for (fate, count) in hints {
+            raise(&self.redis_hints.get_or_create(&FateLabels { fate }), count);
+        }
+        for (counted, count) in [("together", redis.limits_shared), ("alone", redis.limits_alone)] {
+            raise(&self.rate_limits.get_or_create(&CountedLabels { counted }), count);
+        }
     }
 
     fn usage(&self, process: &'static str, usage: Option<ProcessUsage>) {
@@ -311,6 +370,12 @@ mod tests {
             signer: None,
             signer_restarts: 3,
             store,
+            redis: Some(RedisStatistics {
+                connected: true,
+                hints_sent: 4,
+                limits_alone: 6,
+                ..RedisStatistics::default()
+            }),
         };
         metrics.encode(scrape).unwrap();
         let text = metrics.encode(scrape).unwrap();
@@ -326,6 +391,9 @@ mod tests {
             "portreeve_store_commits_total{outcome=\"conflict\"} 1",
             "portreeve_store_transactions_total 2",
             "portreeve_signer_restarts_total 3",
+            "portreeve_redis_connected{} 1",
+            "portreeve_redis_hints_total{fate=\"sent\"} 4",
+            "portreeve_rate_limits_counted_total{counted=\"alone\"} 6",
             "portreeve_task_delay_seconds 2.0",
             "portreeve_crl_left_seconds{ca=\"issuing\"} -3.0",
             "portreeve_process_resident_bytes{process=\"gateway\"}",

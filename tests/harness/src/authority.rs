@@ -10,7 +10,7 @@ use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random};
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
-    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester,
+    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester, Roles,
 };
 use portreeve_store::{Database, MadeBy, Options, PendingMigrations, SqliteStore};
 use std::collections::BTreeMap;
@@ -97,6 +97,7 @@ impl TestAuthority {
             limiter: Arc::new(LocalRateLimiter::new(clock())),
             metrics: Arc::new(NoMetrics),
             node: NodeId::from_bytes([1; 16]),
+            roles: Roles::ALL,
         });
         let this = Self { ra, store, directory };
         this.publish(endpoint_text).await;
