@@ -6,7 +6,7 @@ use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::objects::Publisher;
-use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random};
+use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Wakeups};
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
@@ -82,26 +82,46 @@ impl TestAuthority {
     /// The same over a directory that may have been used before.
     pub async fn start_in(directory: TempDir, backend: Arc<dyn CaBackend>, endpoint_text: &str) -> Self {
         let store = open_store(directory.path()).await;
-        let signer = keyset(directory.path());
-        let policies = Policies::new(Arc::new(Blocklist::embedded()));
-        let ra = RegistrationAuthority::new(Parts {
-            store: store.clone(),
-            tasks: store.clone(),
-            policy: Arc::new(policies),
-            signer,
-            backends: BTreeMap::from([(backend.name().clone(), backend)]),
-            clock: clock(),
-            random: Arc::new(SystemRandom),
-            spawn: Arc::new(TokioSpawn::new()),
-            wakeups: Arc::new(LocalWakeups::new()),
-            limiter: Arc::new(LocalRateLimiter::new(clock())),
-            metrics: Arc::new(NoMetrics),
-            node: NodeId::from_bytes([1; 16]),
-            roles: Roles::ALL,
-        });
+        let wakeups = Arc::new(LocalWakeups::new());
+        let backends = BTreeMap::from([(backend.name().clone(), backend)]);
+        let ra = node((&store, directory.path()), backends, wakeups, (1, Roles::ALL));
         let this = Self { ra, store, directory };
         this.publish(endpoint_text).await;
         this
+    }
+
+    /// Another node over the same store, with this number and these wake-ups.
+    pub fn node(
+        &self,
+        backend: Arc<dyn CaBackend>,
+        wakeups: Arc<dyn Wakeups>,
+        number: u8,
+    ) -> Arc<RegistrationAuthority> {
+        let backends = BTreeMap::from([(backend.name().clone(), backend)]);
+        node(
+            (&self.store, self.directory.path()),
+            backends,
+            wakeups,
+            (number, Roles::ALL),
+        )
+    }
+
+    /// A node over the same store with these roles: it has the keys of their purposes and no others.
+    pub fn node_with(
+        &self,
+        roles: Roles,
+        backend: Option<Arc<dyn CaBackend>>,
+        wakeups: Arc<dyn Wakeups>,
+        number: u8,
+    ) -> Arc<RegistrationAuthority> {
+        let backends = backend.map(|backend| (backend.name().clone(), backend));
+        let backends = backends.into_iter().collect();
+        node(
+            (&self.store, self.directory.path()),
+            backends,
+            wakeups,
+            (number, roles),
+        )
     }
 
     async fn publish(&self, endpoint_text: &str) {
@@ -186,6 +206,30 @@ impl TestAuthority {
     }
 }
 
+fn node(
+    (store, directory): (&Arc<SqliteStore>, &Path),
+    backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
+    wakeups: Arc<dyn Wakeups>,
+    (number, roles): (u8, Roles),
+) -> Arc<RegistrationAuthority> {
+    let purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
+    RegistrationAuthority::new(Parts {
+        store: Arc::clone(store) as _,
+        tasks: Arc::clone(store) as _,
+        policy: Arc::new(Policies::new(Arc::new(Blocklist::embedded()))),
+        signer: keyset_of(directory, &purposes),
+        backends,
+        clock: clock(),
+        random: Arc::new(SystemRandom),
+        spawn: Arc::new(TokioSpawn::new()),
+        wakeups,
+        limiter: Arc::new(LocalRateLimiter::new(clock())),
+        metrics: Arc::new(NoMetrics),
+        node: NodeId::from_bytes([number; 16]),
+        roles,
+    })
+}
+
 /// A PKCS#10 request for one name with a new key, in DER.
 pub fn csr(name: &str) -> Vec<u8> {
     let key = rcgen::KeyPair::generate().expect("key");
@@ -205,8 +249,13 @@ async fn open_store(directory: &Path) -> Arc<SqliteStore> {
     database.into_store(keyset(directory)).await.expect("store")
 }
 
-/// The keyset of a directory, made when it is missing.
+/// The keyset of a directory, made when it is missing, with the keys of every purpose.
 pub fn keyset(directory: &Path) -> Arc<portreeve_keyset::Keyset> {
+    keyset_of(directory, &Purpose::ALL)
+}
+
+/// The keyset of a directory, made when it is missing, with the keys of these purposes.
+pub fn keyset_of(directory: &Path, purposes: &[Purpose]) -> Arc<portreeve_keyset::Keyset> {
     let (kek_path, path) = (directory.join("kek"), directory.join("keyset.json"));
     let random: &dyn Random = &SystemRandom;
     if !kek_path.exists() {
@@ -216,5 +265,5 @@ pub fn keyset(directory: &Path) -> Arc<portreeve_keyset::Keyset> {
     }
     let keks = KekSet::shared(Kek::from_file(&kek_path).expect("kek"));
     let wrapped = WrappedKeyset::parse(&std::fs::read(&path).expect("read")).expect("keyset");
-    Arc::new(wrapped.open(&keks, &Purpose::ALL).expect("open"))
+    Arc::new(wrapped.open(&keks, purposes).expect("open"))
 }

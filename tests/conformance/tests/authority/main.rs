@@ -12,6 +12,7 @@ mod accounts;
 mod asking;
 mod backends;
 mod judgement;
+mod nodes;
 mod resolution;
 mod revocation;
 
