@@ -16,16 +16,17 @@ pub(super) struct Neighbours {
 
 /// Whether Redis answers.
 pub(super) fn redis(redis: &RedisQueue) -> Finding {
-    let detail = match redis.state() {
-        LinkState::Up if redis.is_connected() => {
+    let detail = match (redis.state(), redis.refusal()) {
+        (LinkState::Up, Some(refusal)) => refusal.to_string(),
+        (LinkState::Up, None) if redis.is_connected() => {
             return found(
                 "redis",
                 Ok(format!("answers in {} µs", redis.ping_time().as_micros())),
             );
         }
-        LinkState::Up => "answers, and hints of other nodes are not heard".to_owned(),
-        LinkState::Connecting => "is being connected to".to_owned(),
-        LinkState::Down(error) => error.to_string(),
+        (LinkState::Up, None) => "answers, and hints of other nodes are not heard".to_owned(),
+        (LinkState::Connecting, _) => "is being connected to".to_owned(),
+        (LinkState::Down(error), _) => error.to_string(),
     };
     found(
         "redis",

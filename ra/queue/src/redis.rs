@@ -69,7 +69,7 @@ impl RedisQueue {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (keys, counters, node) = (Keys::new(installation), Arc::<Counters>::default(), own.node);
-        let link = Arc::new(Link::new(server.clone()));
+        let link = Arc::new(Link::new(server));
         let (outbox, waiting) = Outbox::new(Arc::clone(&counters));
         let (local, hears) = (LocalWakeups::new(), watch::Sender::new(false));
         let queue = Self {
@@ -91,7 +91,7 @@ impl RedisQueue {
             tasks: TaskTracker::new(),
         };
         let listener = Listener {
-            server,
+            link: Arc::clone(&queue.link),
             keys: keys.clone(),
             node,
             local,
@@ -155,6 +155,11 @@ impl RedisQueue {
     /// Whether the server answers.
     pub fn state(&self) -> LinkState {
         self.link.state()
+    }
+
+    /// What a server that answers refuses, for want of rights or memory for example.
+    pub fn refusal(&self) -> Option<RedisError> {
+        self.link.refusal()
     }
 
     /// How long the server took to answer when it was last looked after, at most a second or two ago while it is up.

@@ -10,7 +10,8 @@ use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Wakeups};
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
-    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester, Roles,
+    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester, Role,
+    Roles,
 };
 use portreeve_store::{Database, MadeBy, Options, PendingMigrations, SqliteStore};
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use redis::{Pipeline, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::keys::Keys;
-use super::link::Link;
+use super::link::{Link, Use};
 use crate::nodes::{NodeReport, Nodes};
 
 /// How often a node says that it lives.
@@ -74,6 +74,10 @@ impl RedisNodes {
             .arg(self.keys.nodes())
             .arg(millis(SET_LIVES));
         let answers = self.link.ask_all(&commands, TIMEOUT).await.unwrap_or_default();
+        self.link.used(
+            Use::Heartbeats,
+            answers.iter().filter_map(|answer| answer.as_ref().err()),
+        );
         if answers.get(1).is_some_and(Result::is_err) {
             // Somebody else's value under the name of the set.
             let mut command = redis::cmd("UNLINK");

@@ -10,7 +10,7 @@ use portreeve_ra::ports::{Admission, Clock, RateLimiter};
 
 use super::error::RedisError;
 use super::keys::Keys;
-use super::link::Link;
+use super::link::{Link, Use};
 use super::statistics::Counters;
 use crate::limits::LocalRateLimiter;
 
@@ -96,7 +96,9 @@ impl RateLimiter for RedisRateLimiter {
         let Some(costs) = costs(limit, cost) else {
             return Admission::RetryAfter(limit.period);
         };
-        match self.together(key, costs).await {
+        let counted = self.together(key, costs).await;
+        self.link.used(Use::Limits, counted.as_ref().err());
+        match counted {
             Ok(admission) => {
                 Counters::add(&self.counters.limits_shared, 1);
                 if admission == Admission::Admitted {

@@ -2,7 +2,9 @@
 //!
 //! Nobody waits for a connection to be made: while there is none, a question fails at once.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, Pipeline, Value};
@@ -34,12 +36,26 @@ pub enum LinkState {
     Down(RedisError),
 }
 
+/// What a server that answers may refuse.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Use {
+    /// Hints for other nodes.
+    Writing,
+    /// Hints of other nodes.
+    Reading,
+    /// Counters of limits.
+    Limits,
+    /// Heartbeats.
+    Heartbeats,
+}
+
 /// A connection kept up in the background.
 pub(crate) struct Link {
     server: RedisServer,
     connection: watch::Sender<Option<Connection>>,
     state: watch::Sender<LinkState>,
     trouble: Notify,
+    refusals: Mutex<BTreeMap<Use, RedisError>>,
     ping_micros: AtomicU64,
 }
 
@@ -51,6 +67,7 @@ impl Link {
             connection: watch::Sender::new(None),
             state: watch::Sender::new(LinkState::Connecting),
             trouble: Notify::new(),
+            refusals: Mutex::default(),
             ping_micros: AtomicU64::new(0),
         }
     }
@@ -76,6 +93,35 @@ impl Link {
     /// How long the last look took.
     pub(crate) fn ping_time(&self) -> Duration {
         Duration::from_micros(self.ping_micros.load(Ordering::Relaxed))
+    }
+
+    /// What a server that answers refuses, for want of rights or memory for example.
+    pub(crate) fn refusal(&self) -> Option<RedisError> {
+        self.refusals().values().next().cloned()
+    }
+
+    /// Takes note of how a use of the server ended; one line in the log for each change.
+    pub(crate) fn used<'a>(&self, what: Use, errors: impl IntoIterator<Item = &'a RedisError>) {
+        let refused = |error: &&RedisError| matches!(error, RedisError::Denied(_) | RedisError::Refused(_));
+        let error = errors.into_iter().find(refused);
+        let mut refusals = self.refusals();
+        if refusals.get(&what) == error {
+            return;
+        }
+        match error {
+            Some(error) => {
+                warn!(server = %self.server.target(), ?what, %error, "Redis refuses");
+                refusals.insert(what, error.clone());
+            }
+            None => {
+                info!(server = %self.server.target(), ?what, "Redis refuses no more");
+                refusals.remove(&what);
+            }
+        }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, BTreeMap<Use, RedisError>> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer to a command, within this time.

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::entry::Hint;
 use super::error::RedisError;
 use super::keys::{Keys, Stream};
-use super::server::{Connection, RedisServer};
+use super::link::{Link, Use};
+use super::server::Connection;
 use super::statistics::Counters;
 use crate::wakeups::LocalWakeups;
 
@@ -45,7 +46,7 @@ return ids";
 
 /// Reads what other nodes write.
 pub(crate) struct Listener {
-    pub(crate) server: RedisServer,
+    pub(crate) link: Arc<Link>,
     pub(crate) keys: Keys,
     pub(crate) node: NodeId,
     pub(crate) local: LocalWakeups,
@@ -71,7 +72,7 @@ impl Listener {
         let mut pause = BACKOFF.0;
         loop {
             // Why it cannot listen is what the other connection reports.
-            let error = match self.server.connect().await {
+            let error = match self.link.server().connect().await {
                 Ok(connection) => {
                     let error = self.listen(connection).await;
                     if self.hears.send_replace(false) {
@@ -82,6 +83,7 @@ impl Listener {
                 Err(error) => error,
             };
             tracing::debug!(%error, "hints of other nodes are not heard");
+            self.link.used(Use::Reading, [&error]);
             // Whoever waits for a hint looks now, and soon again.
             self.local.wake_all();
             tokio::time::sleep(pause).await;
@@ -96,6 +98,7 @@ impl Listener {
             Err(error) => return error,
         };
         self.hears.send_replace(true);
+        self.link.used(Use::Reading, []);
         // What was written before this was not heard.
         self.local.wake_all();
         loop {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::entry::Hint;
 use super::error::RedisError;
 use super::keys::{Keys, Stream};
-use super::link::Link;
+use super::link::{Link, Use};
 use super::statistics::Counters;
 
 /// Hints that wait to be written; further ones are dropped.
@@ -72,6 +72,15 @@ impl Sender {
         let Ok(answers) = self.link.ask_all(&self.entries(hints), WRITE_TIMEOUT).await else {
             return 0;
         };
+        // A damaged stream is mended below.
+        let lasting = |error: &&RedisError| !is_damage(error);
+        self.link.used(
+            Use::Writing,
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .filter(lasting),
+        );
         let mut written = 0;
         let mut refused = Vec::new();
         for (hint, answer) in hints.iter().zip(answers) {

@@ -126,6 +126,20 @@ async fn a_server_that_evicts_breaks_nothing() {
 }
 
 #[tokio::test]
+async fn a_server_without_memory_is_said_until_it_has_some() {
+    let redis = Redis::start().unwrap();
+    let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
+    let () = redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    one.wakeups().wake(WakeKey::Tasks);
+    let is_full = || matches!(one.refusal(), Some(RedisError::Refused(reason)) if reason.starts_with("OOM"));
+    eventually("it is said", is_full).await;
+    assert!(one.statistics().hints_dropped > 0 && one.is_connected());
+    let () = redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    hears_again(&one, &two).await;
+    eventually("it is over", || one.refusal().is_none()).await;
+}
+
+#[tokio::test]
 async fn a_node_starts_without_a_server_and_finds_it_later() {
     let url = format!("redis://127.0.0.1:{}/0", free_port());
     let one = node_of(INSTALLATION, &url, 1);

@@ -198,4 +198,9 @@ async fn a_user_without_rights_is_said() {
     );
     assert_eq!(node.statistics().limits_alone, 2);
     assert!(!node.is_connected(), "it hears nothing");
+    assert!(
+        matches!(node.refusal(), Some(RedisError::Denied(_))),
+        "{:?}",
+        node.refusal()
+    );
 }
