@@ -6,11 +6,13 @@ mod inside;
 mod offline;
 mod online;
 mod redis;
+mod server;
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
+use portreeve_store::StoreUrl;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -89,7 +91,13 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     findings.push(files::data_directory(data_dir));
     findings.push(files::disk_space(data_dir));
     findings.push(files::key_encryption_key(&config.keyset, data_dir));
-    findings.push(schema(config).await);
+    match config.database.store(data_dir) {
+        Ok(store) => {
+            findings.push(schema(&store).await);
+            findings.extend(server::checks(&store).await);
+        }
+        Err(error) => findings.push(Finding::new("store", Severity::Error, error.to_string())),
+    }
     if patient.client.is_running().await {
         findings.push(Finding::new("gateway", Severity::Ok, "running"));
         findings.extend(online::checks(&patient.client).await);
@@ -136,12 +144,8 @@ fn clock(now: Timestamp) -> Finding {
     }
 }
 
-async fn schema(config: &Config) -> Finding {
+async fn schema(store: &StoreUrl) -> Finding {
     use portreeve_store::SchemaStatus as S;
-    let store = match config.database.store(config.data_dir()) {
-        Ok(store) => store,
-        Err(error) => return Finding::new("store", Severity::Error, error.to_string()),
-    };
     let (severity, detail) = match store.status().await {
         Ok(S::Current { version }) => (Severity::Ok, format!("schema version {version}")),
         Ok(S::Empty) => (

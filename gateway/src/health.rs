@@ -9,6 +9,7 @@ use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
 use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
+use portreeve_store::{OpenStore, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::queue::Queue;
@@ -56,6 +57,7 @@ pub struct Report {
 /// Looks after everything this node depends on.
 pub struct Health {
     store: Arc<dyn Store>,
+    engine: OpenStore,
     backends: Vec<Arc<dyn CaBackend>>,
     clock: Arc<dyn Clock>,
     signer: SignerProcess,
@@ -67,9 +69,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// Of these parts.
+    /// Of these parts; the store twice: as the RA has it, and as the engine it is.
     pub fn new(
-        store: Arc<dyn Store>,
+        (store, engine): (Arc<dyn Store>, OpenStore),
         backends: Vec<Arc<dyn CaBackend>>,
         (clock, signer): (Arc<dyn Clock>, SignerProcess),
         queue: Queue,
@@ -77,6 +79,7 @@ impl Health {
         let latest = Mutex::new(clock.now());
         Self {
             store,
+            engine,
             backends,
             clock,
             signer,
@@ -102,6 +105,7 @@ impl Health {
             return report.clone();
         }
         let mut checks = vec![self.store().await, self.clock(), self.signer().await];
+        checks.extend(self.server().await);
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
         }
@@ -126,6 +130,23 @@ impl Health {
             Err(_) => Err("no answer in time".to_owned()),
         };
         finding("store".to_owned(), state)
+    }
+
+    /// Whether the database server, if there is one, can be trusted with a commit and with the time. It has been
+    /// reached just now, with the store.
+    async fn server(&self) -> Option<Finding> {
+        let asked = self.engine.server(|| self.clock.now());
+        let state = match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
+            Ok(answer) => answer?.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        let state = state.and_then(|facts| {
+            let said = [facts.answer(), facts.clock(), facts.durability()];
+            let wrong = said.iter().any(|(verdict, _)| *verdict == Verdict::Wrong);
+            let words = said.map(|(_, words)| words).join("; ");
+            if wrong { Err(words) } else { Ok(words) }
+        });
+        Some(finding("database".to_owned(), state))
     }
 
     async fn signer(&self) -> Finding {

@@ -129,7 +129,7 @@ impl Node {
         let installation = &shared.installation;
         let shelf = Arc::new(Shelf::new(&backends));
         let health = Health::new(
-            Arc::clone(&shared.store),
+            (Arc::clone(&shared.store), installation.store.clone()),
             backends.values().cloned().collect(),
             (Arc::clone(&installation.clock), installation.signer.clone()),
             shared.queue.clone(),

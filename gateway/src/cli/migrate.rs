@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use portreeve_queue::SystemClock;
 use portreeve_ra::ports::Clock;
-use portreeve_store::{SchemaStatus, StoreUrl};
+use portreeve_store::{ROLE_PREFIX, SchemaStatus, StoreUrl, roles_script};
 use serde::Serialize;
 
 use super::{CliError, Exit, Surroundings, Target};
@@ -23,6 +23,12 @@ enum Verb {
     Status,
     /// Brings the store up to date. On SQLite the gateway must not be running.
     Apply,
+    /// Prints the SQL script that makes the database roles of nodes on PostgreSQL: run it as the owner of the schema.
+    Roles {
+        /// What the names of the roles begin with.
+        #[arg(long, default_value = ROLE_PREFIX)]
+        prefix: String,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -32,25 +38,35 @@ struct Status {
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
-    let config = arguments.target.configuration()?;
-    let store = config.database.store(config.data_dir())?;
-    match arguments.verb {
-        Verb::Status => status(&store, around).await,
-        Verb::Apply => {
-            let migrated = store.migrate(SystemClock.now()).await;
-            let migrated = migrated.map_err(|error| CliError::Failed(error.to_string()))?;
-            let text = if migrated.from == migrated.to {
-                format!("schema version {} is up to date\n", migrated.to)
-            } else {
-                format!(
-                    "schema brought from version {} to {}\n",
-                    migrated.from, migrated.to
-                )
-            };
-            around.output.text(&text)?;
+    let store = || -> Result<StoreUrl, CliError> {
+        let config = arguments.target.configuration()?;
+        Ok(config.database.store(config.data_dir())?)
+    };
+    match &arguments.verb {
+        Verb::Status => status(&store()?, around).await,
+        Verb::Apply => apply(&store()?, around).await,
+        Verb::Roles { prefix } => {
+            let script = roles_script(prefix)
+                .ok_or_else(|| CliError::Usage(format!("--prefix {prefix}: not a plain lower-case name")))?;
+            around.output.text(&script)?;
             Ok(Exit::Fine)
         }
     }
+}
+
+async fn apply(store: &StoreUrl, around: Surroundings) -> Result<Exit, CliError> {
+    let migrated = store.migrate(SystemClock.now()).await;
+    let migrated = migrated.map_err(|error| CliError::Failed(error.to_string()))?;
+    let text = if migrated.from == migrated.to {
+        format!("schema version {} is up to date\n", migrated.to)
+    } else {
+        format!(
+            "schema brought from version {} to {}\n",
+            migrated.from, migrated.to
+        )
+    };
+    around.output.text(&text)?;
+    Ok(Exit::Fine)
 }
 
 async fn status(store: &StoreUrl, around: Surroundings) -> Result<Exit, CliError> {

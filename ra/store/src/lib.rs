@@ -22,7 +22,7 @@ pub use installation::{Installation, MadeBy, Options, PendingMigrations};
 pub use open::{OpenDatabase, OpenStore, StoreUrl, StoreUrlError};
 pub use postgres::{
     CONNECTIONS, PostgresDatabase, PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError,
-    ServerFacts, StoreTime,
+    ROLE_PREFIX, ServerFacts, StoreTime, Verdict, finding_statements, roles_script,
 };
 pub use schema::{Migrated, SchemaStatus};
 pub use sqlite::{Database, SqliteStore, migrate, status};

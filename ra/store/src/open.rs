@@ -91,6 +91,22 @@ impl StoreUrl {
         }
     }
 
+    /// What the database server says of itself; `None` when there is none. `now` is this node's time.
+    pub async fn server(&self, now: impl Fn() -> Timestamp) -> Option<Result<ServerFacts, OpenError>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(url) => Some(postgres::database::server(url, now).await),
+        }
+    }
+
+    /// Hosts on other machines whose identity is not checked; empty without any.
+    pub fn unverified_hosts(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => Vec::new(),
+            Self::Postgres(url) => url.unverified_hosts(),
+        }
+    }
+
     /// The directory of a store on SQLite.
     pub fn directory(&self) -> Option<&Path> {
         match self {

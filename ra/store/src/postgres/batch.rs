@@ -69,6 +69,10 @@ pub(crate) fn plan(
     batch.spends.sort_by_key(|spend| spend.key);
     batch.claims.sort_by_key(|claim| claim.key.0);
     batch.records.sort_by_key(|record| record.header().stream);
+    // Taking a key after giving it up keeps its place: the sort is stable, and other keys are other matters.
+    batch.reservations.sort_by_key(|reservation| match reservation {
+        Reservation::Take { space, key, .. } | Reservation::Release { space, key } => (space.number(), *key),
+    });
     batch.task_changes.sort_by_key(|change| match change {
         TaskChange::Complete { id, .. } | TaskChange::RetryAt { id, .. } => *id,
     });

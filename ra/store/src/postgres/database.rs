@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
+use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{Clock, Sealer, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::connect::{Server, Session};
+use super::examine::{FACTS, ServerFacts, facts};
 use super::failure::{Failure, opening};
 use super::schema;
 use super::store::PostgresStore;
@@ -152,6 +155,22 @@ pub(crate) async fn status(url: &PostgresUrl) -> Result<SchemaStatus, OpenError>
     let status = schema::examine(&mut connection).await?;
     close(connection).await;
     Ok(status)
+}
+
+/// What a server says of itself; `now` is this node's time. The second answer is timed: the first makes the session warm.
+pub(crate) async fn server(url: &PostgresUrl, now: impl Fn() -> Timestamp) -> Result<ServerFacts, OpenError> {
+    let mut connection = Server::new(url)
+        .connect(Session::Serving)
+        .await
+        .map_err(opening)?;
+    let failed = |error: sqlx::Error| opening(error.into());
+    connection.fetch_all(FACTS).await.map_err(failed)?;
+    let (asked, started) = (now(), Instant::now());
+    let found = connection.fetch_all(FACTS).await.map_err(failed)?;
+    let latency = started.elapsed();
+    close(connection).await;
+    let nothing = || StoreError::Broken("the database gave no row".to_owned());
+    Ok(facts(found.first().ok_or_else(nothing)?, asked, latency)?)
 }
 
 /// Applies waiting migrations. Nodes may be running: what is added does not disturb them.

@@ -8,10 +8,31 @@ use sqlx::postgres::PgRow;
 
 use crate::row::{column, number, time};
 
-pub(crate) const FACTS: &str = "SELECT store_time(NULL), current_setting('server_version_num')::bigint, \
+pub(crate) const FACTS: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
+    current_setting('server_version_num')::bigint, \
     current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'), \
     current_setting('full_page_writes'), pg_is_in_recovery(), \
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)";
+
+/// A clock that differs by more is worth a warning.
+const CLOCK_WARNING: i64 = 1_000;
+
+/// A clock that differs by more is an error: what ends and what is due would be judged differently.
+const CLOCK_ERROR: i64 = 30_000;
+
+/// An answer that takes longer is worth a warning: an issuance asks more than ten times.
+const LATENCY_WARNING: Duration = Duration::from_millis(20);
+
+/// How something on a server is to be taken.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Verdict {
+    /// All is well.
+    Fine,
+    /// Look at it soon.
+    Doubtful,
+    /// Nothing should be trusted to it.
+    Wrong,
+}
 
 /// What a server says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +54,56 @@ pub struct ServerFacts {
     pub encrypted: bool,
 }
 
+impl ServerFacts {
+    /// The clock, in words.
+    pub fn clock(&self) -> (Verdict, String) {
+        let offset = self.clock_offset_millis;
+        let verdict = match offset.saturating_abs() {
+            ..=CLOCK_WARNING => Verdict::Fine,
+            ..=CLOCK_ERROR => Verdict::Doubtful,
+            _ => Verdict::Wrong,
+        };
+        let words = format!(
+            "{} ms {} this node's",
+            offset.saturating_abs(),
+            if offset < 0 { "behind" } else { "ahead of" }
+        );
+        (verdict, words)
+    }
+
+    /// Whether what is acknowledged stays, in words.
+    pub fn durability(&self) -> (Verdict, String) {
+        if self.standby {
+            return (Verdict::Wrong, "a standby, which cannot be written to".to_owned());
+        }
+        if self.not_durable.is_empty() {
+            return (Verdict::Fine, "commits are on disk when acknowledged".to_owned());
+        }
+        let off: Vec<String> = self
+            .not_durable
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        let words = format!("acknowledged commits can be lost: {}", off.join(", "));
+        (Verdict::Wrong, words)
+    }
+
+    /// Version and latency, in words.
+    pub fn answer(&self) -> (Verdict, String) {
+        let verdict = if self.latency > LATENCY_WARNING {
+            Verdict::Doubtful
+        } else {
+            Verdict::Fine
+        };
+        let words = format!(
+            "PostgreSQL {} answers in {:.1} ms",
+            self.version,
+            self.latency.as_secs_f64() * 1_000.0
+        );
+        (verdict, words)
+    }
+}
+
 pub(crate) fn facts(row: &PgRow, asked: Timestamp, latency: Duration) -> Result<ServerFacts, StoreError> {
     let theirs = time(row, 0)?.unix_millis();
     let half = i64::try_from(latency.as_millis() / 2).unwrap_or(0);
@@ -52,4 +123,69 @@ pub(crate) fn facts(row: &PgRow, asked: Timestamp, latency: Duration) -> Result<
         standby: column(row, 6)?,
         encrypted: column(row, 7)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> ServerFacts {
+        ServerFacts {
+            version: "15.18".to_owned(),
+            version_number: 150_018,
+            latency: Duration::from_millis(1),
+            clock_offset_millis: 0,
+            not_durable: Vec::new(),
+            standby: false,
+            encrypted: false,
+        }
+    }
+
+    #[test]
+    fn verdicts() {
+        let clock = |clock_offset_millis| ServerFacts {
+            clock_offset_millis,
+            ..good()
+        };
+        let rows = [
+            ("no offset", clock(0).clock(), Verdict::Fine),
+            ("a second", clock(-1_000).clock(), Verdict::Fine),
+            ("more", clock(1_001).clock(), Verdict::Doubtful),
+            ("half a minute", clock(-30_000).clock(), Verdict::Doubtful),
+            ("more", clock(30_001).clock(), Verdict::Wrong),
+            ("the largest", clock(i64::MIN).clock(), Verdict::Wrong),
+            ("durable", good().durability(), Verdict::Fine),
+            (
+                "not durable",
+                ServerFacts {
+                    not_durable: vec![("fsync".to_owned(), "off".to_owned())],
+                    ..good()
+                }
+                .durability(),
+                Verdict::Wrong,
+            ),
+            (
+                "a standby",
+                ServerFacts {
+                    standby: true,
+                    ..good()
+                }
+                .durability(),
+                Verdict::Wrong,
+            ),
+            ("near", good().answer(), Verdict::Fine),
+            (
+                "far",
+                ServerFacts {
+                    latency: Duration::from_millis(21),
+                    ..good()
+                }
+                .answer(),
+                Verdict::Doubtful,
+            ),
+        ];
+        for (name, (verdict, words), expected) in rows {
+            assert_eq!(verdict, expected, "{name}: {words}");
+        }
+    }
 }

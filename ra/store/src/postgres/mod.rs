@@ -8,12 +8,16 @@ mod examine;
 mod failure;
 mod pool;
 mod read;
+mod roles;
 mod schema;
+mod statements;
 mod store;
 mod tasks;
 mod url;
 
 pub use database::{CONNECTIONS, PostgresDatabase, PostgresOptions, StoreTime};
-pub use examine::ServerFacts;
+pub use examine::{ServerFacts, Verdict};
+pub use roles::{ROLE_PREFIX, roles_script};
+pub use statements::finding_statements;
 pub use store::PostgresStore;
 pub use url::{PostgresUrl, PostgresUrlError};

@@ -43,13 +43,18 @@ pub fn stream(number: u64) -> StreamId {
 
 /// A record of that stream at that position, which says these words.
 pub fn record_saying(stream: StreamId, position: u64, words: &str) -> Record {
+    record_by(Purpose::Worker, (stream, position), words)
+}
+
+/// A record of that stream at that position, which this role says.
+pub fn record_by(purpose: Purpose, (stream, position): (StreamId, u64), words: &str) -> Record {
     let place = Place {
         stream,
         position,
         previous: [0; 32],
     };
     let circumstances = Circumstances {
-        purpose: Purpose::Worker,
+        purpose,
         at: Timestamp::from_unix_seconds(1_800_000_000),
         actor: Actor::Node,
         origin: Origin::node(node(1)),

@@ -34,6 +34,8 @@ pub struct DevOptions {
     pub dns: Option<SocketAddr>,
     /// The port http-01 is asked on; a free one when there is none.
     pub http01_port: Option<u16>,
+    /// The database; the embedded one when there is none.
+    pub database: Option<String>,
     /// Values of `--set`, each `KEY=VALUE`.
     pub settings: Vec<String>,
     /// Environment variables.
@@ -300,6 +302,9 @@ fn spawn(options: &DevOptions, data_dir: &Path, (ports, log): (Ports, &Path)) ->
     command
         .arg("--set")
         .arg(format!("acme.validation.http_port={}", ports.http01));
+    if let Some(database) = &options.database {
+        command.arg("--database").arg(database);
+    }
     if let Some(dns) = options.dns {
         command
             .arg("--set")

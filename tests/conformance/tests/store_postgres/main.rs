@@ -1,4 +1,4 @@
-//! The suite of the store on PostgreSQL, and what is particular to it.
+//! The suite of the store on PostgreSQL, and what is particular to it. One server for all tests, a database for each.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,18 +7,25 @@
     clippy::indexing_slicing
 )]
 
+mod growth;
+mod locks;
+mod outage;
+mod roles;
+mod schema;
+mod sessions;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use portreeve_conformance::fakes::{FreshRandom, HandClock, OneKeySealer};
 use portreeve_conformance::store::StoreUnderTest;
 use portreeve_harness::postgres::PostgresServer;
-use portreeve_ra::ports::{Documents, Leases, Sealer, Store, Tasks};
+use portreeve_ra::ports::{CommitError, Documents, Leases, Sealer, Store, StoreError, Tasks};
 use portreeve_store::{
     MadeBy, OpenError, Options, PendingMigrations, PostgresDatabase, PostgresOptions, PostgresStore,
     PostgresUrl, StoreTime,
 };
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 struct Postgres {
     url: PostgresUrl,
@@ -30,14 +37,17 @@ struct Postgres {
 
 impl Postgres {
     async fn new() -> Self {
-        let raw_url = PostgresServer::shared().unwrap().database().unwrap();
+        Self::at(&empty_database()).await
+    }
+
+    async fn at(raw_url: &str) -> Self {
         let url: PostgresUrl = raw_url.parse().unwrap();
         let (clock, sealer) = (HandClock::default(), Arc::new(OneKeySealer::default()));
         let database = PostgresDatabase::open(&url, options(&clock)).await.unwrap();
         let store = database.into_store(sealer.clone());
         Self {
             url,
-            raw_url,
+            raw_url: raw_url.to_owned(),
             clock,
             sealer,
             store,
@@ -48,6 +58,11 @@ impl Postgres {
         let database = PostgresDatabase::open(&self.url, options(&self.clock)).await?;
         Ok(database.into_store(Arc::clone(&self.sealer)))
     }
+}
+
+/// The URL of a new database on the server that all tests share.
+fn empty_database() -> String {
+    tokio::task::block_in_place(|| PostgresServer::shared().unwrap().database().unwrap())
 }
 
 fn options(clock: &HandClock) -> PostgresOptions {
@@ -70,6 +85,17 @@ fn translated(sql: &str) -> String {
         text.replace_range(at..at + 3, r" '\x");
     }
     text
+}
+
+async fn rows(url: &str, sql: &str) -> Vec<String> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let rows = connection.fetch_all(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    connection.close().await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn unavailable(outcome: &Result<(), CommitError>) -> bool {
+    matches!(outcome, Err(CommitError::Store(StoreError::Unavailable { .. })))
 }
 
 async fn execute(url: &str, sql: &str) -> u64 {

@@ -1,0 +1,56 @@
+//! The statements that find rows, for a test that has PostgreSQL explain them.
+
+use portreeve_ra::ports::RequestFilter;
+
+use super::{documents, read, tasks};
+
+/// Every statement that finds rows, by name, with the types of its parameters.
+pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
+    let filter = |state: Option<&str>, endpoint: Option<&str>| {
+        read::requests_statement(&RequestFilter {
+            state: state.map(str::to_owned),
+            endpoint: endpoint.map(str::to_owned),
+        })
+    };
+    vec![
+        ("load", read::LOAD.to_owned(), "bigint[], bytea[]"),
+        ("claim", read::CLAIM.to_owned(), "bytea"),
+        ("reserved", read::RESERVED.to_owned(), "bigint, bytea"),
+        ("streams", read::STREAMS.to_owned(), "bigint, bytea, bigint"),
+        ("requests", filter(None, None), "bytea, bigint"),
+        (
+            "requests by state",
+            filter(Some("s"), None),
+            "bytea, bigint, text",
+        ),
+        (
+            "requests by endpoint",
+            filter(None, Some("e")),
+            "bytea, bigint, text",
+        ),
+        (
+            "requests by both",
+            filter(Some("s"), Some("e")),
+            "bytea, bigint, text, text",
+        ),
+        ("certificates", read::CERTIFICATES.to_owned(), "bytea, bigint"),
+        (
+            "revoked",
+            read::ALL_REVOKED.to_owned(),
+            "text, bytea, bytea, bigint, bigint",
+        ),
+        ("documents", documents::READ.to_owned(), "text[], bytea[]"),
+        (
+            "find",
+            documents::FIND.to_owned(),
+            "text, text, bytea, bigint, bigint",
+        ),
+        (
+            "claim due",
+            tasks::CLAIM_DUE.to_owned(),
+            "bigint, bigint, bytea, bigint",
+        ),
+        ("next due", tasks::NEXT_DUE.to_owned(), ""),
+        ("sweep", tasks::SWEEP.to_owned(), "bigint, bigint, bigint"),
+    ]
+}

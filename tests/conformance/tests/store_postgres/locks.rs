@@ -1,0 +1,96 @@
+//! Transactions that stand in each other's way.
+
+use std::time::{Duration, Instant};
+
+use portreeve_conformance::store::fixtures::{document, document_id, documents, record, records, stream};
+use portreeve_ra::ports::Conflict;
+
+use super::*;
+
+/// Waits until a session of this database waits for a lock.
+async fn until_somebody_waits(url: &str) {
+    let started = Instant::now();
+    let sql = "SELECT count(*)::text FROM pg_stat_activity \
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while rows(url, sql).await != ["1"] {
+        assert!(started.elapsed() < Duration::from_secs(10), "nobody waits");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_victim_of_a_deadlock_tries_again() {
+    let subject = Postgres::new().await;
+    let both = |version| documents([1, 2].map(|number| document(number, version, "body")));
+    subject.store.commit(both(1)).await.unwrap();
+    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
+    let lock = |number: u128| format!(r"UPDATE document SET expires_at = 9 WHERE id = '\x{number:032x}'");
+    other.execute("BEGIN").await.unwrap();
+    other.execute(AssertSqlSafe(lock(2))).await.unwrap();
+    let committing = tokio::spawn({
+        let store = Arc::clone(&subject.store);
+        let batch = both(2);
+        async move { store.commit(batch).await }
+    });
+    until_somebody_waits(&subject.raw_url).await;
+    // The one that has waited longest is the victim: the batch.
+    other.execute(AssertSqlSafe(lock(1))).await.unwrap();
+    other.execute("COMMIT").await.unwrap();
+    committing.await.unwrap().expect("it was run again");
+    assert!(subject.store.statistics().retries > 0);
+    let read = subject.store.document(&document_id(2)).await.unwrap().unwrap();
+    assert_eq!(read.version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_is_not_given_up_does_not_hang() {
+    let subject = Postgres::new().await;
+    let write = |version| documents([document(1, version, "body")]);
+    subject.store.commit(write(1)).await.unwrap();
+    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    let started = Instant::now();
+    let outcome = subject.store.commit(write(2)).await;
+    assert!(unavailable(&outcome), "{outcome:?}");
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(
+        subject.store.document(&document_id(1)).await.unwrap().is_some(),
+        "reading goes on"
+    );
+    other.execute("ROLLBACK").await.unwrap();
+    subject.store.commit(write(2)).await.unwrap();
+}
+
+/// Two nodes race for one place: one wins, the other learns of it, and what it brought along is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_nodes_one_wins() {
+    let subject = Postgres::new().await;
+    let other = subject.open().await.unwrap();
+    for position in 1..=100 {
+        let racing = [(&subject.store, 1), (&other, 2)].map(|(store, node)| {
+            let store = Arc::clone(store);
+            let mut batch = records([record(stream(9), position)]);
+            batch.records.push(record(stream(1_000 * node + position), 1));
+            tokio::spawn(async move { store.commit(batch).await })
+        });
+        let mut won = 0;
+        for (outcome, node) in racing.into_iter().zip([1, 2]) {
+            let kept = match outcome.await.unwrap() {
+                Ok(()) => 1,
+                Err(error) => {
+                    assert_eq!(error, CommitError::Conflict(Conflict::Stream(stream(9))));
+                    0
+                }
+            };
+            let brought = stream(1_000 * node + position);
+            let found = subject.store.load(&[brought]).await.unwrap();
+            assert_eq!(found[0].len(), kept, "position {position}, node {node}");
+            won += kept;
+        }
+        assert_eq!(won, 1, "position {position}");
+    }
+}
