@@ -13,6 +13,7 @@ use crate::FaultError;
 use crate::ledger::Ledger;
 use crate::responder::Responder;
 use crate::site::Site;
+use crate::wire::Wire;
 
 const PAUSE: Duration = Duration::from_millis(15);
 
@@ -40,16 +41,29 @@ enum Seen {
 impl Client {
     /// Opens an account at an endpoint.
     pub async fn open(site: &Site, endpoint: &str) -> Result<Self, FaultError> {
-        let builder = Account::builder_with_http(Box::new(site.wire.clone()));
+        let directory = site.gateway.directory(endpoint)?;
+        Self::at(directory, (&site.wire, &site.responder, &site.ledger), endpoint).await
+    }
+
+    /// Opens an account at a directory.
+    pub async fn at(
+        directory: String,
+        (wire, responder, ledger): (&Wire, &Responder, &Arc<Ledger>),
+        endpoint: &str,
+    ) -> Result<Self, FaultError> {
+        let builder = Account::builder_with_http(Box::new(wire.clone()));
         let account = NewAccount {
             contact: &[],
             terms_of_service_agreed: true,
             only_return_existing: false,
         };
-        let (account, _) = builder
-            .create(&account, site.gateway.directory(endpoint)?, None)
-            .await?;
-        Ok(Self::of(account, site, endpoint))
+        let (account, _) = builder.create(&account, directory, None).await?;
+        Ok(Self {
+            account,
+            endpoint: endpoint.to_owned(),
+            responder: responder.clone(),
+            ledger: Arc::clone(ledger),
+        })
     }
 
     /// A client with an account that is there.

@@ -177,6 +177,11 @@ impl Gateway {
         &self.data_dir
     }
 
+    /// The port its public HTTPS listener was told to use; 0 when it chose one itself.
+    pub fn public_port(&self) -> u16 {
+        self.ports.listeners.first().copied().unwrap_or_default()
+    }
+
     /// The port that http-01 is asked on.
     pub fn http01_port(&self) -> u16 {
         self.ports.http01
@@ -239,7 +244,11 @@ impl Gateway {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
+    /// Waits until it accepts connections, after [`Self::launch`] or [`Self::relaunch`].
+    ///
+    /// # Errors
+    /// As [`Self::start_dev`].
+    pub fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
         let path = self.data_dir.join("dev.json");
         let (child, log) = (&mut self.child, &self.log);
         let ready = until("a ready gateway", START_LIMIT, || {

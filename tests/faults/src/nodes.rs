@@ -1,0 +1,175 @@
+//! Several gateways on one PostgreSQL database, behind one address.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use portreeve_harness::postgres::PostgresServer;
+use portreeve_harness::process::{DevOptions, Gateway};
+use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::FaultError;
+use crate::checker::{Known, Report, check_at};
+use crate::client::Client;
+use crate::export::export;
+use crate::ledger::Ledger;
+use crate::responder::Responder;
+use crate::wire::Wire;
+
+/// Gateways that share a database, and what their clients need.
+pub struct Nodes {
+    /// The database server.
+    pub server: PostgresServer,
+    /// The nodes.
+    pub gateways: Vec<Gateway>,
+    /// The clients' way to whichever node has its turn.
+    pub wire: Wire,
+    /// What the clients asked for and were given.
+    pub ledger: Arc<Ledger>,
+    responder: Responder,
+    front: Arc<Front>,
+    url: String,
+    folder: TempDir,
+}
+
+/// Takes each connection to the next node, as a balancer does; to another one when that is away.
+struct Front {
+    nodes: Vec<u16>,
+    turn: AtomicUsize,
+    /// Whether connections go to the first node only.
+    first_only: AtomicBool,
+}
+
+impl Nodes {
+    /// Starts this many nodes on an empty database, one after the other.
+    pub async fn start(count: usize) -> Result<Self, FaultError> {
+        Self::with(count, |gateways| {
+            gateways.iter_mut().try_for_each(Gateway::wait_until_ready)
+        })
+        .await
+    }
+
+    /// Starts nodes on an empty database all at once.
+    pub async fn start_at_once(count: usize) -> Result<Self, FaultError> {
+        Self::with(count, |_| Ok(())).await
+    }
+
+    async fn with(
+        count: usize,
+        between: impl Fn(&mut Vec<Gateway>) -> Result<(), portreeve_harness::HarnessError>,
+    ) -> Result<Self, FaultError> {
+        let folder = TempDir::with_prefix("portreeve-nodes-").map_err(FaultError::system("folder"))?;
+        let responder = Responder::start().await?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(FaultError::system("front"))?;
+        let port = listener.local_addr().map_err(FaultError::system("front"))?.port();
+        let (server, url, gateways) = tokio::task::block_in_place(|| -> Result<_, FaultError> {
+            let server = PostgresServer::start()?;
+            let url = server.database()?;
+            let mut gateways = Vec::new();
+            for number in 0..count {
+                let options = options(folder.path(), number, (&url, port, responder.port()));
+                gateways.push(Gateway::launch(options)?);
+                between(&mut gateways)?;
+            }
+            gateways.iter_mut().try_for_each(Gateway::wait_until_ready)?;
+            Ok((server, url, gateways))
+        })?;
+        let root = gateways
+            .first()
+            .ok_or(FaultError::Unreadable("nodes"))?
+            .tls_root()?;
+        let front = Arc::new(Front {
+            nodes: gateways.iter().map(Gateway::public_port).collect(),
+            turn: AtomicUsize::new(0),
+            first_only: AtomicBool::new(false),
+        });
+        tokio::spawn(Arc::clone(&front).run(listener));
+        Ok(Self {
+            server,
+            gateways,
+            wire: Wire::trusting(&root)?,
+            ledger: Arc::default(),
+            responder,
+            front,
+            url,
+            folder,
+        })
+    }
+
+    /// A client with a new account at the default endpoint.
+    pub async fn client(&self) -> Result<Client, FaultError> {
+        let gateway = self.gateways.first().ok_or(FaultError::Unreadable("nodes"))?;
+        let directory = gateway.directory("default")?;
+        Client::at(directory, (&self.wire, &self.responder, &self.ledger), "default").await
+    }
+
+    /// Whether every connection goes to the first node.
+    pub fn first_only(&self, only: bool) {
+        self.front.first_only.store(only, Ordering::SeqCst);
+    }
+
+    /// The URL of the database, for its owner.
+    pub fn database(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the nodes, and compares what clients were told with the database and the journals of all signers.
+    pub async fn stop_and_check(&mut self) -> Result<Report, FaultError> {
+        tokio::task::block_in_place(|| -> Result<(), FaultError> {
+            for gateway in &mut self.gateways {
+                gateway.terminate()?;
+            }
+            Ok(())
+        })?;
+        export(&self.url, self.folder.path()).await?;
+        let known = Known {
+            lines: self.ledger.lines(),
+            servers: self.wire.servers(),
+        };
+        check_at(self.folder.path(), &known).await
+    }
+}
+
+fn options(folder: &Path, number: usize, (url, front, responder): (&str, u16, u16)) -> DevOptions {
+    let kek = folder.join("kek");
+    DevOptions {
+        data_dir: Some(folder.join(format!("node{number}"))),
+        http01_port: Some(responder),
+        reserved_ports: true,
+        database: Some(url.to_owned()),
+        settings: vec![
+            format!("keyset.kek={{ file = \"{}\" }}", kek.display()),
+            format!("server.external_url=\"https://127.0.0.1:{front}\""),
+        ],
+        ..DevOptions::default()
+    }
+}
+
+impl Front {
+    async fn run(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((near, _)) = listener.accept().await {
+            tokio::spawn(Arc::clone(&self).carry(near));
+        }
+    }
+
+    async fn carry(self: Arc<Self>, mut near: TcpStream) {
+        let first = if self.first_only.load(Ordering::SeqCst) {
+            0
+        } else {
+            self.turn.fetch_add(1, Ordering::SeqCst)
+        };
+        for offset in 0..self.nodes.len() {
+            let Some(port) = self.nodes.get((first + offset) % self.nodes.len().max(1)) else {
+                return;
+            };
+            if let Ok(mut far) = TcpStream::connect(("127.0.0.1", *port)).await {
+                let _ = copy_bidirectional(&mut near, &mut far).await;
+                return;
+            }
+        }
+    }
+}

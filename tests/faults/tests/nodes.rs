@@ -1,0 +1,204 @@
+//! Several nodes on one PostgreSQL database: turn by turn, at once, killed, and with the database away.
+
+#![cfg(test)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use portreeve_faults::client::request_for;
+use portreeve_faults::nodes::Nodes;
+use portreeve_faults::{journal, os};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn assert_whole(nodes: &mut Nodes, certificates: usize) {
+    let report = nodes.stop_and_check().await.unwrap();
+    assert!(report.violations.is_empty(), "{:#?}", report.violations);
+    assert_eq!(
+        (report.issued, report.signed),
+        (certificates, certificates),
+        "{report:?}"
+    );
+}
+
+/// Each request of a client goes to the other node than the one before: account, nonces, orders, proofs and
+/// certificates are the same on both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_serve_one_client_turn_by_turn() {
+    const ORDERS: usize = 8;
+    let mut nodes = Nodes::start(2).await.unwrap();
+    let client = nodes.client().await.unwrap();
+    for number in 0..ORDERS {
+        client
+            .obtain(&format!("{number}.turns.localhost"), LIMIT)
+            .await
+            .unwrap();
+    }
+    let refused = nodes
+        .wire
+        .exchanges()
+        .into_iter()
+        .filter(|done| done.method == Method::POST && !done.status.is_success())
+        .map(|done| (done.path.clone(), done.status, done.problem()))
+        .collect::<Vec<_>>();
+    assert_eq!(
+        refused,
+        [],
+        "no request is refused for having come to another node"
+    );
+    for gateway in &nodes.gateways {
+        let signed = journal::read_all(gateway.data_dir()).unwrap();
+        assert!(!signed.is_empty(), "both have signed");
+    }
+    assert_whole(&mut nodes, ORDERS).await;
+}
+
+/// The same order is finalized through both nodes at the same moment: one certificate, and both clients get it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_order_finalized_on_two_nodes_at_once_has_one_certificate() {
+    const ORDERS: usize = 25;
+    let mut nodes = Nodes::start(2).await.unwrap();
+    let client = Arc::new(nodes.client().await.unwrap());
+    for number in 0..ORDERS {
+        let name = format!("{number}.race.localhost");
+        let url = client.order(&name, LIMIT).await.unwrap();
+        client.make_ready(&url, LIMIT).await.unwrap();
+        let request = request_for(&name).unwrap();
+        let racing = [0, 1].map(|_| {
+            let (client, url, request) = (Arc::clone(&client), url.clone(), request.clone());
+            tokio::spawn(async move { client.complete(&url, &request, LIMIT).await })
+        });
+        let mut given = Vec::new();
+        for one in racing {
+            // Whoever is told that the order is not ready any more looks again.
+            match one.await.unwrap() {
+                Ok(certificate) => given.push(certificate),
+                Err(_) => given.push(client.complete(&url, &request, LIMIT).await.unwrap()),
+            }
+        }
+        assert_eq!(given[0], given[1], "{name}");
+    }
+    assert_whole(&mut nodes, ORDERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_at_once_share_keys_and_cas() {
+    let nodes = Nodes::start_at_once(3).await.unwrap();
+    let read = |name: &str| -> Vec<String> {
+        let paths = nodes.gateways.iter().map(|gateway| gateway.data_dir().join(name));
+        paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    };
+    for name in ["ca-chain.pem", "ca-root.pem", "tls-root.pem"] {
+        let found = read(name);
+        assert!(found.iter().all(|text| *text == found[0]), "{name}");
+    }
+    let ids = read("node");
+    assert!(
+        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
+        "each is a node of its own"
+    );
+    let client = nodes.client().await.unwrap();
+    for number in 0..3 {
+        client
+            .obtain(&format!("{number}.start.localhost"), LIMIT)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_nodes_lose_nothing() {
+    const KILLS: usize = 6;
+    let mut nodes = Nodes::start(2).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..4 {
+        let (client, stop) = (nodes.client().await.unwrap(), Arc::clone(&stop));
+        clients.spawn(async move {
+            let mut turn = 0;
+            while !stop.load(Ordering::Relaxed) {
+                turn += 1;
+                let name = format!("{turn}.killed{number}.localhost");
+                client.obtain(&name, LIMIT).await.unwrap();
+            }
+        });
+    }
+    for kill in 0..KILLS {
+        let sent = nodes.wire.sent() + 10 + u64::from(os::chance(20));
+        nodes.wire.reached(sent).await;
+        let victim = kill % nodes.gateways.len();
+        tokio::task::block_in_place(|| nodes.gateways[victim].restart()).unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    clients.join_all().await;
+    let given = nodes.ledger.certificates();
+    assert!(given >= 4);
+    assert_whole(&mut nodes, given).await;
+}
+
+/// The database is restarted under load: whoever asks meanwhile is told when to come back, and soon may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_is_away_is_said_so_and_back_within_five_seconds() {
+    let mut nodes = Nodes::start(2).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..4 {
+        let (client, stop) = (nodes.client().await.unwrap(), Arc::clone(&stop));
+        clients.spawn(async move {
+            let mut turn = 0;
+            while !stop.load(Ordering::Relaxed) {
+                turn += 1;
+                let name = format!("{turn}.away{number}.localhost");
+                client.obtain(&name, LIMIT).await.unwrap();
+            }
+        });
+    }
+    let readiness = format!("{}/readyz", nodes.gateways[0].dev_text("/management").unwrap());
+    for kill in [false, true] {
+        nodes.wire.reached(nodes.wire.sent() + 40).await;
+        tokio::task::block_in_place(|| {
+            if kill {
+                nodes.server.kill()
+            } else {
+                nodes.server.stop()
+            }
+        })
+        .unwrap();
+        let begun = nodes.wire.exchanges().len();
+        nodes.wire.reached(nodes.wire.sent() + 20).await;
+        // What was found in the second before still counts.
+        let away = || async {
+            let answer = nodes.wire.get(&readiness).await?;
+            Ok((answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(()))
+        };
+        os::eventually("unreadiness", Duration::from_secs(5), away)
+            .await
+            .unwrap();
+        tokio::task::block_in_place(|| nodes.server.start_again()).unwrap();
+        let back = Instant::now();
+        let ready = || async {
+            let answer = nodes.wire.get(&readiness).await?;
+            Ok((answer.status == StatusCode::OK).then_some(()))
+        };
+        os::eventually("readiness", Duration::from_secs(5), ready)
+            .await
+            .unwrap();
+        assert!(back.elapsed() < Duration::from_secs(5));
+        for done in nodes.wire.exchanges().iter().skip(begun) {
+            let told = done.status != StatusCode::SERVICE_UNAVAILABLE
+                || done.path == "/readyz"
+                || done.retry_after.is_some();
+            assert!(
+                told && done.status != StatusCode::INTERNAL_SERVER_ERROR,
+                "{done:?}"
+            );
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    clients.join_all().await;
+    let given = nodes.ledger.certificates();
+    assert!(given >= 4);
+    assert_whole(&mut nodes, given).await;
+}
