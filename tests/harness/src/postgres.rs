@@ -24,9 +24,16 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// The role that is let in with a client certificate in its name, and in no other way.
+pub const CERTIFIED: &str = "certified";
+
 /// Others than the owner need their password.
-const ACCESS: &str =
-    "local all all trust\nhost all harness 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+const ACCESS: &str = "local all all trust
+hostssl all certified 127.0.0.1/32 cert
+host all certified 127.0.0.1/32 reject
+host all harness 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+";
 
 const SETTINGS: &str =
     "max_connections = 300\nshared_buffers = 64MB\nmax_wal_size = 512MB\nautovacuum_naptime = 10s\n";
@@ -176,6 +183,35 @@ impl PostgresServer {
             .arg("-p")
             .arg(self.port.to_string());
         Ok(succeed(psql.arg("-c").arg(sql), COMMAND_LIMIT)?.stdout)
+    }
+
+    /// Lets it speak TLS with this certificate and key, and ask for client certificates of this CA; all PEM.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn speak_tls(&self, certificate: &str, key: &str, client_ca: &str) -> Result<(), HarnessError> {
+        let data = self.folder.join("data");
+        for (name, text) in [
+            ("server.crt", certificate),
+            ("server.key", key),
+            ("clients.crt", client_ca),
+        ] {
+            let path = data.join(name);
+            std::fs::write(&path, text).map_err(HarnessError::file(&path))?;
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, private).map_err(HarnessError::file(&path))?;
+            if is_root() {
+                succeed(Command::new("chown").arg("postgres:").arg(&path), COMMAND_LIMIT)?;
+            }
+        }
+        let settings = [
+            "ALTER SYSTEM SET ssl_ca_file = 'clients.crt'",
+            "ALTER SYSTEM SET ssl = on",
+            "SELECT pg_reload_conf()",
+        ];
+        settings
+            .iter()
+            .try_for_each(|sql| self.sql("postgres", sql).map(drop))
     }
 
     /// Its port on 127.0.0.1.

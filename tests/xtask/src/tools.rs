@@ -1,6 +1,7 @@
 //! What the tests need on a machine: Debian packages, a Python environment and npm packages under `target/tools`.
 
 mod node;
+mod postgres;
 mod python;
 
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), XtaskError> {
     components(workspace)?;
     packages(&CLIENTS)?;
     packages(&SERVERS)?;
+    postgres::install()?;
     python::install(&workspace.tools())?;
     node::install(&workspace.tools())
 }
@@ -77,7 +79,8 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), XtaskError> {
 pub(crate) fn install_basic(workspace: &Workspace) -> Result<(), XtaskError> {
     components(workspace)?;
     packages(&BASIC)?;
-    packages(&SERVERS)
+    packages(&SERVERS)?;
+    postgres::install()
 }
 
 /// Adds rustfmt and clippy to a toolchain that was installed without them.
@@ -116,14 +119,8 @@ fn debian(missing: &str, packages: &[&str]) -> Result<(), XtaskError> {
         return Err(XtaskError::NoPackageTool { missing });
     }
     let install = ["apt-get", "install", "-y", "--no-install-recommends"];
-    let prefix: &[&str] = if is_root() {
-        &[]
-    } else if run::works(Command::new("sudo").args(["-n", "true"])) {
-        &["sudo", "-n"]
-    } else {
-        let command = format!("sudo {} {}", install.join(" "), packages.join(" "));
-        return Err(XtaskError::NeedsAdministrator { missing, command });
-    };
+    let wanted = [&install, packages].concat();
+    let prefix = administrator(&missing, &wanted)?;
     say(&format!("installing {} (missing: {missing})", packages.join(" ")));
     run::must(&mut line(
         prefix,
@@ -131,6 +128,20 @@ fn debian(missing: &str, packages: &[&str]) -> Result<(), XtaskError> {
     ))?;
     let quiet = ["env", "DEBIAN_FRONTEND=noninteractive"];
     run::must(line(prefix, &quiet).args(install).arg("-q").args(packages))
+}
+
+/// What makes a command one of the administrator: nothing for root, else sudo; otherwise the error says what to type.
+fn administrator(missing: &str, wanted: &[&str]) -> Result<&'static [&'static str], XtaskError> {
+    if is_root() {
+        return Ok(&[]);
+    }
+    if run::works(Command::new("sudo").args(["-n", "true"])) {
+        return Ok(&["sudo", "-n"]);
+    }
+    Err(XtaskError::NeedsAdministrator {
+        missing: missing.to_owned(),
+        command: format!("sudo {}", wanted.join(" ")),
+    })
 }
 
 fn line(prefix: &[&str], words: &[&str]) -> Command {

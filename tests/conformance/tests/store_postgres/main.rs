@@ -13,6 +13,7 @@ mod outage;
 mod roles;
 mod schema;
 mod sessions;
+mod tls;
 
 use std::sync::Arc;
 
