@@ -12,7 +12,7 @@ use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyAlgorithm, 
 use portreeve_ra::objects::{Objects, Publisher};
 use portreeve_ra::ports::Signer;
 use portreeve_ra::{Actor, ObjectKind, Origin};
-use portreeve_signer::{SealedKey, SoftKeyAlgorithm};
+use portreeve_signer::{SealedKey, SignerProcess, SoftKeyAlgorithm};
 use serde::{Deserialize, Serialize};
 
 use crate::installation::{Installation, InstallationError, keep_key, sealed_key};
@@ -49,6 +49,9 @@ pub enum AuthorityError {
     /// The certificate was not made.
     #[error(transparent)]
     Certificate(#[from] portreeve_ca_local::authority::AuthorityError),
+    /// This node has no signer.
+    #[error("this node opens no keys of CAs: that is for nodes with the role worker or status")]
+    NoSigner,
     /// The signer does not open the key.
     #[error("signer: {0}")]
     Sign(#[from] portreeve_ra::ports::SignError),
@@ -240,6 +243,11 @@ impl Authorities<'_> {
             .collect()
     }
 
+    /// The child that holds the keys.
+    fn signers(&self) -> Result<&SignerProcess, AuthorityError> {
+        self.installation.signer.as_ref().ok_or(AuthorityError::NoSigner)
+    }
+
     /// The key of a CA, opened in the signer.
     pub async fn signer(&self, authority: &Authority) -> Result<Arc<dyn Signer>, AuthorityError> {
         let absent = || AuthorityError::NoKey(authority.name.clone());
@@ -250,7 +258,7 @@ impl Authorities<'_> {
             name: authority.name.clone(),
             reason: error.to_string(),
         })?;
-        Ok(Arc::new(self.installation.signer.load(sealed).await?))
+        Ok(Arc::new(self.signers()?.load(sealed).await?))
     }
 
     /// Makes a CA: its key first, which is kept before anything is signed with it.
@@ -258,7 +266,7 @@ impl Authorities<'_> {
         if self.find(&new.name).await?.is_some() {
             return Err(AuthorityError::Present(new.name.clone()));
         }
-        let generated = self.installation.signer.generate(new.algorithm).await?;
+        let generated = self.signers()?.generate(new.algorithm).await?;
         // A key of an attempt that did not get as far as its certificate stays unused.
         let key = format!(
             "{}-{}",
@@ -266,7 +274,7 @@ impl Authorities<'_> {
             hex::encode(generated.sealed.public_key().fingerprint())
         );
         keep_key(self.installation, &key, &generated.sealed.to_bytes()).await?;
-        let signer = self.installation.signer.load(generated.sealed).await?;
+        let signer = self.signers()?.load(generated.sealed).await?;
         let (certificate, issuers) = self.certify(new, &signer).await?;
         let authority = Authority {
             name: new.name.clone(),

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use acme::AcmeSection;
 pub use backend::{BackendKind, BackendSection};
 pub use database::{DatabaseSection, DatabaseUrl};
-pub use keyset::KeysetSection;
+pub use keyset::{KekSources, KeysetSection, PurposeWord};
 pub use overlay::{Override, OverrideError};
 pub use redis::{RedisSection, RedisUrl};
 pub use secret::SecretSource;

@@ -24,40 +24,40 @@ const ACME: &str = "acme/";
 
 /// The edges of a node.
 pub struct Edges {
-    /// RFC 8555.
-    pub acme: Arc<AcmeEndpoints>,
-    /// CRLs and CA certificates.
-    pub status: Arc<StatusEdge>,
+    /// RFC 8555, on edges.
+    pub acme: Option<Arc<AcmeEndpoints>>,
+    /// CRLs and CA certificates, on status nodes.
+    pub status: Option<Arc<StatusEdge>>,
     /// Probes and metrics.
     pub management: Arc<Management>,
 }
 
 impl Edges {
-    /// What a listener mounts.
+    /// What a listener mounts, as far as it is this node's.
     pub fn of(&self, listener: &ListenerSection) -> Vec<NamedEdge> {
         let mut groups = listener.mounts.clone();
         groups.sort();
         groups.dedup();
-        groups.into_iter().map(|group| self.named(group)).collect()
+        groups.into_iter().filter_map(|group| self.named(group)).collect()
     }
 
-    fn named(&self, group: MountGroup) -> NamedEdge {
-        match group {
+    fn named(&self, group: MountGroup) -> Option<NamedEdge> {
+        Some(match group {
             MountGroup::Acme => {
-                let edge: Arc<dyn Edge> = Arc::clone(&self.acme) as _;
+                let edge: Arc<dyn Edge> = self.acme.clone()?;
                 #[cfg(feature = "failpoints")]
                 let edge: Arc<dyn Edge> = Arc::new(crate::failpoints::FailingEdge(edge));
                 NamedEdge { name: "acme", edge }
             }
             MountGroup::Status => NamedEdge {
                 name: "status",
-                edge: Arc::clone(&self.status) as _,
+                edge: self.status.clone()?,
             },
             MountGroup::Management => NamedEdge {
                 name: "management",
                 edge: Arc::clone(&self.management) as _,
             },
-        }
+        })
     }
 }
 

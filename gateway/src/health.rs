@@ -60,7 +60,7 @@ pub struct Health {
     engine: OpenStore,
     backends: Vec<Arc<dyn CaBackend>>,
     clock: Arc<dyn Clock>,
-    signer: SignerProcess,
+    signer: Option<SignerProcess>,
     shelf: Arc<Shelf>,
     neighbours: Neighbours,
     queue: Queue,
@@ -73,7 +73,7 @@ impl Health {
     pub fn new(
         (store, engine): (Arc<dyn Store>, OpenStore),
         backends: Vec<Arc<dyn CaBackend>>,
-        (clock, signer): (Arc<dyn Clock>, SignerProcess),
+        (clock, signer): (Arc<dyn Clock>, Option<SignerProcess>),
         queue: Queue,
     ) -> Self {
         let latest = Mutex::new(clock.now());
@@ -104,7 +104,10 @@ impl Health {
         {
             return report.clone();
         }
-        let mut checks = vec![self.store().await, self.clock(), self.signer().await];
+        let mut checks = vec![self.store().await, self.clock()];
+        if let Some(process) = &self.signer {
+            checks.push(signer(process).await);
+        }
         checks.extend(self.server().await);
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
@@ -149,15 +152,6 @@ impl Health {
         Some(finding("database".to_owned(), state))
     }
 
-    async fn signer(&self) -> Finding {
-        let state = match tokio::time::timeout(CHECK_TIMEOUT, self.signer.health()).await {
-            Ok(Ok(())) => Ok("answers".to_owned()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        };
-        finding("signer".to_owned(), state)
-    }
-
     async fn backend(&self, backend: &dyn CaBackend) -> Finding {
         let state = match tokio::time::timeout(CHECK_TIMEOUT, backend.health()).await {
             Ok(CaHealth::Ready) => Ok("ready".to_owned()),
@@ -174,6 +168,15 @@ impl Health {
         *latest = (*latest).max(now);
         finding("clock".to_owned(), state)
     }
+}
+
+async fn signer(process: &SignerProcess) -> Finding {
+    let state = match tokio::time::timeout(CHECK_TIMEOUT, process.health()).await {
+        Ok(Ok(())) => Ok("answers".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    };
+    finding("signer".to_owned(), state)
 }
 
 fn check_clock(now: Timestamp, latest: Timestamp) -> Result<String, String> {

@@ -7,26 +7,29 @@ use std::sync::Arc;
 use portreeve_keyset::{Kek, KekError, KekSet, KekSource, Keyset, KeysetError, WrappedKeyset};
 use portreeve_queue::{SystemClock, SystemRandom};
 use portreeve_ra::ports::{Clock, Random, SignError, StoreError};
-use portreeve_ra::{NodeId, Purpose};
+use portreeve_ra::{NodeId, Purpose, Role, Roles};
 use portreeve_signer::{SignerCommand, SignerKek, SignerProcess};
 use portreeve_store::{MadeBy, OpenDatabase, OpenError, OpenStore, Options, PendingMigrations, StoreUrl};
 use tracing::info;
 
-use crate::config::{Config, ConfigError, SignerSection};
+use crate::config::{Config, ConfigError, KekSources, SignerSection};
 use crate::data_dir::{self, DataDirError, Making};
 use crate::dev::replace_file;
 
 /// The raw value under which the store keeps the wrapped keyset.
 const KEYSET_VALUE: &str = "keyset";
 
-/// The purposes a node with all roles opens. Purpose `ca` is opened by the signer child alone.
-const PURPOSES: [Purpose; 5] = [
-    Purpose::Edge,
-    Purpose::Worker,
-    Purpose::Status,
-    Purpose::Console,
-    Purpose::Audit,
-];
+/// The purposes that a node opens. Purpose `ca` is opened by the signer child alone. A worker opens `edge` as well: it
+/// makes the TLS certificates of edges, and can cause anything that an edge can say.
+fn purposes(roles: Roles) -> Vec<Purpose> {
+    let mut purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
+    if roles.has(Role::Worker) {
+        purposes.extend([Purpose::Edge, Purpose::Audit]);
+    }
+    purposes.sort();
+    purposes.dedup();
+    purposes
+}
 
 /// For what an installation is opened.
 #[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
@@ -120,8 +123,10 @@ pub struct Installation {
     pub store: OpenStore,
     /// The keys that seal and sign records.
     pub keyset: Arc<Keyset>,
-    /// The child that holds CA keys.
-    pub signer: SignerProcess,
+    /// What this node does.
+    pub roles: Roles,
+    /// The child that holds CA keys; only workers and status nodes have one.
+    pub signer: Option<SignerProcess>,
     /// This node.
     pub node: NodeId,
     /// Time.
@@ -133,7 +138,7 @@ pub struct Installation {
 /// Opens the installation that a configuration describes.
 pub async fn open(
     config: &Config,
-    mode: Mode,
+    (mode, roles): (Mode, Roles),
     program: &SignerProgram,
 ) -> Result<Installation, InstallationError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -161,18 +166,22 @@ pub async fn open(
         random: Arc::clone(&random),
     };
     let mut database = open_database(&url, mode, (options, config.database.connections_max)).await?;
-    let source = config.keyset.source(data_dir);
-    let wrapped = wrapped_keyset(&mut database, mode, (&source, random.as_ref())).await?;
-    let bytes = wrapped.to_bytes()?;
-    let keyset = Arc::new(wrapped.open(&KekSet::shared(Kek::from_source(&source)?), &PURPOSES)?);
-    let section = config.signer.get("soft").cloned().unwrap_or_default();
-    let signer = start_signer(&section, (data_dir, program), (source, bytes)).await?;
+    let sources = config.keyset.sources(data_dir);
+    let wrapped = wrapped_keyset(&mut database, mode, (&sources, random.as_ref())).await?;
+    let keyset = open_keyset(&wrapped, &sources, roles)?;
+    let signer = if roles.sign() {
+        let section = config.signer.get("soft").cloned().unwrap_or_default();
+        Some(start_signer(&section, (data_dir, program), (sources, wrapped.to_bytes()?)).await?)
+    } else {
+        None
+    };
     let id = database.installation().id;
     let store = database.into_store(Arc::clone(&keyset) as _).await?;
     Ok(Installation {
         id,
         store,
         keyset,
+        roles,
         signer,
         node,
         clock,
@@ -228,8 +237,9 @@ async fn open_database(
 async fn wrapped_keyset(
     database: &mut OpenDatabase,
     mode: Mode,
-    (source, random): (&KekSource, &dyn Random),
+    (sources, random): (&KekSources, &dyn Random),
 ) -> Result<WrappedKeyset, InstallationError> {
+    let source = &sources.shared;
     if let Some(bytes) = database.value(KEYSET_VALUE).await? {
         if let KekSource::File(path) = source
             && !path.exists()
@@ -244,7 +254,11 @@ async fn wrapped_keyset(
             KekSource::Environment(name) => name.clone(),
         }));
     }
-    let wrapped = WrappedKeyset::generate(&KekSet::shared(encryption_key(source, random)?), random)?;
+    let mut keks = KekSet::shared(encryption_key(source, random)?);
+    for (purpose, source) in &sources.own {
+        keks = keks.with(*purpose, encryption_key(source, random)?);
+    }
+    let wrapped = WrappedKeyset::generate(&keks, random)?;
     if database
         .put_value_if_absent(KEYSET_VALUE, &wrapped.to_bytes()?)
         .await?
@@ -253,6 +267,22 @@ async fn wrapped_keyset(
     }
     let theirs = database.value(KEYSET_VALUE).await?.unwrap_or_default();
     Ok(WrappedKeyset::parse(&theirs)?)
+}
+
+/// The keys of a node's roles. Key encryption keys of other purposes need not be there.
+fn open_keyset(
+    wrapped: &WrappedKeyset,
+    sources: &KekSources,
+    roles: Roles,
+) -> Result<Arc<Keyset>, InstallationError> {
+    let purposes = purposes(roles);
+    let needed = sources
+        .own
+        .iter()
+        .filter(|(purpose, _)| purposes.contains(purpose));
+    let own = needed.map(|(purpose, source)| (*purpose, source.clone()));
+    let keks = KekSet::from_sources(&sources.shared, own)?;
+    Ok(Arc::new(wrapped.open(&keks, &purposes)?))
 }
 
 /// The key encryption key of a new installation, made if it is to lie in a file that is not there.
@@ -286,9 +316,12 @@ fn encryption_key(source: &KekSource, random: &dyn Random) -> Result<Kek, Keyset
 async fn start_signer(
     section: &SignerSection,
     (data_dir, program): (&Path, &SignerProgram),
-    (shared, keyset): (KekSource, Vec<u8>),
+    (mut sources, keyset): (KekSources, Vec<u8>),
 ) -> Result<SignerProcess, InstallationError> {
-    let kek = SignerKek { shared, ca: None };
+    let kek = SignerKek {
+        ca: sources.own.remove(&Purpose::Ca),
+        shared: sources.shared,
+    };
     let journal = section.path(data_dir);
     let command = SignerCommand::new(program.program.clone(), program.args.clone(), kek, journal);
     Ok(SignerProcess::start(command, keyset).await?)

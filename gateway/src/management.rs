@@ -32,8 +32,8 @@ pub struct Management {
     pub shelf: Arc<Shelf>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// The signer.
-    pub signer: SignerProcess,
+    /// The signer, where there is one.
+    pub signer: Option<SignerProcess>,
     /// Hints, limits and other nodes.
     pub queue: Queue,
 }
@@ -57,8 +57,8 @@ impl Management {
         };
         let scrape = Scrape {
             task_delay,
-            signer: self.signer.pid(),
-            signer_restarts: self.signer.restarts(),
+            signer: self.signer.as_ref().and_then(SignerProcess::pid),
+            signer_restarts: self.signer.as_ref().map_or(0, SignerProcess::restarts),
             store: self.store.statistics(),
             redis: self.queue.statistics(),
         };

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use portreeve_pkix::{Certificate, DnsName, GeneralName, Timestamp};
-use portreeve_ra::NodeId;
+use portreeve_pkix::{Certificate, DnsName, GeneralName, Timestamp, sha256};
 use portreeve_ra::ports::{
     Batch, Clock, CommitError, Conflict, DocumentId, DocumentWrite, Documents, Store, StoreError,
 };
@@ -17,13 +16,22 @@ use crate::authorities::{AuthorityError, ManagementCa};
 use crate::config::Config;
 use crate::listener::tls::{CurrentCertificate, TlsError};
 
-/// The document that holds key and chain of a node. Each has its own: nodes may have different names.
-const fn document(node: NodeId) -> DocumentId {
+/// The document that holds key and chain for these names: nodes with the same names share it, others have their own.
+fn document(names: &[GeneralName]) -> DocumentId {
+    let mut words: Vec<String> = names.iter().map(ToString::to_string).collect();
+    words.sort();
+    let mut id = [0; 16];
+    for (octet, from) in id.iter_mut().zip(sha256(words.join("\n").as_bytes())) {
+        *octet = from;
+    }
     DocumentId {
         kind: "gateway.tls",
-        id: *node.as_bytes(),
+        id,
     }
 }
+
+/// How long a node without keys of CAs waits at its start for a worker to make the certificate, and how often it looks.
+const MADE_WITHIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_millis(250));
 
 /// How long a certificate lives.
 pub const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -49,6 +57,12 @@ pub enum OwnCertificateError {
     /// The document holds something else.
     #[error("the stored TLS certificate cannot be read: {0}")]
     Document(String),
+    /// This node cannot issue it, and nobody else has.
+    #[error(
+        "there is no TLS certificate for {0}: it is made by a node with the role worker and the same \
+         server.external_url and server.tls_names, which must have run"
+    )]
+    NotMade(String),
     /// A name is none.
     #[error("{0} is neither a DNS name nor an IP address: correct server.tls_names")]
     Name(String),
@@ -77,7 +91,8 @@ pub struct OwnCertificate {
     store: Arc<dyn Store>,
     documents: Arc<dyn Documents>,
     clock: Arc<dyn Clock>,
-    management: ManagementCa,
+    issuer: Certificate,
+    management: Option<ManagementCa>,
     document: DocumentId,
     names: Vec<GeneralName>,
     current: Arc<CurrentCertificate>,
@@ -91,10 +106,10 @@ pub struct OwnCertificateParts {
     pub documents: Arc<dyn Documents>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Who issues.
-    pub management: ManagementCa,
-    /// Whose certificate it is.
-    pub node: NodeId,
+    /// The certificate of the management CA.
+    pub issuer: Certificate,
+    /// Who issues, on nodes that have keys of CAs.
+    pub management: Option<ManagementCa>,
 }
 
 impl OwnCertificate {
@@ -104,8 +119,9 @@ impl OwnCertificate {
             store: parts.store,
             documents: parts.documents,
             clock: parts.clock,
+            issuer: parts.issuer,
             management: parts.management,
-            document: document(parts.node),
+            document: document(&names),
             names,
             current: Arc::default(),
         }
@@ -131,7 +147,11 @@ impl OwnCertificate {
                 self.current.replace(identity.chain, &identity.key)?;
                 return Ok(until);
             }
-            let identity = self.management.issue_server(&self.names, LIFETIME).await?;
+            let Some(management) = &self.management else {
+                let names: Vec<String> = self.names.iter().map(ToString::to_string).collect();
+                return Err(OwnCertificateError::NotMade(names.join(", ")));
+            };
+            let identity = management.issue_server(&self.names, LIFETIME).await?;
             match self.keep(&identity, version + 1).await {
                 Ok(()) => info!(names = ?self.names.len(), "issued a TLS certificate for this gateway"),
                 // Another process of this node was faster: its certificate is as good.
@@ -142,6 +162,20 @@ impl OwnCertificate {
         Err(OwnCertificateError::Document(
             "it is replaced again and again".to_owned(),
         ))
+    }
+
+    /// The first look, which on a node that cannot issue waits for one that can.
+    pub async fn begin(&self) -> Result<Timestamp, OwnCertificateError> {
+        let (at_most, pause) = MADE_WITHIN;
+        let begun = Instant::now();
+        loop {
+            match self.refresh().await {
+                Err(OwnCertificateError::NotMade(_)) if begun.elapsed() < at_most => {
+                    tokio::time::sleep(pause).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Looks after the certificate until told to stop.
@@ -160,15 +194,14 @@ impl OwnCertificate {
     /// Until when the certificate is valid, unless it must be replaced.
     fn usable(&self, identity: &Identity) -> Option<Timestamp> {
         let certificate = Certificate::from_der(identity.chain.first()?).ok()?;
-        let by_us = certificate
-            .verify_signed_by(self.management.certificate().public_key())
-            .is_ok();
+        let by_us = certificate.verify_signed_by(self.issuer.public_key()).is_ok();
         let names_all = self.names.iter().all(|name| certificate.names().contains(name));
         let life = certificate.not_after().since(certificate.not_before());
         let renew_at = certificate.not_before().saturating_add(life / 3 * 2);
         let now = self.clock.now();
-        (by_us && names_all && certificate.is_valid_at(now) && now < renew_at)
-            .then(|| certificate.not_after())
+        // Who cannot renew it shows it to its end.
+        let fresh = now < renew_at || self.management.is_none();
+        (by_us && names_all && certificate.is_valid_at(now) && fresh).then(|| certificate.not_after())
     }
 
     async fn keep(&self, identity: &Identity, version: u64) -> Result<(), CommitError> {
@@ -193,12 +226,12 @@ impl OwnCertificate {
     }
 }
 
-/// The certificate of a node in the store, if there is one.
+/// The certificate for these names in the store, if there is one.
 pub async fn stored(
     documents: &dyn Documents,
-    node: NodeId,
+    names: &[GeneralName],
 ) -> Result<Option<Certificate>, OwnCertificateError> {
-    let Some(document) = documents.document(&document(node)).await? else {
+    let Some(document) = documents.document(&document(names)).await? else {
         return Ok(None);
     };
     let identity = read(&document.body)?;

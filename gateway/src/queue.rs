@@ -10,9 +10,6 @@ use portreeve_ra::ports::{RateLimiter, Wakeups};
 use crate::config::{Config, ConfigError};
 use crate::installation::Installation;
 
-/// What one process does today: everything.
-const ROLES: [&str; 4] = ["edge", "worker", "status", "console"];
-
 /// What carries hints, counts limits and knows the other nodes.
 #[derive(Clone)]
 pub struct Queue {
@@ -93,7 +90,7 @@ fn report(installation: &Installation, config: &Config) -> NodeReport {
     NodeReport {
         node: installation.node,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        roles: ROLES.map(str::to_owned).to_vec(),
+        roles: installation.roles.iter().map(|role| role.to_string()).collect(),
         configuration: config.fingerprint(),
         keyset: hex::encode(installation.keyset.fingerprint()),
         started_at: now,

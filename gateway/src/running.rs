@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_acme::validator::Validator;
-use portreeve_ra::RegistrationAuthority;
+use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::authorities::{Authorities, AuthorityError};
+use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
 use crate::backends::{BackendError, Backends, backends};
 use crate::config::{Config, ConfigError, Override, Transport};
 use crate::control::{ControlError, ControlSocket};
@@ -27,7 +27,7 @@ use crate::own_certificate::{self, OwnCertificate, OwnCertificateError, OwnCerti
 use crate::queue::Queue;
 use crate::router::{Router, RouterParts};
 use crate::wiring::{Node, Shared, WiringError, operator_api};
-use crate::worker::{Sweeper, run_tasks};
+use crate::worker::{Sweeper, run_tasks, watch_endpoints};
 use duties::Duties;
 use stopping::Stopping;
 
@@ -40,6 +40,8 @@ pub struct StartOptions {
     pub config: Config,
     /// For `dev` or in earnest.
     pub mode: Mode,
+    /// What the node does.
+    pub roles: Roles,
     /// Keys of the endpoints of `dev`: `endpoint.PROTOCOL.NAME.key`.
     pub endpoints: Vec<Override>,
     /// The `portreeve` program, run as the signer child; `None` is this process's own program.
@@ -90,6 +92,9 @@ pub enum StartError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    /// A node that has no part in TLS certificates was to speak TLS.
+    #[error("a listener with tls needs the role edge or worker: set tls = false for it, or leave it out")]
+    NoTls,
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -129,6 +134,8 @@ pub struct Running {
 pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     tls::install_provider();
     let mut config = options.config;
+    let roles = options.roles;
+    config.server.keep_listeners_of(roles);
     let sockets = bind_all(&config)?;
     let addresses = addresses(&sockets);
     if options.mode == Mode::Dev {
@@ -143,24 +150,32 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         },
         None => SignerProgram::own()?,
     };
-    let installation = installation::open(&config, options.mode, &program).await?;
+    let installation = installation::open(&config, (options.mode, roles), &program).await?;
     let queue = Queue::of(&installation, &config)?;
     let shared = Shared::with(installation.clone(), queue);
     let library = shared.authority(Backends::new());
-    if options.mode == Mode::Dev {
+    if options.mode == Mode::Dev && roles.has(Role::Worker) && roles.has(Role::Console) {
         dev_installation::prepare(&installation, &library, &options.endpoints).await?;
     }
     let authorities = Authorities {
         installation: &installation,
         objects: library.objects(),
     };
-    let mut wired = backends(&config, authorities).await?;
+    let mut wired = if roles.sign() {
+        backends(&config, authorities).await?
+    } else {
+        Backends::new()
+    };
     wired.extend(options.substitutes.backends);
     let certificate = own_certificate(&config, authorities, &shared).await?;
     let node = Node::new(shared, &config, wired, options.substitutes.validator).await?;
-    recover(&installation).await?;
-    // The first CRL is there before the first certificate names its address.
-    node.publisher.once().await;
+    if roles.has(Role::Worker) {
+        recover(&installation).await?;
+    }
+    if let Some(publisher) = &node.publisher {
+        // The first CRL is there before the first certificate names its address.
+        publisher.once().await;
+    }
     let control = ControlSocket::bind(&crate::cli::configured_socket(&config))?;
     let manifest = match options.mode {
         Mode::Dev => Some(dev_installation::write_files(&config, authorities, &addresses).await?),
@@ -181,7 +196,7 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
 struct Parts<'a> {
     config: &'a Config,
     sockets: BTreeMap<String, TcpListener>,
-    certificate: OwnCertificate,
+    certificate: Option<OwnCertificate>,
     control: ControlSocket,
 }
 
@@ -194,14 +209,16 @@ fn assemble(
     let (config, drain) = (parts.config, Drain::default());
     let background = CancellationToken::new();
     let mut duties = Duties::default();
-    for listener in listeners(config, parts.sockets, (&node, &parts.certificate))? {
+    for listener in listeners(config, parts.sockets, (&node, parts.certificate.as_ref()))? {
         duties.begin(format!("listener {}", listener.name), listener.run(drain.clone()));
     }
     let control_socket = parts.control.path().to_owned();
     let bounds = Bounds::of(&config.server.limits);
     let control = parts.control.run(operator_api(&node), bounds, drain.clone());
     duties.begin("control socket", control);
-    duties.begin("TLS certificate", parts.certificate.run(background.clone()));
+    if let Some(certificate) = parts.certificate {
+        duties.begin("TLS certificate", certificate.run(background.clone()));
+    }
     begin_work(&mut duties, &node, &background);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -224,29 +241,34 @@ fn assemble(
 /// Begins what a node does besides answering, and watches over what its store and signer do by themselves.
 fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) {
     let shared = &node.shared;
-    let tasks = run_tasks(
-        Arc::clone(&node.ra),
-        Arc::clone(&shared.wakeups),
-        background.clone(),
-    );
-    duties.begin("worker", tasks);
-    let sweeper = Sweeper {
-        store: Arc::clone(&shared.store),
-        leases: Arc::clone(&shared.installation.store.leases),
-        clock: Arc::clone(&shared.installation.clock),
-        node: shared.installation.node,
-    };
-    duties.begin("sweeper", sweeper.run(background.clone()));
-    let publisher = Arc::clone(&node.publisher);
-    duties.begin_until(background, "CRL publisher", async move { publisher.run().await });
+    if shared.installation.roles.has(Role::Worker) {
+        let tasks = run_tasks(
+            Arc::clone(&node.ra),
+            Arc::clone(&shared.wakeups),
+            background.clone(),
+        );
+        duties.begin("worker", tasks);
+        let sweeper = Sweeper {
+            store: Arc::clone(&shared.store),
+            leases: Arc::clone(&shared.installation.store.leases),
+            clock: Arc::clone(&shared.installation.clock),
+            node: shared.installation.node,
+        };
+        duties.begin("sweeper", sweeper.run(background.clone()));
+    }
+    if let Some(publisher) = node.publisher.clone() {
+        duties.begin_until(background, "CRL publisher", async move { publisher.run().await });
+    }
+    if let Some(acme) = node.edges.acme.clone() {
+        let watch = watch_endpoints(acme, Arc::clone(&shared.wakeups), background.clone());
+        duties.begin("endpoints", watch);
+    }
     let store = shared.installation.store.clone();
     duties.begin_until(background, "store writer", async move { store.ended().await });
-    let signer = shared.installation.signer.clone();
-    duties.begin_until(
-        background,
-        "signer supervisor",
-        async move { signer.ended().await },
-    );
+    if let Some(signer) = shared.installation.signer.clone() {
+        let supervised = async move { signer.ended().await };
+        duties.begin_until(background, "signer supervisor", supervised);
+    }
 }
 
 impl Running {
@@ -327,17 +349,26 @@ async fn own_certificate(
     config: &Config,
     authorities: Authorities<'_>,
     shared: &Shared,
-) -> Result<OwnCertificate, StartError> {
+) -> Result<Option<OwnCertificate>, StartError> {
+    let roles = shared.installation.roles;
+    // Only edges speak TLS, and only workers make certificates.
+    if !roles.has(Role::Edge) && !roles.has(Role::Worker) {
+        return Ok(None);
+    }
     let parts = OwnCertificateParts {
         store: Arc::clone(&shared.store),
         documents: Arc::clone(&shared.installation.store.documents),
         clock: Arc::clone(&shared.installation.clock),
-        management: authorities.management().await?,
-        node: shared.installation.node,
+        issuer: authorities.get(MANAGEMENT_CA).await?.certificate,
+        management: if roles.has(Role::Worker) {
+            Some(authorities.management().await?)
+        } else {
+            None
+        },
     };
     let certificate = OwnCertificate::new(parts, own_certificate::names(config)?);
-    certificate.refresh().await?;
-    Ok(certificate)
+    certificate.begin().await?;
+    Ok(Some(certificate))
 }
 
 /// Voids what this node held when it ended last, so that its work goes on at once.
@@ -353,7 +384,7 @@ async fn recover(installation: &Installation) -> Result<(), StartError> {
 fn listeners(
     config: &Config,
     sockets: BTreeMap<String, TcpListener>,
-    (node, certificate): (&Node, &OwnCertificate),
+    (node, certificate): (&Node, Option<&OwnCertificate>),
 ) -> Result<Vec<Listener>, StartError> {
     let parts = RouterParts {
         metrics: Arc::clone(&node.shared.metrics),
@@ -368,7 +399,10 @@ fn listeners(
         };
         let router = Router::new(&node.edges.of(section), section.tls, parts.clone());
         let tls = match section.tls {
-            Transport::Tls => Some(tls::acceptor(certificate.current())?),
+            Transport::Tls => {
+                let certificate = certificate.ok_or(StartError::NoTls)?;
+                Some(tls::acceptor(certificate.current())?)
+            }
             Transport::Plain => None,
         };
         made.push(Listener {

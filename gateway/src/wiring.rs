@@ -7,8 +7,8 @@ use portreeve_console::{ConsoleParts, ObjectCheck};
 use portreeve_policies::{Policies, Profile, parse_endpoint};
 use portreeve_queue::TokioSpawn;
 use portreeve_ra::objects::Publisher;
-use portreeve_ra::ports::{Store, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority, Roles};
+use portreeve_ra::ports::{Store, WakeKey, Wakeups};
+use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
@@ -20,6 +20,7 @@ use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
 use crate::health::Health;
 use crate::installation::Installation;
 use crate::management::Management;
+use crate::own_certificate::{self, OwnCertificateError};
 use crate::queue::Queue;
 use crate::telemetry::GatewayMetrics;
 
@@ -81,7 +82,7 @@ impl Shared {
             limiter: Arc::clone(&self.queue.limiter),
             metrics: Arc::clone(&self.metrics) as _,
             node: installation.node,
-            roles: Roles::ALL,
+            roles: installation.roles,
         })
     }
 }
@@ -94,8 +95,8 @@ pub struct Node {
     pub ra: Arc<RegistrationAuthority>,
     /// The protocols.
     pub edges: Edges,
-    /// Signs CRLs.
-    pub publisher: Arc<CrlPublisher>,
+    /// Signs CRLs, on status nodes.
+    pub publisher: Option<Arc<CrlPublisher>>,
     /// Whether all is well.
     pub health: Arc<Health>,
     /// Looks at what only somebody with the keys can see.
@@ -111,6 +112,9 @@ pub enum WiringError {
     /// The edges.
     #[error(transparent)]
     Edge(#[from] EdgeError),
+    /// The names of the gateway.
+    #[error(transparent)]
+    Names(#[from] OwnCertificateError),
 }
 
 impl Node {
@@ -127,6 +131,8 @@ impl Node {
         };
         let ra = shared.authority(backends.clone());
         let installation = &shared.installation;
+        let roles = installation.roles;
+        // Lists are looked after by those who sign them.
         let shelf = Arc::new(Shelf::new(&backends));
         let health = Health::new(
             (Arc::clone(&shared.store), installation.store.clone()),
@@ -137,6 +143,7 @@ impl Node {
         let health = Arc::new(health.with_lists(Arc::clone(&shelf)));
         let inside = Inside {
             installation: installation.clone(),
+            tls_names: own_certificate::names(config)?,
             ra: Arc::clone(&ra),
             queue: shared.queue.clone(),
         };
@@ -153,21 +160,25 @@ impl Node {
             config: config.status.clone(),
         });
         let management = management(&shared, Arc::clone(&health), Arc::clone(&shelf));
-        let acme = AcmeEndpoints::new(acme_needs(&shared, config, (Arc::clone(&ra), validator))).await?;
+        let acme = if roles.has(Role::Edge) {
+            let needs = acme_needs(&shared, config, (Arc::clone(&ra), validator));
+            Some(Arc::new(AcmeEndpoints::new(needs).await?))
+        } else {
+            None
+        };
         let edges = Edges {
-            acme: Arc::new(acme),
-            status: Arc::new(StatusEdge::new(
-                shelf,
-                Arc::clone(&installation.clock),
-                config.status.clone(),
-            )),
+            acme,
+            status: roles.has(Role::Status).then(|| {
+                let clock = Arc::clone(&installation.clock);
+                Arc::new(StatusEdge::new(shelf, clock, config.status.clone()))
+            }),
             management: Arc::new(management),
         };
         Ok(Self {
             shared,
             ra,
             edges,
-            publisher: Arc::new(publisher),
+            publisher: roles.has(Role::Status).then(|| Arc::new(publisher)),
             health,
             inside,
         })
@@ -210,17 +221,9 @@ fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Manage
 
 /// The operator API of a node, for whoever signed in.
 pub fn operator_api(node: &Node) -> axum::Router {
-    let acme = Arc::clone(&node.edges.acme);
-    let published = move |kind: ObjectKind| {
-        if kind == ObjectKind::Endpoint {
-            let acme = Arc::clone(&acme);
-            tokio::spawn(async move {
-                if let Err(error) = acme.refresh().await {
-                    tracing::error!(%error, "published endpoints are not served");
-                }
-            });
-        }
-    };
+    let wakeups = Arc::clone(&node.shared.wakeups);
+    // This node and the others look again at what they serve.
+    let published = move |_: ObjectKind| wakeups.wake(WakeKey::Configuration);
     let parts = ConsoleParts {
         ra: Arc::clone(&node.ra),
         check: Arc::new(Checks),
@@ -242,7 +245,11 @@ pub fn operator_api(node: &Node) -> axum::Router {
         .route("/api/v1/health", report)
         .route("/api/v1/doctor", examine)
         .route("/api/v1/authorities", authorities);
-    portreeve_console::router(parts, further)
+    if node.shared.installation.roles.has(Role::Console) {
+        portreeve_console::router(parts, further)
+    } else {
+        portreeve_console::without_resources(further)
+    }
 }
 
 /// Reads objects as the policy engine will.

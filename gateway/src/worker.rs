@@ -8,6 +8,8 @@ use portreeve_ra::ports::{Clock, Leases, Store, WakeKey, Wakeups};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::edges::AcmeEndpoints;
+
 /// Due tasks are looked for at least this often: wake-ups may be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,22 @@ pub async fn run_tasks(ra: Arc<RegistrationAuthority>, wakeups: Arc<dyn Wakeups>
         tokio::select! {
             () = stop.cancelled() => break,
             () = wakeups.wait(WakeKey::Tasks, wait) => {}
+        }
+    }
+}
+
+/// How often an edge looks for endpoints that were published or retired by way of another node.
+const ENDPOINTS_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves endpoints that other nodes publish, until told to stop.
+pub async fn watch_endpoints(acme: Arc<AcmeEndpoints>, wakeups: Arc<dyn Wakeups>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = wakeups.wait(WakeKey::Configuration, ENDPOINTS_EVERY) => {}
+        }
+        if let Err(failure) = acme.refresh().await {
+            warn!(error = %failure, "published endpoints are not known");
         }
     }
 }

@@ -198,7 +198,7 @@ async fn a_signer_that_dies_is_replaced() {
     let directory = home();
     let running = dev(directory.path()).await;
     let management = running.addresses()["management"];
-    let signer = running.installation().signer.clone();
+    let signer = running.installation().signer.clone().unwrap();
     let first = signer.pid().unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(first).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();

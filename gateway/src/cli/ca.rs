@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use portreeve_pkix::DistinguishedName;
-use portreeve_ra::Actor;
+use portreeve_ra::{Actor, Roles};
 use portreeve_signer::SoftKeyAlgorithm;
 use portreeve_store::SchemaStatus;
 
@@ -116,7 +116,7 @@ async fn is_empty(config: &Config) -> Result<bool, CliError> {
 
 async fn open(config: &Config, mode: Mode) -> Result<Installation, CliError> {
     let program = SignerProgram::own().map_err(crate::StartError::from)?;
-    Ok(installation::open(config, mode, &program)
+    Ok(installation::open(config, (mode, Roles::ALL), &program)
         .await
         .map_err(crate::StartError::from)?)
 }

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use portreeve_ra::{Role, Roles};
 use serde::Serialize;
 
+use super::serve::check_roles;
 use super::target::{DEV_DATA_DIR, absolute};
 use super::{CliError, Exit, Format, Surroundings, Table, ending};
 use crate::config::{Override, RedisUrl};
@@ -44,6 +46,15 @@ pub(super) struct Arguments {
     /// A Redis server that carries hints between nodes: redis://… or rediss://….
     #[arg(long, value_name = "URL")]
     redis: Option<RedisUrl>,
+    /// What this node does, when several share a database: edge, worker, status, console. The first to start must be a
+    /// worker and a console, since it makes the installation.
+    #[arg(
+        long,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        default_value = "edge,worker,status,console"
+    )]
+    roles: Vec<Role>,
     /// Any key of the configuration, or endpoint.PROTOCOL.NAME.KEY; VALUE is TOML, else text.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<Override>,
@@ -81,12 +92,15 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
              listen on 127.0.0.1, or add --insecure-public"
         )));
     }
+    let roles: Roles = arguments.roles.into_iter().collect();
+    check_roles(roles, &config)?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
     let http_01_port = config.acme.validation.http_port;
     let mut signals = EndSignals::listen().map_err(CliError::Runtime)?;
     let mut running = start(StartOptions {
         config,
         mode: Mode::Dev,
+        roles,
         endpoints: settings.endpoints,
         program: None,
         substitutes: Substitutes::default(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use portreeve_ra::{Role, Roles};
 
 use super::{CliError, Exit, ending};
 use crate::config::{Config, Override};
@@ -10,9 +11,6 @@ use crate::installation::Mode;
 use crate::running::{StartOptions, Substitutes, start};
 use crate::signals::EndSignals;
 use crate::telemetry::start_logs;
-
-/// The roles one process plays today: all of them.
-const ALL_ROLES: [&str; 4] = ["edge", "worker", "status", "console"];
 
 /// Runs the gateway by a configuration file.
 #[derive(Debug, Args)]
@@ -23,20 +21,28 @@ pub(super) struct Arguments {
     /// A value laid over the file.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<Override>,
-    /// The roles of this node.
-    #[arg(long, value_name = "ROLE", value_delimiter = ',', default_values = ALL_ROLES)]
-    roles: Vec<String>,
+    /// What this node does: edge, worker, status, console. Nodes of one installation that do not do all of it share a
+    /// database server.
+    #[arg(
+        long,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        default_value = "edge,worker,status,console"
+    )]
+    roles: Vec<Role>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
-    check_roles(&arguments.roles)?;
     let config = Config::load(&arguments.config, &arguments.set)?;
     config.server.check_serving()?;
+    let roles: Roles = arguments.roles.into_iter().collect();
+    check_roles(roles, &config)?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;
     let mut signals = EndSignals::listen().map_err(CliError::Runtime)?;
     let mut running = start(StartOptions {
         config,
         mode: Mode::Serve,
+        roles,
         endpoints: Vec::new(),
         program: None,
         substitutes: Substitutes::default(),
@@ -47,23 +53,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     ended.map(|()| Exit::Fine)
 }
 
-fn check_roles(roles: &[String]) -> Result<(), CliError> {
-    if let Some(unknown) = roles.iter().find(|role| !ALL_ROLES.contains(&role.as_str())) {
-        return Err(CliError::Usage(format!(
-            "there is no role {unknown}; roles are {}",
-            ALL_ROLES.join(", ")
-        )));
+/// An embedded database has one node, which does everything.
+pub(super) fn check_roles(roles: Roles, config: &Config) -> Result<(), CliError> {
+    let embedded = config.database.store(config.data_dir())?.directory().is_some();
+    if embedded && roles != Roles::ALL {
+        return Err(CliError::Usage(
+            "one node plays all roles with an embedded database: leave --roles out, or set database.url to postgres://…"
+                .to_owned(),
+        ));
     }
-    if ALL_ROLES
-        .iter()
-        .all(|role| roles.iter().any(|given| given == role))
-    {
-        return Ok(());
-    }
-    Err(CliError::Usage(format!(
-        "one node plays all roles with an embedded database: leave --roles out, or give {}",
-        ALL_ROLES.join(",")
-    )))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -71,24 +70,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_all_roles_together_are_played() {
+    fn an_embedded_database_has_one_node() {
+        let server = "[database]\nurl = \"postgres://localhost/p\"";
         let rows = [
-            ("all", vec!["edge", "worker", "status", "console"], true),
-            (
-                "in another order",
-                vec!["console", "status", "worker", "edge"],
-                true,
-            ),
-            ("some", vec!["edge"], false),
-            (
-                "unknown",
-                vec!["edge", "worker", "status", "console", "king"],
-                false,
-            ),
+            ("all", "", Roles::ALL, true),
+            ("some, embedded", "", Roles::NONE.with(Role::Edge), false),
+            ("some, with a server", server, Roles::NONE.with(Role::Edge), true),
+            ("all, with a server", server, Roles::ALL, true),
         ];
-        for (name, roles, fine) in rows {
-            let roles: Vec<String> = roles.into_iter().map(str::to_owned).collect();
-            assert_eq!(check_roles(&roles).is_ok(), fine, "{name}");
+        for (name, text, roles, fine) in rows {
+            let config = Config::from_toml(text, "test", &[]).unwrap();
+            assert_eq!(check_roles(roles, &config).is_ok(), fine, "{name}");
         }
     }
 }

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use portreeve_ra::{Role, Roles};
+
 use super::{ConfigError, Span, invalid};
 
 /// Addresses, listeners and limits.
@@ -109,6 +111,26 @@ pub enum MountGroup {
     Status,
     /// `/livez`, `/readyz`, `/metrics`.
     Management,
+}
+
+impl MountGroup {
+    /// The role of the nodes that serve it; `None` for what every node serves.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::Acme => Some(Role::Edge),
+            Self::Status => Some(Role::Status),
+            Self::Management => None,
+        }
+    }
+}
+
+impl ServerSection {
+    /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file.
+    pub fn keep_listeners_of(&mut self, roles: Roles) {
+        let serves = |group: &MountGroup| group.role().is_none_or(|role| roles.has(role));
+        self.listeners
+            .retain(|_, listener| listener.mounts.iter().any(serves));
+    }
 }
 
 /// Bounds on connections and requests.

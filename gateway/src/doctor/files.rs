@@ -62,7 +62,7 @@ const fn space(free: u64) -> Severity {
 /// The key encryption key must be there and readable by its owner only.
 pub(super) fn key_encryption_key(section: &KeysetSection, data_dir: &Path) -> Finding {
     let check = "key encryption key";
-    match section.source(data_dir) {
+    match section.sources(data_dir).shared {
         KekSource::Environment(name) if std::env::var_os(&name).is_some() => {
             Finding::new(check, Severity::Ok, format!("in the variable {name}"))
         }
@@ -107,6 +107,7 @@ mod tests {
         }
         let section = KeysetSection {
             kek: SecretSource::File("kek".into()),
+            ..KeysetSection::default()
         };
         let judged = || key_encryption_key(&section, directory.path()).severity;
         assert_eq!(judged(), Severity::Error, "absent");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portreeve_pkix::Timestamp;
+use portreeve_pkix::{GeneralName, Timestamp};
 use portreeve_ra::RegistrationAuthority;
 
 use super::{CA_EXPIRY_WARNING, EXPIRY_WARNING, Finding, Severity, expiry, redis};
@@ -19,6 +19,8 @@ const INCIDENTS_MAX: u32 = 1000;
 pub struct Inside {
     /// Store, keys and signer.
     pub installation: Installation,
+    /// The names of the gateway's own TLS certificate.
+    pub tls_names: Vec<GeneralName>,
     /// Reads objects and incidents.
     pub ra: Arc<RegistrationAuthority>,
     /// Hints, limits and other nodes.
@@ -58,7 +60,10 @@ impl Inside {
     }
 
     async fn signer(&self) -> Finding {
-        match self.installation.signer.health().await {
+        let Some(signer) = &self.installation.signer else {
+            return Finding::new("signer", Severity::Skipped, "this node has none");
+        };
+        match signer.health().await {
             Ok(()) => Finding::new("signer", Severity::Ok, "answers"),
             Err(error) => Finding::new("signer", Severity::Error, error.to_string()),
         }
@@ -66,9 +71,7 @@ impl Inside {
 
     async fn own_certificate(&self, now: Timestamp) -> Finding {
         let check = "TLS certificate";
-        match own_certificate::stored(self.installation.store.documents.as_ref(), self.installation.node)
-            .await
-        {
+        match own_certificate::stored(self.installation.store.documents.as_ref(), &self.tls_names).await {
             Ok(Some(certificate)) => expiry(check.to_owned(), certificate.not_after(), (now, EXPIRY_WARNING)),
             Ok(None) => Finding::new(check, Severity::Skipped, "issued at the first start"),
             Err(error) => Finding::new(check, Severity::Error, error.to_string()),

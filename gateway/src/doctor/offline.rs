@@ -1,10 +1,12 @@
 //! Opening the installation, as the gateway would.
 
+use portreeve_ra::Roles;
 use portreeve_store::SchemaStatus;
 
 use super::{Finding, Inside, Patient, Severity, redis};
 use crate::backends::Backends;
 use crate::installation::{self, InstallationError, Mode, SignerProgram};
+use crate::own_certificate;
 use crate::wiring::Shared;
 
 /// What an installation that is not running looks like from inside.
@@ -32,10 +34,11 @@ async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
     if store.status().await? == SchemaStatus::Empty {
         return Err(InstallationError::Absent(store.to_string()));
     }
-    let installation = installation::open(config, mode, &SignerProgram::own()?).await?;
+    let installation = installation::open(config, (mode, Roles::ALL), &SignerProgram::own()?).await?;
     let shared = Shared::new(installation.clone());
     let ra = shared.authority(Backends::new());
     Ok(Inside {
+        tls_names: own_certificate::names(config).unwrap_or_default(),
         installation,
         ra,
         queue: shared.queue,

@@ -56,6 +56,11 @@ pub fn router(parts: ConsoleParts, further: Router) -> Router {
     guarded(resources().with_state(parts).merge(further))
 }
 
+/// What a node answers that is no console: only these paths, and likewise only to a [`Principal`].
+pub fn without_resources(further: Router) -> Router {
+    guarded(further)
+}
+
 /// Refuses whatever comes without a [`Principal`], whether or not its path exists.
 fn guarded(router: Router) -> Router {
     router

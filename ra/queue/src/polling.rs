@@ -32,7 +32,7 @@ impl Hints {
             (Self::Complete, _) => return at_most,
             (Self::Carried, WakeKey::Enrollment(_) | WakeKey::Tasks) => CLIENT_WAITS,
             (Self::Missing, WakeKey::Enrollment(_) | WakeKey::Tasks) => CLIENT_WAITS_BLIND,
-            (_, WakeKey::Status | WakeKey::Approvals) => NOBODY_WAITS,
+            (_, WakeKey::Status | WakeKey::Approvals | WakeKey::Configuration) => NOBODY_WAITS,
         };
         at_most.min(look)
     }

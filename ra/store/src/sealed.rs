@@ -1,4 +1,4 @@
-//! Document bodies at rest: sealed, and bound to kind, id and version.
+//! Document bodies at rest: sealed by the role whose they are, and bound to kind, id and version.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Bodies {
             return Ok(None);
         };
         self.sealer
-            .seal(Purpose::Edge, &associated(&write.id, write.version), body)
+            .seal(purpose(&write.id), &associated(&write.id, write.version), body)
             .map(Some)
             .map_err(|error| StoreError::Broken(format!("{} document is not sealed: {error}", write.id.kind)))
     }
@@ -53,7 +53,7 @@ impl Bodies {
         let SealedDocument { id, version, sealed } = document;
         let body = self
             .sealer
-            .open(Purpose::Edge, &associated(id, *version), sealed)
+            .open(purpose(id), &associated(id, *version), sealed)
             .map_err(|_| {
                 let id_text = uuid::Uuid::from_bytes(id.id);
                 StoreError::Broken(format!("{} {id_text} does not open", id.kind))
@@ -63,6 +63,14 @@ impl Bodies {
             version: *version,
             body: body.expose().to_vec(),
         })
+    }
+}
+
+/// Whose a document is: that of status nodes, if its kind says so, else that of edges.
+fn purpose(id: &DocumentId) -> Purpose {
+    match id.kind.split_once('.') {
+        Some(("status", _)) => Purpose::Status,
+        _ => Purpose::Edge,
     }
 }
 

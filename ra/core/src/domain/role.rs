@@ -85,6 +85,11 @@ impl Roles {
         self.0 & (1 << role as u8) != 0
     }
 
+    /// Whether a node with these roles signs with keys of CAs: certificates as a worker, lists as a status node.
+    pub const fn sign(self) -> bool {
+        self.has(Role::Worker) || self.has(Role::Status)
+    }
+
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| self.has(*role))
@@ -96,6 +101,13 @@ impl Roles {
             .into_iter()
             .find(|role| self.has(*role));
         first.unwrap_or(Role::Worker).purpose()
+    }
+}
+
+impl Default for Roles {
+    /// All of them: a node of which nothing is said is the only one.
+    fn default() -> Self {
+        Self::ALL
     }
 }
 

@@ -40,6 +40,8 @@ pub enum WakeKey {
     Status,
     /// Any proposal was opened or decided.
     Approvals,
+    /// An object was published or retired.
+    Configuration,
 }
 
 /// Something happened to a proposal. Carries ids only: what the proposal is about and who decided stands in the store.

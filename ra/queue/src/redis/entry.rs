@@ -35,7 +35,7 @@ impl Hint {
     /// The stream it goes to. Waiters for approvals are woken by the news itself.
     pub(crate) const fn stream(self) -> Option<Stream> {
         match self {
-            Self::Wake(WakeKey::Tasks | WakeKey::Status) => Some(Stream::Tasks),
+            Self::Wake(WakeKey::Tasks | WakeKey::Status | WakeKey::Configuration) => Some(Stream::Tasks),
             Self::Wake(WakeKey::Enrollment(_)) => Some(Stream::Enrollments),
             Self::Wake(WakeKey::Approvals) => None,
             Self::News(_) => Some(Stream::Approvals),
@@ -48,6 +48,7 @@ impl Hint {
         match self {
             Self::Wake(WakeKey::Tasks) => fields.push((WHAT, "tasks".to_owned())),
             Self::Wake(WakeKey::Status) => fields.push((WHAT, "status".to_owned())),
+            Self::Wake(WakeKey::Configuration) => fields.push((WHAT, "configuration".to_owned())),
             Self::Wake(WakeKey::Enrollment(id)) => fields.push((ENROLLMENT, id.to_string())),
             Self::Wake(WakeKey::Approvals) => {}
             Self::News(hint) => fields.extend([
@@ -75,6 +76,7 @@ impl Hint {
             Stream::Tasks => match field(WHAT)? {
                 "tasks" => Self::Wake(WakeKey::Tasks),
                 "status" => Self::Wake(WakeKey::Status),
+                "configuration" => Self::Wake(WakeKey::Configuration),
                 _ => return None,
             },
             Stream::Enrollments => Self::Wake(WakeKey::Enrollment(enrollment()?)),
@@ -132,11 +134,16 @@ mod tests {
                 news,
             })
         });
-        [WakeKey::Tasks, WakeKey::Status, WakeKey::Enrollment(enrollment)]
-            .map(Hint::Wake)
-            .into_iter()
-            .chain(news)
-            .collect()
+        [
+            WakeKey::Tasks,
+            WakeKey::Status,
+            WakeKey::Configuration,
+            WakeKey::Enrollment(enrollment),
+        ]
+        .map(Hint::Wake)
+        .into_iter()
+        .chain(news)
+        .collect()
     }
 
     fn read(stream: Stream, fields: &[(&str, String)]) -> Option<(NodeId, Hint)> {

@@ -15,6 +15,7 @@ mod judgement;
 mod nodes;
 mod resolution;
 mod revocation;
+mod roles;
 
 use async_trait::async_trait;
 use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, clock, csr, endpoint};
