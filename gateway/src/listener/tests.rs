@@ -18,7 +18,10 @@ use crate::config::{Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
 /// Reads the body and says how long it was; `/wait/` answers when told to, `/peer/` says what TLS knows of the client.
-struct Length(Arc<Notify>);
+struct Length {
+    go_on: Arc<Notify>,
+    begun: Arc<Notify>,
+}
 
 #[async_trait]
 impl Edge for Length {
@@ -28,7 +31,8 @@ impl Edge for Length {
 
     async fn handle(&self, mut call: Call) -> Response<Bytes> {
         if call.path.starts_with("/wait/") {
-            self.0.notified().await;
+            self.begun.notify_one();
+            self.go_on.notified().await;
             return Response::new(Bytes::from_static(b"waited"));
         }
         if call.path.starts_with("/peer/") {
@@ -50,6 +54,8 @@ struct Running {
     address: SocketAddr,
     drain: Drain,
     go_on: Arc<Notify>,
+    /// A request to `/wait/` has begun.
+    begun: Arc<Notify>,
 }
 
 fn limits() -> LimitsSection {
@@ -65,10 +71,13 @@ fn limits() -> LimitsSection {
 }
 
 fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) -> Running {
-    let go_on = Arc::new(Notify::new());
+    let (go_on, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let edge = NamedEdge {
         name: "length",
-        edge: Arc::new(Length(Arc::clone(&go_on))),
+        edge: Arc::new(Length {
+            go_on: Arc::clone(&go_on),
+            begun: Arc::clone(&begun),
+        }),
     };
     let transport = if certificate.is_some() {
         Transport::Tls
@@ -94,6 +103,7 @@ fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) ->
         address,
         drain,
         go_on,
+        begun,
     }
 }
 
@@ -169,8 +179,9 @@ async fn a_slow_head_ends_the_connection() {
     send(&mut trickle, "GET /length/ HTTP/1.1\r\nhost: a\r\n").await;
     let (mut read, mut write) = trickle.into_split();
     let writing = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
         while write.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            pace.tick().await;
         }
     });
     let (text, took) = until_closed(&mut read).await;
@@ -188,7 +199,9 @@ async fn idle_connections_live_longer_than_slow_heads_and_not_for_ever() {
     let request = "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n";
     send(&mut stream, request).await;
     response(&mut stream).await;
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    // One that began later and sends no head has reached its end by then.
+    let mut silent = connect(&running).await;
+    until_closed(&mut silent).await;
     send(&mut stream, request).await;
     assert!(response(&mut stream).await.ends_with("length 0"));
     let (text, took) = until_closed(&mut stream).await;
@@ -279,8 +292,15 @@ async fn a_full_house_makes_others_wait() {
     response(&mut first).await;
     let mut second = connect(&running).await;
     send(&mut second, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    let early = tokio::time::timeout(Duration::from_millis(100), response(&mut second)).await;
-    assert!(early.is_err(), "{early:?}");
+    for _ in 0..50 {
+        send(&mut first, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        response(&mut first).await;
+    }
+    let early = second.try_read(&mut [0; 16]);
+    let nothing = early
+        .as_ref()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(nothing, "fifty answers later the other still waits: {early:?}");
     drop(first);
     assert!(response(&mut second).await.ends_with("length 0"));
 }
@@ -290,6 +310,7 @@ async fn draining_lets_requests_finish_and_begins_none() {
     let running = start(limits(), None);
     let mut busy = connect(&running).await;
     send(&mut busy, "GET /wait/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    running.begun.notified().await;
     let mut idle = connect(&running).await;
     send(&mut idle, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
     response(&mut idle).await;
@@ -308,10 +329,7 @@ async fn draining_lets_requests_finish_and_begins_none() {
     let running = start(limits(), None);
     let mut stuck = connect(&running).await;
     send(&mut stuck, "GET /wait/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    tokio::task::yield_now().await;
-    let mut probe = connect(&running).await;
-    send(&mut probe, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    response(&mut probe).await;
+    running.begun.notified().await;
     assert!(
         !running.drain.finish(Duration::from_millis(50)).await,
         "a request that never ends is given up"

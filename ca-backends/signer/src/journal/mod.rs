@@ -89,6 +89,11 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens or makes the journal in this directory and drops what is too old.
     pub(crate) fn open(directory: &Path, now: Timestamp) -> Result<Self, JournalError> {
+        Self::open_within(directory, now, LOCK_PATIENCE)
+    }
+
+    /// The same, waiting this long for a predecessor to give up the lock.
+    fn open_within(directory: &Path, now: Timestamp, patience: Duration) -> Result<Self, JournalError> {
         let io = |source| JournalError::Io {
             path: directory.to_owned(),
             source,
@@ -98,7 +103,7 @@ impl Journal {
             .mode(0o700)
             .create(directory)
             .map_err(io)?;
-        let lock = lock(directory)?;
+        let lock = lock(directory, patience)?;
         let path = directory.join("journal");
         let contents = read(&path)?;
         let (floor, entries) = contents.retain_since(now.saturating_sub(AGE_MAX));
@@ -198,7 +203,8 @@ impl Journal {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, JournalError> {
+/// The lock, asked for again and again while another has it.
+fn lock(directory: &Path, patience: Duration) -> Result<File, JournalError> {
     let path = directory.join("journal.lock");
     let io = |source| JournalError::Io {
         path: path.clone(),
@@ -216,7 +222,7 @@ fn lock(directory: &Path) -> Result<File, JournalError> {
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if started.elapsed() < LOCK_PATIENCE => {
+            Err(rustix::io::Errno::WOULDBLOCK) if started.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(JournalError::Locked(directory.to_owned())),

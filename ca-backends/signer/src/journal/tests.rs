@@ -102,8 +102,23 @@ fn what_was_dropped_stays_refused() {
 fn one_signer_per_directory() {
     let directory = tempfile::tempdir().expect("directory");
     let _first = open(directory.path());
-    let second = Journal::open(directory.path(), NOW);
+    let second = Journal::open_within(directory.path(), NOW, Duration::ZERO);
     assert!(matches!(second.err(), Some(JournalError::Locked(_))));
+}
+
+#[test]
+fn a_successor_waits_for_its_predecessor() {
+    let directory = tempfile::tempdir().expect("directory");
+    let first = open(directory.path());
+    let generous = Duration::from_secs(60);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| Journal::open_within(directory.path(), NOW, generous).map(drop));
+        drop(first);
+        second
+            .join()
+            .expect("no panic")
+            .expect("opens once the other has gone");
+    });
 }
 
 #[test]
