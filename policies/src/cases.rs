@@ -14,12 +14,12 @@ use portreeve_ra::{
 };
 use serde::Deserialize;
 
-use crate::duration;
 use crate::engine::{Question, Rule, judge};
 use crate::hygiene::Blocklist;
 use crate::profile::{Profile, Purpose};
 use crate::rules::RULES;
 use crate::shipped::shipped_profile;
+use portreeve_pkix::duration;
 
 const NOW: i64 = 1_800_000_000;
 

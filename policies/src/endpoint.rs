@@ -7,7 +7,7 @@ use portreeve_ra::{
 };
 use serde::Deserialize;
 
-use crate::duration;
+use portreeve_pkix::duration;
 
 const PROFILES_MAX: usize = 64;
 /// The signer refuses an enrollment older than 31 days (ADR 4), so no proposal may stay open for longer than 30.

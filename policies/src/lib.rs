@@ -10,7 +10,6 @@
 //! Nothing here performs I/O but [`hygiene::Blocklist::with_file`], and nothing reads a clock.
 
 mod cache;
-pub mod duration;
 mod endpoint;
 mod engine;
 pub mod explain;

@@ -61,7 +61,7 @@ enum RankArgument {
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {
-    portreeve_policies::duration::parse(text).map_err(|error| error.to_string())
+    portreeve_pkix::duration::parse(text).map_err(|error| error.to_string())
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {

@@ -43,7 +43,7 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        portreeve_policies::duration::parse(&text)
+        portreeve_pkix::duration::parse(&text)
             .map(Self)
             .map_err(D::Error::custom)
     }

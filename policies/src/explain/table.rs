@@ -5,9 +5,9 @@ use std::fmt;
 use portreeve_ra::{CertificateContents, Finding, NameRejection, Outcome, Refusal, Verdict};
 
 use super::Explanation;
-use crate::duration::Spelled;
 use crate::profile::Purpose;
 use crate::shown;
+use portreeve_pkix::duration::Spelled;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

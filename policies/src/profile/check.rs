@@ -9,7 +9,7 @@ use portreeve_pkix::{DistinguishedName, KeyAlgorithm, KeyUsage, Oid};
 use super::key::KeyRange;
 use super::subject::{AttributeRule, RequestedAttribute};
 use super::{Profile, Purpose};
-use crate::duration::Spelled;
+use portreeve_pkix::duration::Spelled;
 
 const DESCRIPTION_CHARS_MAX: usize = 200;
 const POLICIES_MAX: usize = 16;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::duration;
+use portreeve_pkix::duration;
 
 /// How long a certificate lives. All durations are whole seconds.
 #[derive(Clone, Debug, Deserialize)]

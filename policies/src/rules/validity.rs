@@ -3,9 +3,9 @@ use std::time::Duration;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::{Refusal, ValidityPeriod};
 
-use crate::duration::Spelled;
 use crate::engine::{Draft, Question, Reasons};
 use crate::profile::{OutsideLimits, RequestedTimes, ValidityRules};
+use portreeve_pkix::duration::Spelled;
 
 /// A client whose clock is ahead by so much may ask for a beginning "now".
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);

@@ -1,9 +1,8 @@
 //! The knobs of the ACME edge.
 
-mod duration;
-
 use std::time::Duration;
 
+use portreeve_pkix::duration;
 use serde::{Deserialize, Serialize};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -15,6 +15,7 @@ pub mod der;
 pub mod digest;
 pub mod dn;
 pub mod dns;
+pub mod duration;
 pub mod encode;
 pub mod error;
 pub mod extension;

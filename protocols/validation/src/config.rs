@@ -1,17 +1,17 @@
 //! The `acme.validation` section of the configuration.
 
-mod duration;
 mod servers;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portreeve_pkix::duration;
 use serde::{Deserialize, Serialize};
 
 /// How this gateway validates identifiers; every key has a default.
 ///
-/// Durations are written `"20s"`, `"500ms"` or `"1m"`, or as a number of seconds.
+/// Durations are written `"20s"`, `"500ms"` or `"1m"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValidationConfig {
@@ -134,7 +134,7 @@ mod tests {
             allow_networks = ["127.0.0.0/8", "fd00::/8"]
             deny_networks = ["127.0.0.2/32"]
             dns_timeout = "2s"
-            connect_timeout = 3
+            connect_timeout = "3s"
             attempt_timeout = "1500ms"
             redirects_max = 0
             addresses_max = 2
@@ -189,7 +189,8 @@ mod tests {
                 "allow_networks",
             ),
             ("duration without a unit", r#"dns_timeout = "5""#, "5"),
-            ("duration with an unknown unit", r#"dns_timeout = "5h""#, "5h"),
+            ("duration with an unknown unit", r#"dns_timeout = "5y""#, "5y"),
+            ("duration as a number", "dns_timeout = 5", "dns_timeout"),
             ("negative duration", "dns_timeout = -1", "dns_timeout"),
             (
                 "duration beyond numbers",
@@ -213,7 +214,7 @@ mod tests {
             ),
             (
                 "no time",
-                "attempt_timeout = 0",
+                r#"attempt_timeout = "0s""#,
                 Err(ConfigError::Zero {
                     key: "attempt_timeout",
                 }),

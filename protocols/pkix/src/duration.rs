@@ -1,6 +1,7 @@
 //! Durations as people write them: `"30s"`, `"10m"`, `"24h"`, `"90d"`, `"500ms"`, `"1h30m"`.
 //!
-//! Every TOML text and configuration file uses this form. For serde: `#[serde(with = "portreeve_policies::duration")]`,
+//! Every TOML text and configuration file uses this form: it stands in the leaf that all crates may depend on. For serde:
+//! `#[serde(with = "portreeve_pkix::duration")]`,
 //! or [`optional`] for an `Option<Duration>`.
 
 use std::fmt;
