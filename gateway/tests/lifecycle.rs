@@ -114,6 +114,13 @@ async fn dev_answers_and_keeps_everything_over_a_restart() {
     assert_eq!(get(running.addresses()["management"], "/livez").await.0, 200);
     let (status, ready) = get(running.addresses()["management"], "/readyz").await;
     assert_eq!(status, 200, "{}", text(&ready));
+    assert!(text(&ready).contains("CRL issuing"), "{}", text(&ready));
+    let metrics = text(&get(running.addresses()["management"], "/metrics").await.1);
+    let left = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("portreeve_crl_left_seconds{ca=\"issuing\"} "));
+    let left: f64 = left.unwrap().parse().unwrap();
+    assert!((80_000.0..=86_400.0).contains(&left), "of 24 h: {left}");
     let (status, list) = get(running.addresses()["http"], "/crl/issuing.crl").await;
     assert!(
         status == 200 && list.first() == Some(&0x30),

@@ -6,6 +6,7 @@ mod account;
 mod enrollment;
 mod identifier;
 mod profile;
+mod revocation;
 
 use std::time::Duration;
 
