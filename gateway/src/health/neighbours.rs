@@ -117,7 +117,10 @@ mod tests {
         }
     }
 
-    async fn judged(neighbours: &Neighbours, others: Option<&[(u8, &str)]>) -> (bool, bool) {
+    /// Nodes by when they started and their keysets.
+    type Others = Option<&'static [(u8, &'static str)]>;
+
+    async fn judged(neighbours: &Neighbours, others: Others) -> (bool, bool) {
         let all = others.map(|others| {
             let others = others.iter().map(|(number, keyset)| report(*number, keyset));
             others.chain([report(5, "own")]).collect()
@@ -129,8 +132,8 @@ mod tests {
     #[tokio::test]
     async fn who_joins_with_other_keys_is_not_ready() {
         let (fine, degraded, unready) = ((true, false), (true, true), (false, true));
-        let rows: [(&str, Option<&[(u8, &str)]>, (bool, bool)); 5] = [
-            ("alone", Some(&[]), fine),
+        let rows = [
+            ("alone", Some(&[] as &[_]), fine),
             ("among equals", Some(&[(1, "own"), (9, "own")]), fine),
             ("nobody can be seen", None, degraded),
             (
