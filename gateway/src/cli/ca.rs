@@ -16,7 +16,8 @@ use crate::control::HOST_PRINCIPAL;
 use crate::installation::{self, Installation, Mode, SignerProgram};
 use crate::wiring::Shared;
 
-/// Certificate authorities. To create one, the gateway must not be running: its store is locked then.
+/// Certificate authorities. To create one, the gateway must not be running: its store or its signer is
+/// locked then.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -71,7 +72,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         (true, Verb::List) => client.read("/api/v1/authorities").await?,
         (true, Verb::Create { .. }) => {
             return Err(CliError::Failed(
-                "the gateway is running and has its store locked: stop it, then repeat this command"
+                "the gateway is running and has its store or its signer locked: stop it, then repeat this command"
                     .to_owned(),
             ));
         }
