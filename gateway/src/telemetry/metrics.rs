@@ -264,6 +264,7 @@ impl GatewayMetrics {
             ("conflict", scrape.store.conflicts),
             ("failed", scrape.store.failures),
             ("turned_away", scrape.store.turned_away),
+            ("retried", scrape.store.retries),
         ];
         for (outcome, count) in commits {
             raise(&self.commits.get_or_create(&OutcomeLabels { outcome }), count);
@@ -363,6 +364,7 @@ mod tests {
             batches: 5,
             groups: 2,
             conflicts: 1,
+            retries: 4,
             ..Statistics::default()
         };
         let scrape = Scrape {
@@ -389,6 +391,7 @@ mod tests {
             "portreeve_incidents_total{what=\"tampered\"} 1",
             "portreeve_store_commits_total{outcome=\"ok\"} 5",
             "portreeve_store_commits_total{outcome=\"conflict\"} 1",
+            "portreeve_store_commits_total{outcome=\"retried\"} 4",
             "portreeve_store_transactions_total 2",
             "portreeve_signer_restarts_total 3",
             "portreeve_redis_connected{} 1",

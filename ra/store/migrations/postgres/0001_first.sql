@@ -454,9 +454,10 @@ $$;
 
 -- Makes the partitions of this quarter and of the next ones where they are missing; says how many. It runs with the
 -- rights of the owner, so that a node needs none on the schema. Rows that have gone into the partition for the rest
--- stay there: a quarter of which it has some gets no partition of its own.
+-- stay there: a quarter of which it has some gets no partition of its own. Making one needs the table for itself for a
+-- moment; whoever has to wait for that lets the others wait as well, so it gives up soon, and is tried again.
 CREATE FUNCTION make_partitions(ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '250ms' AS $$
 DECLARE
     parent text;
     name text;

@@ -105,8 +105,7 @@ impl Plan {
 
     /// Wraps the call in that of the next part, whose arrays follow.
     fn part(&mut self, function: &str, items: usize) -> &mut Self {
-        self.call.insert_str(0, "(");
-        self.call.insert_str(0, function);
+        self.call = format!("{function}({}", self.call);
         self.rows += items;
         self
     }

@@ -58,10 +58,12 @@ impl ServerFacts {
     /// The clock, in words.
     pub fn clock(&self) -> (Verdict, String) {
         let offset = self.clock_offset_millis;
-        let verdict = match offset.saturating_abs() {
-            ..=CLOCK_WARNING => Verdict::Fine,
-            ..=CLOCK_ERROR => Verdict::Doubtful,
-            _ => Verdict::Wrong,
+        let verdict = if offset.saturating_abs() <= CLOCK_WARNING {
+            Verdict::Fine
+        } else if offset.saturating_abs() <= CLOCK_ERROR {
+            Verdict::Doubtful
+        } else {
+            Verdict::Wrong
         };
         let words = format!(
             "{} ms {} this node's",

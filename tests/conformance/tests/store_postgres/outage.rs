@@ -110,6 +110,29 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_closing_everything_is_turned_away_and_what_was_acknowledged_is_there() {
+    let subject = Postgres::new().await;
+    let waiting: Vec<_> = (1..=50)
+        .map(|number| {
+            let store = Arc::clone(&subject.store);
+            tokio::spawn(async move { (number, store.commit(records([record(stream(number), 1)])).await) })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    subject.store.close().await;
+    let late = subject.store.commit(records([record(stream(99), 1)])).await;
+    assert!(unavailable(&late), "{late:?}");
+    let read = subject.store.load(&[stream(1)]).await;
+    assert!(matches!(read, Err(StoreError::Unavailable { .. })), "{read:?}");
+    let reopened = subject.open().await.unwrap();
+    for outcome in waiting {
+        let (number, outcome) = outcome.await.unwrap();
+        let written = !reopened.load(&[stream(number)]).await.unwrap()[0].is_empty();
+        assert_eq!(outcome.is_ok(), written, "{number}");
+    }
+}
+
 /// A way to a server that can swallow everything, as a network does that has come apart.
 async fn way(to: u16) -> (u16, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
