@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portreeve_keyset::{Kek, KekError, KekSet, KekSource, Keyset, KeysetError, WrappedKeyset};
-use portreeve_queue::{SystemClock, SystemRandom};
+use portreeve_queue::{FileHeads, HeadsError, SystemClock, SystemRandom};
 use portreeve_ra::ports::{Clock, Random, SignError, StoreError};
 use portreeve_ra::{NodeId, Purpose, Role, Roles};
 use portreeve_signer::{SignerCommand, SignerKek, SignerProcess};
@@ -83,6 +83,9 @@ pub enum InstallationError {
     /// `dev` on what is in earnest.
     #[error("{0} is a real installation: give `portreeve dev` a directory or database of its own")]
     NotMadeByDev(String),
+    /// What this node has seen of the configuration.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// The signer.
     #[error(transparent)]
     Signer(#[from] portreeve_signer::StartError),
@@ -129,6 +132,8 @@ pub struct Installation {
     pub signer: Option<SignerProcess>,
     /// This node.
     pub node: NodeId,
+    /// What this node has seen of the configuration: the file `heads` in the data directory.
+    pub heads: Arc<FileHeads>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -158,6 +163,7 @@ pub async fn open(
         return Err(InstallationError::Absent(url.to_string()));
     }
     let node = node(data_dir, (clock.as_ref(), random.as_ref()))?;
+    let heads = FileHeads::open(&data_dir.join("heads"))?;
     let (made_by, pending) = purpose(mode);
     let options = Options {
         made_by,
@@ -184,6 +190,7 @@ pub async fn open(
         roles,
         signer,
         node,
+        heads,
         clock,
         random,
     })

@@ -74,6 +74,7 @@ impl Shared {
             tasks: Arc::clone(&installation.store.tasks),
             policy: Arc::clone(&self.policies) as _,
             signer: Arc::clone(&installation.keyset) as _,
+            heads: Arc::clone(&installation.heads) as _,
             backends,
             clock: Arc::clone(&installation.clock),
             random: Arc::clone(&installation.random),

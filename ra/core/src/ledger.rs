@@ -8,8 +8,10 @@ use crate::domain::{
     Record, StreamId, Unsigned,
 };
 use crate::error::{Error, InternalError};
-use crate::ports::{Batch, Clock, CommitError, Conflict, EventSigner, Metrics, Random, Store, StoreError};
-use crate::steps::verify::{History, Tampered, Verifier};
+use crate::ports::{
+    Batch, Clock, CommitError, Conflict, EventSigner, HeadMemory, Metrics, Random, Store, StoreError,
+};
+use crate::steps::verify::{History, ROLLED_BACK, Tampered, Verifier};
 
 /// Who says something, in which role, from where, and why.
 #[derive(Clone, Debug)]
@@ -47,11 +49,11 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        signer: Arc<dyn EventSigner>,
+        (signer, heads): (Arc<dyn EventSigner>, Arc<dyn HeadMemory>),
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
         (metrics, node, voice): (Arc<dyn Metrics>, NodeId, Purpose),
     ) -> Self {
-        let verifier = Verifier::new(Arc::clone(&signer));
+        let verifier = Verifier::new(Arc::clone(&signer), heads);
         Self {
             store,
             clock,
@@ -80,10 +82,20 @@ impl Ledger {
         for (stream, records) in streams.iter().zip(&loaded) {
             match self.verifier.history(*stream, records) {
                 Ok(history) => histories.push(history),
+                Err(ROLLED_BACK) => histories.push(self.read_again(*stream).await?),
                 Err(tampered) => return Err(self.tampered(*stream, tampered).await),
             }
         }
         Ok(histories)
+    }
+
+    /// Another read may have seen what came after this one began. A read that begins now sees all that was ever seen.
+    async fn read_again(&self, stream: StreamId) -> Result<History, Error> {
+        let records = self.store.load(&[stream]).await?.pop().unwrap_or_default();
+        match self.verifier.history(stream, &records) {
+            Ok(history) => Ok(history),
+            Err(tampered) => Err(self.tampered(stream, tampered).await),
+        }
     }
 
     /// The history of one stream.

@@ -1,6 +1,7 @@
 //! Ports: what the RA needs from the world. Each is implemented in a crate of its own and wired by the gateway.
 
 mod backend;
+mod heads;
 mod keys;
 mod policy;
 mod runtime;
@@ -10,6 +11,7 @@ pub use backend::{
     CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, IssuedCertificate, ReconcileOutcome,
     RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome,
 };
+pub use heads::{Head, HeadMemory};
 pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
 pub use policy::{Policy, PolicyError};
 pub use runtime::{

@@ -1,6 +1,7 @@
 //! What may be lost: wake-ups, news of proposals, rate limits and heartbeats, by Redis or in process for one node; and
 //! the clock, the chance and the tasks of a real process. The README has names, caps and what is lost when.
 
+mod heads;
 mod limits;
 mod nodes;
 mod polling;
@@ -13,6 +14,7 @@ pub use crate::redis::{
     RedisRateLimiter, RedisServer, RedisSetupError, RedisStatistics, RedisTarget, RedisTlsError,
     RedisTlsFiles, RedisUrlError, RedisWakeups,
 };
+pub use heads::{FileHeads, HeadsError};
 pub use limits::LocalRateLimiter;
 pub use nodes::{NodeReport, Nodes, OnlyNode};
 pub use runtime::{SystemClock, SystemRandom, TokioSpawn};

@@ -3,7 +3,7 @@
 use portreeve_keyset::{Kek, KekSet, WrappedKeyset};
 use portreeve_pkix::{DnsName, Identifier, PublicKey};
 use portreeve_policies::{Blocklist, Policies};
-use portreeve_queue::{LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
+use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Wakeups};
@@ -219,6 +219,7 @@ fn node(
         tasks: Arc::clone(store) as _,
         policy: Arc::new(Policies::new(Arc::new(Blocklist::embedded()))),
         signer: keyset_of(directory, &purposes),
+        heads: FileHeads::in_memory(),
         backends,
         clock: clock(),
         random: Arc::new(SystemRandom),

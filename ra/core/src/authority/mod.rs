@@ -30,8 +30,8 @@ use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
 use crate::ports::{
-    Admission, CaBackend, Clock, EventSigner, Metrics, Policy, Random, RateLimiter, Spawn, Store, Tasks,
-    Wakeups,
+    Admission, CaBackend, Clock, EventSigner, HeadMemory, Metrics, Policy, Random, RateLimiter, Spawn, Store,
+    Tasks, Wakeups,
 };
 use crate::proofs::Proofs;
 use crate::steps::{Verified, verify};
@@ -50,6 +50,8 @@ pub struct Parts {
     pub policy: Arc<dyn Policy>,
     /// Signs and verifies records.
     pub signer: Arc<dyn EventSigner>,
+    /// What this node has seen of the configuration.
+    pub heads: Arc<dyn HeadMemory>,
     /// Who signs certificates.
     pub backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
     /// Time.
@@ -86,7 +88,7 @@ impl RegistrationAuthority {
     pub fn new(parts: Parts) -> Arc<Self> {
         let ledger = Arc::new(Ledger::new(
             Arc::clone(&parts.store),
-            Arc::clone(&parts.signer),
+            (Arc::clone(&parts.signer), Arc::clone(&parts.heads)),
             (Arc::clone(&parts.clock), Arc::clone(&parts.random)),
             (Arc::clone(&parts.metrics), parts.node, parts.roles.voice()),
         ));

@@ -8,7 +8,7 @@ use crate::domain::{
     Account, Digest, Enrollment, EnrollmentId, Event, KeyReportEvent, ObjectHistory, Place, Proposal,
     ProvenIdentifier, Record, StreamId, StreamKind,
 };
-use crate::ports::EventSigner;
+use crate::ports::{EventSigner, Head, HeadMemory};
 
 /// Record hashes remembered as verified, at most twice this many.
 const SEEN_MAX: usize = 65_536;
@@ -16,6 +16,9 @@ const SEEN_MAX: usize = 65_536;
 /// A stored stream that does not verify, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tampered(pub(crate) &'static str);
+
+/// What is wrong with a stream whose records verify and end before what this node has seen.
+pub(crate) const ROLLED_BACK: Tampered = Tampered("stream was brought back to an earlier state");
 
 /// A value that comes from a stream which verified whole. Only this step makes one.
 #[derive(Clone, Debug)]
@@ -66,13 +69,15 @@ pub(crate) type History = Verified<Vec<(Event, Timestamp)>>;
 /// and no signature check: the hash covers every signed octet and the signature itself.
 pub(crate) struct Verifier {
     signer: Arc<dyn EventSigner>,
+    heads: Arc<dyn HeadMemory>,
     seen: Mutex<(HashSet<Digest>, HashSet<Digest>)>,
 }
 
 impl Verifier {
-    pub(crate) fn new(signer: Arc<dyn EventSigner>) -> Self {
+    pub(crate) fn new(signer: Arc<dyn EventSigner>, heads: Arc<dyn HeadMemory>) -> Self {
         Self {
             signer,
+            heads,
             seen: Mutex::default(),
         }
     }
@@ -85,8 +90,12 @@ impl Verifier {
             previous: [0; 32],
         };
         let mut value = Vec::with_capacity(records.len());
+        let seen = self.seen(&stream);
         for record in records {
             let (events, hash) = self.record(next, record)?;
+            if seen.is_some_and(|seen| seen.position == next.position && seen.hash != hash) {
+                return Err(ROLLED_BACK);
+            }
             let at = record.header().at;
             value.extend(events.into_iter().map(|event| (event, at)));
             next = Place {
@@ -95,7 +104,32 @@ impl Verifier {
                 previous: hash,
             };
         }
+        self.follow(stream, seen, next)?;
         Ok(Verified { value, next })
+    }
+
+    /// Only configuration is remembered: what else there is grows without bound.
+    fn seen(&self, stream: &StreamId) -> Option<Head> {
+        match stream.kind {
+            StreamKind::Object => self.heads.seen(stream),
+            _ => None,
+        }
+    }
+
+    /// Refuses a stream that ends before what was seen, and remembers one that goes further.
+    fn follow(&self, stream: StreamId, seen: Option<Head>, next: Place) -> Result<(), Tampered> {
+        let head = Head {
+            position: next.position.saturating_sub(1),
+            hash: next.previous,
+        };
+        match seen.map_or(0, |seen| seen.position) {
+            furthest if head.position < furthest => Err(ROLLED_BACK),
+            furthest if head.position > furthest && stream.kind == StreamKind::Object => {
+                self.heads.remember(stream, head);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn record(&self, place: Place, record: &Record) -> Result<(Vec<Event>, Digest), Tampered> {

@@ -7,6 +7,7 @@ mod enrollment;
 mod identifier;
 mod profile;
 mod revocation;
+mod rollback;
 
 use std::time::Duration;
 

@@ -8,6 +8,16 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 struct OneKey(Ed25519KeyPair);
 
+struct NothingSeen;
+
+impl HeadMemory for NothingSeen {
+    fn seen(&self, _: &StreamId) -> Option<Head> {
+        None
+    }
+
+    fn remember(&self, _: StreamId, _: Head) {}
+}
+
 impl EventSigner for OneKey {
     fn sign(&self, _: Purpose, message: &[u8]) -> Result<(KeyId, [u8; 64]), KeyError> {
         Ok((KeyId([1; 8]), self.0.sign(message).as_ref().try_into().unwrap()))
@@ -88,7 +98,7 @@ fn raised() -> Event {
 fn a_whole_stream_verifies_and_a_cut_one_is_a_prefix() {
     let signer = signer();
     let records = two_records(&signer);
-    let verifier = Verifier::new(signer);
+    let verifier = Verifier::new(signer, Arc::new(NothingSeen));
     assert_eq!(verifier.history(stream(), &records).unwrap().value().len(), 2);
     assert_eq!(
         verifier.history(stream(), &records[..1]).unwrap().value().len(),
@@ -125,7 +135,7 @@ fn every_edit_of_a_stored_record_is_noticed() {
         for warm in [false, true] {
             let signer = signer();
             let records = two_records(&signer);
-            let verifier = Verifier::new(signer);
+            let verifier = Verifier::new(signer, Arc::new(NothingSeen));
             if warm {
                 verifier.history(stream(), &records).unwrap();
             }
@@ -160,7 +170,7 @@ fn streams_cannot_be_mixed_reordered_or_said_by_the_wrong_role() {
         ..place
     };
     let wrong_stream = record(&signer, account, Purpose::Worker, raised());
-    let verifier = Verifier::new(signer);
+    let verifier = Verifier::new(signer, Arc::new(NothingSeen));
     let cases: [(&str, StreamId, Vec<Record>); 5] = [
         ("other stream", elsewhere, vec![first.clone()]),
         ("first missing", stream(), vec![second.clone()]),

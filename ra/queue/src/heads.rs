@@ -1,0 +1,239 @@
+//! What a node has seen of the configuration, in a small file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use portreeve_ra::ports::{Head, HeadMemory};
+use portreeve_ra::{StreamId, StreamKind};
+
+/// Streams that are remembered, at most; those beyond are not.
+const STREAMS_MAX: usize = 65_536;
+
+/// Octets of the file, at most: more than so many streams need.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A file that does not hold what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadsError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It was not written by this program, or was damaged.
+    #[error(
+        "{path}, line {line}: not what this node has seen of the configuration. Remove the file if the database is \
+         to be believed as it is"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+}
+
+/// What a node has seen: one line per stream, `KIND ID POSITION HASH`, numbers in decimal, octets in hexadecimal.
+pub struct FileHeads {
+    path: Option<PathBuf>,
+    seen: Mutex<BTreeMap<(u8, [u8; 16]), Head>>,
+    /// Held while the file is replaced, so that an older state never follows a newer one.
+    writing: Arc<Mutex<()>>,
+}
+
+impl FileHeads {
+    /// Remembers nothing over restarts.
+    pub fn in_memory() -> Arc<Self> {
+        Arc::new(Self {
+            path: None,
+            seen: Mutex::default(),
+            writing: Arc::default(),
+        })
+    }
+
+    /// What the file holds; one that is not there holds nothing yet.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read as what this node has seen.
+    pub fn open(path: &Path) -> Result<Arc<Self>, HeadsError> {
+        let seen = match std::fs::metadata(path) {
+            Ok(found) if found.len() <= FILE_BYTES_MAX => parse(path)?,
+            Ok(_) => {
+                let path = path.to_owned();
+                return Err(HeadsError::Damaged { path, line: 1 });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(HeadsError::Read { path, source });
+            }
+        };
+        Ok(Arc::new(Self {
+            path: Some(path.to_owned()),
+            seen: Mutex::new(seen),
+            writing: Arc::default(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(u8, [u8; 16]), Head>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the file, away from the reactor. Configuration changes seldom.
+    fn keep(&self) {
+        let Some(path) = self.path.clone() else { return };
+        let text = render(&self.lock());
+        let writing = Arc::clone(&self.writing);
+        let write = move || {
+            let _in_order = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = replace(&path, &text) {
+                tracing::error!(path = %path.display(), %error, "what was seen of the configuration is not kept");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(write)),
+            Err(_) => write(),
+        }
+    }
+}
+
+impl HeadMemory for FileHeads {
+    fn seen(&self, stream: &StreamId) -> Option<Head> {
+        self.lock().get(&key(stream)).copied()
+    }
+
+    fn remember(&self, stream: StreamId, head: Head) {
+        {
+            let mut seen = self.lock();
+            let known = seen.get(&key(&stream)).map(|known| known.position);
+            let further = known.map_or(seen.len() < STREAMS_MAX, |known| known < head.position);
+            if !further {
+                return;
+            }
+            seen.insert(key(&stream), head);
+        }
+        self.keep();
+    }
+}
+
+const fn key(stream: &StreamId) -> (u8, [u8; 16]) {
+    (stream.kind.number(), stream.id)
+}
+
+fn render(seen: &BTreeMap<(u8, [u8; 16]), Head>) -> String {
+    let lines = seen.iter().map(|((kind, id), head)| {
+        format!(
+            "{kind} {} {} {}\n",
+            hex::encode(id),
+            head.position,
+            hex::encode(head.hash)
+        )
+    });
+    lines.collect()
+}
+
+fn parse(path: &Path) -> Result<BTreeMap<(u8, [u8; 16]), Head>, HeadsError> {
+    let text = std::fs::read_to_string(path).map_err(|source| HeadsError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut seen = BTreeMap::new();
+    for (index, line) in text.lines().enumerate() {
+        let (key, head) = parse_line(line).ok_or_else(|| HeadsError::Damaged {
+            path: path.to_owned(),
+            line: index + 1,
+        })?;
+        seen.insert(key, head);
+    }
+    Ok(seen)
+}
+
+fn parse_line(line: &str) -> Option<((u8, [u8; 16]), Head)> {
+    let mut words = line.split(' ');
+    let kind: u8 = words.next()?.parse().ok()?;
+    StreamKind::from_number(kind)?;
+    let mut id = [0; 16];
+    hex::decode_to_slice(words.next()?, &mut id).ok()?;
+    let position = words.next()?.parse().ok()?;
+    let mut hash = [0; 32];
+    hex::decode_to_slice(words.next()?, &mut hash).ok()?;
+    words
+        .next()
+        .is_none()
+        .then_some(((kind, id), Head { position, hash }))
+}
+
+/// A file that is there whole or as it was before.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let beside = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(number: u8) -> StreamId {
+        StreamId {
+            kind: StreamKind::Object,
+            id: [number; 16],
+        }
+    }
+
+    fn head(position: u64) -> Head {
+        Head {
+            position,
+            hash: [9; 32],
+        }
+    }
+
+    #[test]
+    fn what_was_seen_is_kept_over_restarts_and_never_goes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("heads");
+        let heads = FileHeads::open(&path).unwrap();
+        assert_eq!(heads.seen(&stream(1)), None);
+        heads.remember(stream(1), head(3));
+        heads.remember(stream(2), head(1));
+        heads.remember(stream(1), head(2));
+        let again = FileHeads::open(&path).unwrap();
+        assert_eq!(again.seen(&stream(1)), Some(head(3)));
+        assert_eq!(again.seen(&stream(2)), Some(head(1)));
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_refused_with_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("heads");
+        let good = format!("5 {} 1 {}\n", "01".repeat(16), "02".repeat(32));
+        let rows = [
+            ("words", "what is this\n".to_owned(), 1),
+            ("a second line", format!("{good}5 01 1 02\n"), 2),
+            ("unknown kind", good.replace("5 ", "99 "), 1),
+            ("something behind", good.replace('\n', " x\n"), 1),
+        ];
+        for (name, text, expected) in rows {
+            std::fs::write(&path, text).unwrap();
+            match FileHeads::open(&path) {
+                Err(HeadsError::Damaged { line, .. }) => assert_eq!(line, expected, "{name}"),
+                other => panic!("{name}: {:?}", other.err()),
+            }
+        }
+        std::fs::write(&path, good).unwrap();
+        assert!(FileHeads::open(&path).is_ok());
+    }
+}
