@@ -229,11 +229,15 @@ mod tests {
             &[("fresh", Some(later)), ("late", Some(now)), ("none", None)],
             now,
         );
-        let words: Vec<(&str, bool)> = found.iter().map(|one| (one.check.as_str(), one.ok)).collect();
+        let degraded: Vec<(&str, bool)> = found
+            .iter()
+            .map(|one| (one.check.as_str(), one.degraded))
+            .collect();
         assert_eq!(
-            words,
-            [("CRL fresh", true), ("CRL late", false), ("CRL none", false)]
+            degraded,
+            [("CRL fresh", false), ("CRL late", true), ("CRL none", true)]
         );
+        assert!(found.iter().all(|one| one.ok), "clients are not sent elsewhere");
     }
 
     #[test]
