@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
 use crate::error::HarnessError;
@@ -184,6 +184,7 @@ impl Redis {
         self.end();
         let pid_file = self.folder.path().join("pid");
         let _ = std::fs::remove_file(&pid_file);
+        let _ = std::fs::remove_file(self.log());
         let shell = Command::new("sh")
             .args(["-c", SHELL, "redis", PROGRAM])
             .args(self.arguments()?)
@@ -200,26 +201,28 @@ impl Redis {
         self.pid = Some(until("the process id of Redis", START_LIMIT, || {
             Ok(pid(&pid_file))
         })?);
-        let mut answers = || {
-            Ok(self
-                .ask::<String>(&["PING"])
-                .ok()
-                .or_else(|| self.answers_with_tls()))
-        };
-        let ready = until("an answer of Redis", START_LIMIT, &mut answers);
-        ready.map(drop).map_err(|error| self.with_log(error))
+        until("a ready Redis", START_LIMIT, || self.is_ready())
+            .map(drop)
+            .map_err(|error| self.with_log(error))
     }
 
-    /// A server whose default user is off still answers a connection.
-    fn answers_with_tls(&self) -> Option<String> {
-        let off = self
-            .options
-            .users
-            .iter()
-            .any(|line| line.starts_with("user default off"));
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
-        let reached = || std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok();
-        (off && reached().is_some()).then(String::new)
+    /// As its own log says: something else may answer on its port.
+    fn is_ready(&self) -> Result<Option<()>, HarnessError> {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let runs = self.pid.is_some_and(|pid| test_kill_process(pid).is_ok());
+        match log.contains("Ready to accept connections") {
+            true => Ok(Some(())),
+            false if runs => Ok(None),
+            false => Err(HarnessError::Late {
+                what: "a ready Redis, which has ended,".to_owned(),
+                limit: START_LIMIT,
+                detail: String::new(),
+            }),
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 
     fn arguments(&self) -> Result<Vec<String>, HarnessError> {
@@ -228,7 +231,7 @@ impl Redis {
             "--bind 127.0.0.1".to_owned(),
             format!("--port {}", self.port),
             format!("--dir {}", self.folder.path().display()),
-            format!("--logfile {}", path("log").display()),
+            format!("--logfile {}", self.log().display()),
             "--appendonly no".to_owned(),
             "--daemonize no".to_owned(),
             "--enable-debug-command yes".to_owned(),
@@ -261,7 +264,7 @@ impl Redis {
             HarnessError::Late { what, limit, .. } => HarnessError::Late {
                 what,
                 limit,
-                detail: std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default(),
+                detail: std::fs::read_to_string(self.log()).unwrap_or_default(),
             },
             other => other,
         }
@@ -313,6 +316,6 @@ mod tests {
         let pid = server.pid.unwrap();
         server.pause();
         drop(server);
-        assert!(rustix::process::test_kill_process(pid).is_err(), "it still runs");
+        assert!(test_kill_process(pid).is_err(), "it still runs");
     }
 }

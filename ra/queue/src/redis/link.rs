@@ -3,6 +3,7 @@
 //! Nobody waits for a connection to be made: while there is none, a question fails at once.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,16 @@ pub enum LinkState {
     Up,
     /// It does not, for this reason.
     Down(RedisError),
+}
+
+impl LinkState {
+    /// Whether both are the same in kind.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Down(one), Self::Down(another)) => discriminant(one) == discriminant(another),
+            _ => self == other,
+        }
+    }
 }
 
 /// What a server that answers may refuse.
@@ -218,12 +229,14 @@ impl Link {
         }
     }
 
-    /// One line in the log for each change, however many questions meet it.
+    /// One line in the log for each change, however many questions meet it and in however many words it is said.
     fn note(&self, new: LinkState) {
-        let changed = self.state.send_if_modified(|state| {
-            let changed = *state != new;
+        let mut changed = false;
+        self.state.send_if_modified(|state| {
+            changed = !state.is_like(&new);
+            let modified = *state != new;
             state.clone_from(&new);
-            changed
+            modified
         });
         let server = self.server.target();
         match new {

@@ -30,19 +30,9 @@ const ENTRIES_MAX: usize = 256;
 /// Pause before the second attempt to connect, and the longest one.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// The newest id of each stream, and nothing of its entries, which may be of any size. What is there under the name of a
-/// stream and is none goes: with it no stream at all could be read.
-const NEWEST: &str = "
-local ids = {}
-for place, key in ipairs(KEYS) do
-  local found = redis.pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
-  if found.err then
-    if not string.find(found.err, 'WRONGTYPE', 1, true) then return found end
-    redis.call('UNLINK', key)
-  end
-  ids[place] = (not found.err and found[1]) and found[1][1] or '0-0'
-end
-return ids";
+/// The newest id of each stream, without touching its entries, which may be of any size. What is there under the name of
+/// a stream and is none goes: with it no stream at all could be read.
+const NEWEST: &str = include_str!("newest.lua");
 
 /// Reads what other nodes write.
 pub(crate) struct Listener {

@@ -11,7 +11,7 @@ use portreeve_ra::ports::{Admission, RateLimiter};
 use crate::support::{INSTALLATION, connected, crosses, eventually, node_of, report, server};
 
 /// What the README says a user of Portreeve needs.
-const USER: &str = "user portreeve on >s3cr%t ~portreeve:* +ping +select +xadd +xread +xrevrange +unlink +get +set \
+const USER: &str = "user portreeve on >s3cr%t ~portreeve:* +ping +select +xadd +xread +xgroup +xinfo +unlink +get +set \
                     +mget +sadd +srem +srandmember +pexpire +time +eval +evalsha +info";
 
 fn encrypted() -> Redis {
