@@ -135,8 +135,10 @@ async fn without_its_redis_a_gateway_is_degraded_and_ready() {
     assert!(warned.contains("warning"), "{warned}");
 
     redis.restart().unwrap();
-    redis.make_evict().unwrap();
     assert_eq!(ready(&running, "redis", false).await.0, 200);
+    let () = redis
+        .ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"])
+        .unwrap();
     let warned = row(&doctor(directory.path()).await, "redis eviction");
     assert!(
         warned.contains("warning") && warned.contains("noeviction"),

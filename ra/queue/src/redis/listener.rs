@@ -34,6 +34,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// a stream and is none goes: with it no stream at all could be read.
 const NEWEST: &str = include_str!("newest.lua");
 
+/// The end of a stream that has no memory to say where it is; the server takes it for what comes after the question.
+const UNKNOWN: &str = "$";
+
 /// Reads what other nodes write.
 pub(crate) struct Listener {
     pub(crate) link: Arc<Link>,
@@ -198,10 +201,16 @@ async fn within<T>(
     answer.unwrap_or(Err(RedisError::Late(limit)))
 }
 
-/// A stream that now ends before the place it was read to is read from its beginning.
+/// A stream that now ends before the place it was read to is read from its beginning; one whose end was not known is
+/// read from there.
 fn step_back(places: &mut Places, newest: Places) {
     for (place, newest) in places.iter_mut().zip(newest) {
-        if number(&newest) < number(place) {
+        if newest == UNKNOWN {
+            continue;
+        }
+        if place == UNKNOWN {
+            *place = newest;
+        } else if number(&newest) < number(place) {
             "0-0".clone_into(place);
         }
     }
@@ -257,6 +266,11 @@ mod tests {
         let mut read = places(["10-0", "10-0", "0-0"]);
         step_back(&mut read, places(["9-5", "10-0", "0-0"]));
         assert_eq!(read, places(["0-0", "10-0", "0-0"]));
+        step_back(&mut read, places(["$", "$", "$"]));
+        assert_eq!(read, places(["0-0", "10-0", "0-0"]));
+        let mut unknown = places(["$", "$", "$"]);
+        step_back(&mut unknown, places(["7-0", "0-0", "$"]));
+        assert_eq!(unknown, places(["7-0", "0-0", "$"]));
     }
 
     #[test]

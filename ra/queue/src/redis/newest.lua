@@ -1,4 +1,4 @@
--- The newest id of each stream, '0-0' for one that does not exist.
+-- The newest id of each stream, '0-0' for one that does not exist, '$' when there is no memory to find it out.
 -- Every command that tells it directly comes with an entry; a group of consumers that begins at the end knows the id alone.
 local group = 'portreeve'
 local ids = {}
@@ -11,6 +11,8 @@ for place, key in ipairs(KEYS) do
   elseif string.find(refused, 'BUSYGROUP', 1, true) then
     redis.call('XGROUP', 'SETID', key, group, '$')
     refused = ''
+  elseif string.find(refused, 'OOM', 1, true) then
+    ids[place] = '$'
   elseif refused ~= '' and not string.find(refused, 'requires the key to exist', 1, true) then
     return made
   end
