@@ -1,6 +1,7 @@
 //! The first durable step of an enrollment: with an intent, or with a proposal.
 
 use portreeve_pkix::{Timestamp, sha256};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
@@ -16,8 +17,8 @@ use crate::domain::{
 use crate::error::{Error, InternalError};
 use crate::ledger::{Saying, first};
 use crate::ports::{
-    ApprovalNews, Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, TaskKind,
-    TaskLease,
+    ApprovalNews, Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, StoreError,
+    TaskKind, TaskLease,
 };
 use crate::steps::issue::contents_digest;
 use crate::steps::{Verified, verify};
@@ -65,7 +66,7 @@ impl RegistrationAuthority {
     /// Commits Received, Approved and Issuing with the intent, the claim, and a task leased to this node.
     /// `None` when somebody filed the same claim first.
     pub(super) async fn file_intent(
-        &self,
+        self: &Arc<Self>,
         filing: &Filing,
         application: Box<Application>,
         alongside: Batch,
@@ -106,7 +107,12 @@ impl RegistrationAuthority {
         match self.parts.store.commit(batch).await {
             Ok(()) => Ok(Some((verified, lease))),
             Err(error) if is_race(&error) => Ok(None),
-            Err(error) => Err(self.not_begun(error, &enrollment).await),
+            Err(error) => {
+                if matches!(error, CommitError::Store(StoreError::Unavailable { .. })) {
+                    self.perhaps_created(lease);
+                }
+                Err(self.not_begun(error, &enrollment).await)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::begin::{run, serial_reservation};
+use super::begin::{LEASE, run, serial_reservation};
 use super::deadline::{asked as ask, in_time, not_now};
 use super::rows;
 use super::settle::Settled;
@@ -27,6 +27,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 
 /// After this long, or so many steps, an enrollment that still goes on gives way to others.
 const TURN: (Duration, u32) = (Duration::from_secs(30), 16);
+
+/// How soon a task is tried again to be put back while the store is away.
+const PUT_BACK_AGAIN: Duration = Duration::from_secs(1);
 
 /// When it goes on.
 const NEXT_TURN: Duration = Duration::from_secs(1);
@@ -306,10 +309,35 @@ impl RegistrationAuthority {
         tracing::warn!(task = %lease.id, subject = %lease.subject, attempts = lease.attempts, %error,
                        "work postponed");
         let due = self.now().saturating_add(wait.clamp(BACKOFF.0, BACKOFF.1));
-        if let Err(error) = self.retry_at(lease, due).await {
+        if let Err(error) = self.put_back(lease, due).await {
             tracing::warn!(task = %lease.id, %error, "task stays leased until its lease ends");
         }
-        self.parts.wakeups.wake(WakeKey::Tasks);
+    }
+
+    /// Puts a task back, tried again while the store is away: until it is back nobody works on it before its lease ends.
+    async fn put_back(&self, lease: &TaskLease, due: portreeve_pkix::Timestamp) -> Result<(), Error> {
+        let begun = self.now();
+        loop {
+            match self.retry_at(lease, due).await {
+                Err(Error::Unavailable { .. }) if self.now().since(begun) < LEASE => {
+                    self.parts.clock.sleep(PUT_BACK_AGAIN).await;
+                }
+                outcome => {
+                    self.parts.wakeups.wake(WakeKey::Tasks);
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    /// A commit that created a task leased to this node was not answered. If it took effect, nobody works on the task.
+    pub(super) fn perhaps_created(self: &Arc<Self>, lease: TaskLease) {
+        let this = Arc::clone(self);
+        self.parts.spawn.spawn(Box::pin(async move {
+            this.parts.clock.sleep(PUT_BACK_AGAIN).await;
+            // What did not take effect left no task, and that is a conflict.
+            let _ = this.put_back(&lease, this.now()).await;
+        }));
     }
 
     /// The backend that an enrollment was given to.
