@@ -108,7 +108,10 @@ impl Health {
         if let Some(process) = &self.signer {
             checks.push(signer(process).await);
         }
-        checks.extend(self.server().await);
+        // A server that has just not answered is not waited for again.
+        if checks.first().is_some_and(|store| store.ok) {
+            checks.extend(self.server().await);
+        }
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
         }

@@ -35,7 +35,7 @@ impl Session {
                  set_config('statement_timeout', '3500', false), set_config('lock_timeout', '2000', false), \
                  set_config('idle_in_transaction_session_timeout', '5000', false), \
                  set_config('default_transaction_isolation', 'read committed', false), \
-                 set_config('client_min_messages', 'warning', false), \
+                 set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
                  current_setting('transaction_read_only'), current_setting('server_version_num')"
             }
             Self::Schema => {
@@ -44,7 +44,7 @@ impl Session {
                  set_config('statement_timeout', '600000', false), set_config('lock_timeout', '30000', false), \
                  set_config('idle_in_transaction_session_timeout', '60000', false), \
                  set_config('default_transaction_isolation', 'read committed', false), \
-                 set_config('client_min_messages', 'warning', false), \
+                 set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
                  current_setting('transaction_read_only'), current_setting('server_version_num')"
             }
         }
@@ -106,7 +106,7 @@ async fn enter(options: &PgConnectOptions, session: Session) -> Result<PgConnect
     let word = |row: &PgRow, index: usize| row.try_get::<String, _>(index).unwrap_or_default();
     let (read_only, version) = rows
         .first()
-        .map(|row| (word(row, 6), word(row, 7)))
+        .map(|row| (word(row, 7), word(row, 8)))
         .unwrap_or_default();
     if version.parse::<i64>().unwrap_or(0) < SERVER_VERSION_MIN {
         return Err(Failure::Lost(format!(

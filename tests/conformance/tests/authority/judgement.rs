@@ -166,3 +166,35 @@ async fn a_request_is_finished_by_the_versions_it_was_judged_by() {
         }
     }
 }
+
+/// Nodes that start at once on an empty store each make a CA: one of them is published, and no later one replaces it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_first_texts_of_an_object_one_is_published() {
+    let (authority, ..) = waiting().await;
+    let racing: Vec<_> = (0..8)
+        .map(|number| {
+            let (ra, by) = (Arc::clone(&authority.ra), publisher(&authority));
+            tokio::spawn(async move {
+                let body = format!("body {number}");
+                let first = ra.objects().publish_first(ObjectKind::Ca, "first", body, by);
+                first.await.unwrap()
+            })
+        })
+        .collect();
+    let mut published = Vec::new();
+    for one in racing {
+        published.extend(one.await.unwrap());
+    }
+    assert_eq!(published.len(), 1);
+    let objects = authority.ra.objects();
+    let current = objects.current(ObjectKind::Ca, "first").await.unwrap();
+    assert_eq!(current.as_ref(), published.first());
+    objects
+        .retire(ObjectKind::Ca, "first", publisher(&authority))
+        .await
+        .unwrap();
+    let late = objects
+        .publish_first(ObjectKind::Ca, "first", "late".to_owned(), publisher(&authority))
+        .await;
+    assert_eq!(late.unwrap(), None, "it has had one");
+}

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use portreeve_conformance::store::fixtures::{document, document_id, documents, record, records, stream};
-use portreeve_ra::ports::Conflict;
+use portreeve_conformance::store::fixtures::{
+    document, document_id, documents, node, record, records, stream, task,
+};
+use portreeve_ra::ports::{Batch, Conflict, TaskChange, TaskLease};
 
 use super::*;
 
@@ -63,6 +65,35 @@ async fn a_lock_that_is_not_given_up_does_not_hang() {
     );
     other.execute("ROLLBACK").await.unwrap();
     subject.store.commit(write(2)).await.unwrap();
+}
+
+/// A node that was away for longer than its lease has no say any more, whichever store it asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_comes_back_after_its_lease_is_refused() {
+    let subject = Postgres::new().await;
+    let other = subject.open().await.unwrap();
+    let term = Duration::from_secs(30);
+    let create = Batch {
+        tasks: vec![task(1, &subject.clock)],
+        ..Batch::default()
+    };
+    subject.store.commit(create).await.unwrap();
+    let first = subject.store.claim_due(node(1), term, 1).await.unwrap().remove(0);
+    subject.clock.advance(term);
+    let second = other.claim_due(node(2), term, 1).await.unwrap().remove(0);
+    assert!(second.fence > first.fence);
+    let complete = |lease: &TaskLease| {
+        let mut batch = records([record(stream(1), 1)]);
+        batch.task_changes.push(TaskChange::Complete {
+            id: lease.id,
+            fence: lease.fence,
+        });
+        batch
+    };
+    let late = subject.store.commit(complete(&first)).await;
+    assert_eq!(late, Err(CommitError::Conflict(Conflict::Fence(first.id))));
+    assert!(subject.store.load(&[stream(1)]).await.unwrap()[0].is_empty());
+    other.commit(complete(&second)).await.unwrap();
 }
 
 /// Two nodes race for one place: one wins, the other learns of it, and what it brought along is not there.

@@ -126,3 +126,28 @@ async fn the_time_is_the_database_s_own() {
         "{held:?}"
     );
 }
+
+/// PostgreSQL's text has no octet zero, and a name in a request may: it is shown, not refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_with_an_octet_zero_is_shown_without_it() {
+    use portreeve_conformance::store::fixtures::request_row;
+    use portreeve_ra::ports::{Batch, Projection};
+    let subject = Postgres::new().await;
+    let mut row = request_row(1, "acme/test", "received");
+    row.names = "CN=a\0b".to_owned();
+    let projections = vec![Projection::Request(row)];
+    subject
+        .store
+        .commit(Batch {
+            projections,
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    let found = subject
+        .store
+        .requests(&Default::default(), None, 1)
+        .await
+        .unwrap();
+    assert_eq!(found.items[0].names, "CN=a\u{fffd}b");
+}
