@@ -43,6 +43,14 @@ fn the_example_loads_and_can_be_served() {
 }
 
 #[test]
+fn the_configuration_of_the_containers_loads_and_can_be_served() {
+    let text = include_str!("../../../deploy/container/portreeve.toml");
+    let config = Config::from_toml(text, "deploy/container/portreeve.toml", &[]).unwrap();
+    config.server.check_serving().unwrap();
+    assert_eq!(config.keyset.keks.len(), 6, "every purpose has a key of its own");
+}
+
+#[test]
 fn the_example_documents_every_key() {
     let config = load(EXAMPLE, &[]).unwrap();
     let mut written = BTreeSet::new();
