@@ -6,7 +6,7 @@ use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::objects::Publisher;
-use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Wakeups};
+use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Store, Tasks, Wakeups};
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
@@ -125,6 +125,22 @@ impl TestAuthority {
         )
     }
 
+    /// Another node that sees the store through this; its tasks are those of the store.
+    pub fn node_through(
+        &self,
+        store: Arc<dyn Store>,
+        backend: Arc<dyn CaBackend>,
+        number: u8,
+    ) -> Arc<RegistrationAuthority> {
+        let backends = BTreeMap::from([(backend.name().clone(), backend)]);
+        over(
+            (store, Arc::clone(&self.store) as _, self.directory.path()),
+            backends,
+            Arc::new(LocalWakeups::new()),
+            (number, Roles::ALL),
+        )
+    }
+
     async fn publish(&self, endpoint_text: &str) {
         let by = Publisher {
             actor: Actor::Operator("test".to_owned()),
@@ -211,12 +227,22 @@ fn node(
     (store, directory): (&Arc<SqliteStore>, &Path),
     backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
     wakeups: Arc<dyn Wakeups>,
+    of: (u8, Roles),
+) -> Arc<RegistrationAuthority> {
+    let parts = (Arc::clone(store) as _, Arc::clone(store) as _, directory);
+    over(parts, backends, wakeups, of)
+}
+
+fn over(
+    (store, tasks, directory): (Arc<dyn Store>, Arc<dyn Tasks>, &Path),
+    backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
+    wakeups: Arc<dyn Wakeups>,
     (number, roles): (u8, Roles),
 ) -> Arc<RegistrationAuthority> {
     let purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
     RegistrationAuthority::new(Parts {
-        store: Arc::clone(store) as _,
-        tasks: Arc::clone(store) as _,
+        store,
+        tasks,
         policy: Arc::new(Policies::new(Arc::new(Blocklist::embedded()))),
         signer: keyset_of(directory, &purposes),
         heads: FileHeads::in_memory(),
