@@ -104,7 +104,7 @@ pub(super) async fn write_files(
     let data_dir = config.data_dir();
     let [tls_root, chain, root] = client_files(data_dir);
     let issuing = authorities.get(ISSUING_CA).await?;
-    let management = authorities.management().await?;
+    let management = authorities.get(MANAGEMENT_CA).await?;
     let files = [
         (&tls_root, management.root_pem()),
         (&chain, issuing.chain_pem()),

@@ -11,6 +11,8 @@
 -- another, change one, or remove one. What it does not keep apart: every role can read every record and document, and
 -- spoil what it may write. That is found by whoever reads: records are signed, documents sealed.
 
+SET client_min_messages = warning;
+
 DO $$
 DECLARE
     name text;

@@ -280,7 +280,8 @@ impl Report {
 const fn follows(state: Option<EnrollmentState>, event: &EnrollmentEvent) -> bool {
     use EnrollmentState as S;
     match event {
-        EnrollmentEvent::Received(_) => state.is_none(),
+        EnrollmentEvent::Submitted(_) => state.is_none(),
+        EnrollmentEvent::Received(_) => matches!(state, None | Some(S::Submitted)),
         EnrollmentEvent::Referred { .. } => matches!(state, Some(S::Received)),
         EnrollmentEvent::Approved { .. } => matches!(state, Some(S::Received | S::AwaitingApproval)),
         EnrollmentEvent::Issuing { .. } => matches!(state, Some(S::Approved)),

@@ -1,11 +1,12 @@
 //! Several gateways on one PostgreSQL database, behind one address.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use portreeve_harness::postgres::PostgresServer;
-use portreeve_harness::process::{DevOptions, Gateway};
+use portreeve_harness::postgres::{OWNER, PostgresServer};
+use portreeve_harness::process::{DevOptions, Gateway, succeed};
 use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,8 @@ use crate::export::export;
 use crate::ledger::Ledger;
 use crate::responder::Responder;
 use crate::wire::Wire;
+
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Gateways that share a database, and what their clients need.
 pub struct Nodes {
@@ -45,20 +48,59 @@ struct Front {
 impl Nodes {
     /// Starts this many nodes on an empty database, one after the other.
     pub async fn start(count: usize) -> Result<Self, FaultError> {
-        Self::with(count, |gateways| {
-            gateways.iter_mut().try_for_each(Gateway::wait_until_ready)
+        Self::around(|_, place| {
+            (0..count)
+                .map(|number| Ok(Gateway::start_dev(place.options(number))?))
+                .collect()
         })
         .await
     }
 
     /// Starts nodes on an empty database all at once.
     pub async fn start_at_once(count: usize) -> Result<Self, FaultError> {
-        Self::with(count, |_| Ok(())).await
+        Self::around(|_, place| {
+            let launched = (0..count).map(|number| Gateway::launch(place.options(number)));
+            let mut gateways = launched.collect::<Result<Vec<_>, _>>()?;
+            gateways.iter_mut().try_for_each(Gateway::wait_until_ready)?;
+            Ok(gateways)
+        })
+        .await
     }
 
-    async fn with(
-        count: usize,
-        between: impl Fn(&mut Vec<Gateway>) -> Result<(), portreeve_harness::HarnessError>,
+    /// Starts an edge and a node with the other roles, each under the database role of what it plays; the owner has made
+    /// the installation before. Clients are taken to the edge.
+    pub async fn start_walled() -> Result<Self, FaultError> {
+        let nodes = Self::around(|server, place| {
+            let mut owner = Gateway::start_dev(place.options(0))?;
+            owner.terminate()?;
+            let mut roles = owner.command(&["migrate", "roles"]);
+            let script = succeed(&mut roles, COMMAND_LIMIT)?.stdout;
+            let database = place.url.rsplit('/').next().unwrap_or_default();
+            server.sql(database, &script)?;
+            let logins = [("front", "edge"), ("back", "worker,status,console")];
+            let mut gateways = Vec::new();
+            for (number, (login, roles)) in (1..).zip(logins) {
+                let groups = roles.replace(',', ", portreeve_");
+                let create =
+                    format!("CREATE ROLE {login} LOGIN PASSWORD '{login}' IN ROLE portreeve_{groups}");
+                server.sql(database, &create)?;
+                let mut options = place.options(number);
+                options.database = Some(place.url.replace(OWNER, &format!("{login}:{login}")));
+                options.roles = Some(roles.to_owned());
+                options
+                    .settings
+                    .push("server.status_url=\"http://127.0.0.1:8080\"".to_owned());
+                gateways.push(Gateway::start_dev(options)?);
+            }
+            Ok(gateways)
+        })
+        .await?;
+        nodes.first_only(true);
+        Ok(nodes)
+    }
+
+    async fn around(
+        start: impl FnOnce(&PostgresServer, &Place) -> Result<Vec<Gateway>, FaultError>,
     ) -> Result<Self, FaultError> {
         let folder = TempDir::with_prefix("portreeve-nodes-").map_err(FaultError::system("folder"))?;
         let responder = Responder::start().await?;
@@ -68,15 +110,14 @@ impl Nodes {
         let port = listener.local_addr().map_err(FaultError::system("front"))?.port();
         let (server, url, gateways) = tokio::task::block_in_place(|| -> Result<_, FaultError> {
             let server = PostgresServer::start()?;
-            let url = server.database()?;
-            let mut gateways = Vec::new();
-            for number in 0..count {
-                let options = options(folder.path(), number, (&url, port, responder.port()));
-                gateways.push(Gateway::launch(options)?);
-                between(&mut gateways)?;
-            }
-            gateways.iter_mut().try_for_each(Gateway::wait_until_ready)?;
-            Ok((server, url, gateways))
+            let place = Place {
+                folder: folder.path().to_owned(),
+                url: server.database()?,
+                front: port,
+                responder: responder.port(),
+            };
+            let gateways = start(&server, &place)?;
+            Ok((server, place.url, gateways))
         })?;
         let root = gateways
             .first()
@@ -134,18 +175,28 @@ impl Nodes {
     }
 }
 
-fn options(folder: &Path, number: usize, (url, front, responder): (&str, u16, u16)) -> DevOptions {
-    let kek = folder.join("kek");
-    DevOptions {
-        data_dir: Some(folder.join(format!("node{number}"))),
-        http01_port: Some(responder),
-        reserved_ports: true,
-        database: Some(url.to_owned()),
-        settings: vec![
-            format!("keyset.kek={{ file = \"{}\" }}", kek.display()),
-            format!("server.external_url=\"https://127.0.0.1:{front}\""),
-        ],
-        ..DevOptions::default()
+/// What the nodes of an installation have in common.
+struct Place {
+    folder: PathBuf,
+    url: String,
+    front: u16,
+    responder: u16,
+}
+
+impl Place {
+    fn options(&self, number: usize) -> DevOptions {
+        let kek = self.folder.join("kek");
+        DevOptions {
+            data_dir: Some(self.folder.join(format!("node{number}"))),
+            http01_port: Some(self.responder),
+            reserved_ports: true,
+            database: Some(self.url.clone()),
+            settings: vec![
+                format!("keyset.kek={{ file = \"{}\" }}", kek.display()),
+                format!("server.external_url=\"https://127.0.0.1:{}\"", self.front),
+            ],
+            ..DevOptions::default()
+        }
     }
 }
 

@@ -108,6 +108,30 @@ async fn nodes_that_start_at_once_share_keys_and_cas() {
     }
 }
 
+/// An edge has a database role that reads no CA key and appends no decision, and clients notice nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edge_behind_its_wall_serves_clients() {
+    const ORDERS: usize = 3;
+    let mut nodes = Nodes::start_walled().await.unwrap();
+    let client = nodes.client().await.unwrap();
+    for number in 0..ORDERS {
+        client
+            .obtain(&format!("{number}.wall.localhost"), LIMIT)
+            .await
+            .unwrap();
+    }
+    let denied = nodes.server.log().matches("permission denied").count();
+    assert_eq!(
+        denied,
+        0,
+        "nobody tried what the database denies: {}",
+        nodes.server.log()
+    );
+    let signed = |node: usize| journal::read_all(nodes.gateways[node].data_dir()).unwrap().len();
+    assert_eq!((signed(0), signed(1)), (0, ORDERS), "the edge signs nothing");
+    assert_whole(&mut nodes, ORDERS).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_nodes_lose_nothing() {
     const KILLS: usize = 6;

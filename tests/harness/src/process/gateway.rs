@@ -36,6 +36,8 @@ pub struct DevOptions {
     pub http01_port: Option<u16>,
     /// The database; the embedded one when there is none.
     pub database: Option<String>,
+    /// The roles it plays, as `--roles` takes them; all when there are none.
+    pub roles: Option<String>,
     /// Values of `--set`, each `KEY=VALUE`.
     pub settings: Vec<String>,
     /// Environment variables.
@@ -313,6 +315,9 @@ fn spawn(options: &DevOptions, data_dir: &Path, (ports, log): (Ports, &Path)) ->
         .arg(format!("acme.validation.http_port={}", ports.http01));
     if let Some(database) = &options.database {
         command.arg("--database").arg(database);
+    }
+    if let Some(roles) = &options.roles {
+        command.arg("--roles").arg(roles);
     }
     if let Some(dns) = options.dns {
         command
