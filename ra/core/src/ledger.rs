@@ -9,9 +9,9 @@ use crate::domain::{
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{
-    Batch, Clock, CommitError, Conflict, EventSigner, HeadMemory, Metrics, Random, Store, StoreError,
+    Batch, Clock, CommitError, Conflict, EventSigner, Head, HeadMemory, Metrics, Random, Store, StoreError,
 };
-use crate::steps::verify::{History, ROLLED_BACK, Tampered, Verifier};
+use crate::steps::verify::{History, Tampered, Verifier};
 
 /// Who says something, in which role, from where, and why.
 #[derive(Clone, Debug)]
@@ -73,29 +73,20 @@ impl Ledger {
     /// The histories of these streams, in the order asked. One that does not verify raises an incident and
     /// ends the whole operation.
     pub(crate) async fn histories(&self, streams: &[StreamId]) -> Result<Vec<History>, Error> {
+        let seen: Vec<Option<Head>> = streams.iter().map(|stream| self.verifier.seen(stream)).collect();
         let loaded = match self.store.load(streams).await {
             Ok(loaded) => loaded,
             Err(StoreError::Broken(reason)) => return Err(self.unreadable(streams, reason).await),
             Err(error) => return Err(error.into()),
         };
         let mut histories = Vec::with_capacity(streams.len());
-        for (stream, records) in streams.iter().zip(&loaded) {
-            match self.verifier.history(*stream, records) {
+        for ((stream, records), seen) in streams.iter().zip(&loaded).zip(seen) {
+            match self.verifier.history(*stream, records, seen) {
                 Ok(history) => histories.push(history),
-                Err(ROLLED_BACK) => histories.push(self.read_again(*stream).await?),
                 Err(tampered) => return Err(self.tampered(*stream, tampered).await),
             }
         }
         Ok(histories)
-    }
-
-    /// Another read may have seen what came after this one began. A read that begins now sees all that was ever seen.
-    async fn read_again(&self, stream: StreamId) -> Result<History, Error> {
-        let records = self.store.load(&[stream]).await?.pop().unwrap_or_default();
-        match self.verifier.history(stream, &records) {
-            Ok(history) => Ok(history),
-            Err(tampered) => Err(self.tampered(stream, tampered).await),
-        }
     }
 
     /// The history of one stream.
@@ -108,7 +99,8 @@ impl Ledger {
     /// what is read back.
     pub(crate) fn verified(&self, stream: StreamId, records: &[Record]) -> Result<History, Error> {
         let tampered = |Tampered(reason)| Error::Internal(InternalError::Tampered { stream, reason });
-        self.verifier.history(stream, records).map_err(tampered)
+        let seen = self.verifier.seen(&stream);
+        self.verifier.history(stream, records, seen).map_err(tampered)
     }
 
     /// Makes a signed record.

@@ -39,19 +39,38 @@ pub enum HeadsError {
 
 /// What a node has seen: one line per stream, `KIND ID POSITION HASH`, numbers in decimal, octets in hexadecimal.
 pub struct FileHeads {
-    path: Option<PathBuf>,
-    seen: Mutex<BTreeMap<(u8, [u8; 16]), Head>>,
-    /// Held while the file is replaced, so that an older state never follows a newer one.
-    writing: Arc<Mutex<()>>,
+    seen: Arc<Mutex<Seen>>,
+    file: Option<Arc<File>>,
+}
+
+/// How far streams went, by kind and id.
+type Seen = BTreeMap<(u8, [u8; 16]), Head>;
+
+/// The file that keeps it.
+struct File {
+    path: PathBuf,
+    seen: Arc<Mutex<Seen>>,
+    /// Held from the look at what was seen until that is in the file, so that an older state never follows a newer one.
+    writing: Mutex<()>,
+}
+
+impl File {
+    fn write(&self) {
+        let _in_order = lock(&self.writing);
+        let text = render(&lock(&self.seen));
+        let path = &self.path;
+        if let Err(error) = replace(path, &text) {
+            tracing::error!(path = %path.display(), %error, "what was seen of the configuration is not kept");
+        }
+    }
 }
 
 impl FileHeads {
     /// Remembers nothing over restarts.
     pub fn in_memory() -> Arc<Self> {
         Arc::new(Self {
-            path: None,
-            seen: Mutex::default(),
-            writing: Arc::default(),
+            seen: Arc::default(),
+            file: None,
         })
     }
 
@@ -72,43 +91,36 @@ impl FileHeads {
                 return Err(HeadsError::Read { path, source });
             }
         };
+        let seen = Arc::new(Mutex::new(seen));
+        let file = File {
+            path: path.to_owned(),
+            seen: Arc::clone(&seen),
+            writing: Mutex::default(),
+        };
         Ok(Arc::new(Self {
-            path: Some(path.to_owned()),
-            seen: Mutex::new(seen),
-            writing: Arc::default(),
+            seen,
+            file: Some(Arc::new(file)),
         }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(u8, [u8; 16]), Head>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the file, away from the reactor. Configuration changes seldom.
     fn keep(&self) {
-        let Some(path) = self.path.clone() else { return };
-        let text = render(&self.lock());
-        let writing = Arc::clone(&self.writing);
-        let write = move || {
-            let _in_order = writing.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = replace(&path, &text) {
-                tracing::error!(path = %path.display(), %error, "what was seen of the configuration is not kept");
-            }
-        };
+        let Some(file) = self.file.clone() else { return };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(write)),
-            Err(_) => write(),
+            Ok(runtime) => drop(runtime.spawn_blocking(move || file.write())),
+            Err(_) => file.write(),
         }
     }
 }
 
 impl HeadMemory for FileHeads {
     fn seen(&self, stream: &StreamId) -> Option<Head> {
-        self.lock().get(&key(stream)).copied()
+        lock(&self.seen).get(&key(stream)).copied()
     }
 
     fn remember(&self, stream: StreamId, head: Head) {
         {
-            let mut seen = self.lock();
+            let mut seen = lock(&self.seen);
             let known = seen.get(&key(&stream)).map(|known| known.position);
             let further = known.map_or(seen.len() < STREAMS_MAX, |known| known < head.position);
             if !further {
@@ -120,11 +132,15 @@ impl HeadMemory for FileHeads {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 const fn key(stream: &StreamId) -> (u8, [u8; 16]) {
     (stream.kind.number(), stream.id)
 }
 
-fn render(seen: &BTreeMap<(u8, [u8; 16]), Head>) -> String {
+fn render(seen: &Seen) -> String {
     let lines = seen.iter().map(|((kind, id), head)| {
         format!(
             "{kind} {} {} {}\n",
@@ -136,7 +152,7 @@ fn render(seen: &BTreeMap<(u8, [u8; 16]), Head>) -> String {
     lines.collect()
 }
 
-fn parse(path: &Path) -> Result<BTreeMap<(u8, [u8; 16]), Head>, HeadsError> {
+fn parse(path: &Path) -> Result<Seen, HeadsError> {
     let text = std::fs::read_to_string(path).map_err(|source| HeadsError::Read {
         path: path.to_owned(),
         source,
@@ -180,7 +196,11 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
         .open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(directory) => std::fs::File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +233,30 @@ mod tests {
         let again = FileHeads::open(&path).unwrap();
         assert_eq!(again.seen(&stream(1)), Some(head(3)));
         assert_eq!(again.seen(&stream(2)), Some(head(1)));
+    }
+
+    #[test]
+    fn a_write_that_waited_for_its_turn_keeps_what_was_seen_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("heads");
+        let heads = FileHeads::open(&path).unwrap();
+        let file = heads.file.clone().unwrap();
+        lock(&heads.seen).insert(key(&stream(1)), head(1));
+        let turn = lock(&file.writing);
+        let (begun, begins) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn({
+            let file = Arc::clone(&file);
+            move || {
+                begun.send(()).unwrap();
+                file.write();
+            }
+        });
+        begins.recv().unwrap();
+        lock(&heads.seen).insert(key(&stream(1)), head(2));
+        drop(turn);
+        writer.join().unwrap();
+        let again = FileHeads::open(&path).unwrap();
+        assert_eq!(again.seen(&stream(1)), Some(head(2)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Head {
 pub trait HeadMemory: Send + Sync {
     /// How far the stream went when it was read last; `None` when it never was.
     fn seen(&self, stream: &StreamId) -> Option<Head>;
-    /// Remembers that it goes further. Never fails: what cannot be kept is logged, and remembered until the end of the
+    /// Remembers that it goes further; a head that is not further changes nothing. Never fails: what cannot be kept is logged, and remembered until the end of the
     /// process.
     fn remember(&self, stream: StreamId, head: Head);
 }

@@ -18,7 +18,7 @@ const SEEN_MAX: usize = 65_536;
 pub(crate) struct Tampered(pub(crate) &'static str);
 
 /// What is wrong with a stream whose records verify and end before what this node has seen.
-pub(crate) const ROLLED_BACK: Tampered = Tampered("stream was brought back to an earlier state");
+const ROLLED_BACK: Tampered = Tampered("stream was brought back to an earlier state");
 
 /// A value that comes from a stream which verified whole. Only this step makes one.
 #[derive(Clone, Debug)]
@@ -82,15 +82,19 @@ impl Verifier {
         }
     }
 
-    /// The events of a stream, if every record of it verifies.
-    pub(crate) fn history(&self, stream: StreamId, records: &[Record]) -> Result<History, Tampered> {
+    /// The events of a stream, if every record of it verifies and it goes as far as was seen before it was read.
+    pub(crate) fn history(
+        &self,
+        stream: StreamId,
+        records: &[Record],
+        seen: Option<Head>,
+    ) -> Result<History, Tampered> {
         let mut next = Place {
             stream,
             position: 1,
             previous: [0; 32],
         };
         let mut value = Vec::with_capacity(records.len());
-        let seen = self.seen(&stream);
         for record in records {
             let (events, hash) = self.record(next, record)?;
             if seen.is_some_and(|seen| seen.position == next.position && seen.hash != hash) {
@@ -108,8 +112,9 @@ impl Verifier {
         Ok(Verified { value, next })
     }
 
-    /// Only configuration is remembered: what else there is grows without bound.
-    fn seen(&self, stream: &StreamId) -> Option<Head> {
+    /// How far a stream went when it was read last. To be asked before it is read again: that read sees at least as much,
+    /// though others may meanwhile see more. Only configuration is remembered: what else there is grows without bound.
+    pub(crate) fn seen(&self, stream: &StreamId) -> Option<Head> {
         match stream.kind {
             StreamKind::Object => self.heads.seen(stream),
             _ => None,

@@ -99,10 +99,75 @@ fn a_whole_stream_verifies_and_a_cut_one_is_a_prefix() {
     let signer = signer();
     let records = two_records(&signer);
     let verifier = Verifier::new(signer, Arc::new(NothingSeen));
-    assert_eq!(verifier.history(stream(), &records).unwrap().value().len(), 2);
     assert_eq!(
-        verifier.history(stream(), &records[..1]).unwrap().value().len(),
+        verifier.history(stream(), &records, None).unwrap().value().len(),
+        2
+    );
+    assert_eq!(
+        verifier
+            .history(stream(), &records[..1], None)
+            .unwrap()
+            .value()
+            .len(),
         1
+    );
+}
+
+#[test]
+fn a_stream_goes_as_far_as_was_seen_before_it_was_read() {
+    let signer = signer();
+    let records = two_records(&signer);
+    let verifier = Verifier::new(signer, Arc::new(NothingSeen));
+    let seen = |position, record: &Record| {
+        let hash = record.hash();
+        Some(Head { position, hash })
+    };
+    let rows = [
+        ("never seen", None, 1, true),
+        ("as far", seen(1, &records[0]), 1, true),
+        ("further", seen(1, &records[0]), 2, true),
+        ("cut off", seen(2, &records[1]), 1, false),
+        ("removed", seen(1, &records[0]), 0, false),
+        ("another record in its place", seen(1, &records[1]), 2, false),
+    ];
+    for (name, seen, length, whole) in rows {
+        let history = verifier.history(stream(), &records[..length], seen);
+        assert_eq!(history.is_ok(), whole, "{name}");
+    }
+}
+
+/// Another read was faster and saw more: this one began before that, and is not blamed for it.
+#[test]
+fn what_others_see_after_a_read_began_does_not_count() {
+    struct Further(Mutex<Option<Head>>);
+    impl HeadMemory for Further {
+        fn seen(&self, _: &StreamId) -> Option<Head> {
+            *self.0.lock().unwrap()
+        }
+        fn remember(&self, _: StreamId, head: Head) {
+            *self.0.lock().unwrap() = Some(head);
+        }
+    }
+    let signer = signer();
+    let records = two_records(&signer);
+    let memory = Arc::new(Further(Mutex::default()));
+    let verifier = Verifier::new(signer, Arc::clone(&memory) as _);
+    let object = StreamId {
+        kind: StreamKind::Object,
+        ..stream()
+    };
+    let before = verifier.seen(&object);
+    let head = Head {
+        position: 2,
+        hash: records[1].hash(),
+    };
+    memory.remember(object, head);
+    assert_eq!(before, None);
+    assert!(verifier.history(stream(), &records[..1], before).is_ok());
+    assert!(
+        verifier
+            .history(stream(), &records[..1], verifier.seen(&object))
+            .is_err()
     );
 }
 
@@ -137,12 +202,15 @@ fn every_edit_of_a_stored_record_is_noticed() {
             let records = two_records(&signer);
             let verifier = Verifier::new(signer, Arc::new(NothingSeen));
             if warm {
-                verifier.history(stream(), &records).unwrap();
+                verifier.history(stream(), &records, None).unwrap();
             }
             let mut stored = records[0].to_stored();
             edit(&mut stored);
-            let edited = Record::from_stored(stored)
-                .map(|first| verifier.history(stream(), &[first, records[1].clone()]).is_ok());
+            let edited = Record::from_stored(stored).map(|first| {
+                verifier
+                    .history(stream(), &[first, records[1].clone()], None)
+                    .is_ok()
+            });
             assert_ne!(edited, Ok(true), "{name}, warm cache: {warm}");
         }
     }
@@ -179,6 +247,6 @@ fn streams_cannot_be_mixed_reordered_or_said_by_the_wrong_role() {
         ("wrong kind of stream", account.stream, vec![wrong_stream]),
     ];
     for (name, stream, records) in cases {
-        assert!(verifier.history(stream, &records).is_err(), "{name}");
+        assert!(verifier.history(stream, &records, None).is_err(), "{name}");
     }
 }
