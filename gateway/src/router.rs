@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use ipnet::IpNet;
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount, Peer, TlsPeer};
@@ -122,6 +122,9 @@ impl Router {
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
+        if !names_one_host(&request) {
+            return ("none", text(StatusCode::BAD_REQUEST, "one Host, please\n"));
+        }
         let path = request.uri().path();
         if path.len() > PATH_BYTES_MAX {
             return ("none", text(StatusCode::URI_TOO_LONG, "URI too long\n"));
@@ -158,6 +161,12 @@ impl Router {
             .find(|(mount, _)| mount.matches(path))
             .map(|(_, named)| named)
     }
+}
+
+/// RFC 9112 section 3.2: a request of HTTP/1.1 has one Host. Nothing here depends on it, but something in front may.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// The size a request says its body has.

@@ -80,7 +80,10 @@ where
 }
 
 fn get(path: &str) -> Request<Empty<Bytes>> {
-    Request::get(path).body(Empty::new()).unwrap()
+    Request::get(path)
+        .header(HOST, "pki.test")
+        .body(Empty::new())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -142,7 +145,10 @@ async fn the_longest_prefix_answers() {
 
 #[tokio::test]
 async fn the_root_answers_get_only() {
-    let request = Request::post("/").body(Empty::<Bytes>::new()).unwrap();
+    let request = Request::post("/")
+        .header(HOST, "pki.test")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
     assert_eq!(ask(&router(Transport::Tls), request).await.0, 405);
 }
 
@@ -159,7 +165,10 @@ async fn a_panic_in_an_edge_is_one_failed_request() {
 #[tokio::test]
 async fn bodies_are_bounded_in_size_and_time() {
     let router = router(Transport::Tls);
-    let post = |body: &'static str| Request::post("/a/x").body(Full::new(Bytes::from(body))).unwrap();
+    let post = |body: &'static str| {
+        let request = Request::post("/a/x").header(HOST, "pki.test");
+        request.body(Full::new(Bytes::from(body))).unwrap()
+    };
     assert_eq!(ask(&router, post("1234")).await.1, "wide 192.0.2.1 body:4");
     assert_eq!(
         ask(&router, post("12345")).await.1,
@@ -173,9 +182,29 @@ async fn bodies_are_bounded_in_size_and_time() {
     let refused = "wide refuses /a/x: the request body is too large";
     assert_eq!(ask(&router, announced).await, (413, refused.to_owned()));
 
-    let stalled = Request::post("/a/x").body(Stalled).unwrap();
+    let stalled = Request::post("/a/x").header(HOST, "pki.test");
+    let stalled = stalled.body(Stalled).unwrap();
     let late = "wide 192.0.2.1 body:the request body did not arrive in time";
     assert_eq!(ask(&router, stalled).await.1, late);
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let rows = [
+        ("one", Version::HTTP_11, 1, 200),
+        ("none", Version::HTTP_11, 0, 400),
+        ("two", Version::HTTP_11, 2, 400),
+        ("none, HTTP/1.0", Version::HTTP_10, 0, 200),
+        ("two, HTTP/1.0", Version::HTTP_10, 2, 400),
+    ];
+    for (name, version, hosts, status) in rows {
+        let mut request = Request::get("/a/x").version(version);
+        for _ in 0..hosts {
+            request = request.header(HOST, "pki.test");
+        }
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(ask(&router(Transport::Tls), request).await.0, status, "{name}");
+    }
 }
 
 #[tokio::test]
