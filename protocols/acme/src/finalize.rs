@@ -39,6 +39,11 @@ pub(crate) async fn handle(
         OrderStatus::Ready => {}
         other => return Err(AcmeError::OrderNotReady(other.as_str())),
     }
+    if *request.public_key() == by.account.key {
+        return Err(AcmeError::Csr(
+            "the key of the account is not certified".to_owned(),
+        ));
+    }
     check_names(&request, &order.value.names)?;
     enroll(service, site, &by, (order, request)).await
 }

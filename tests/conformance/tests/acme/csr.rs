@@ -180,6 +180,16 @@ fn row_31_a_common_name_over_64() {
     succeeds(&made, &[&name]);
 }
 
+/// Whoever holds the key of a server must not be able to speak for its account.
+#[test]
+fn the_key_of_the_account_is_not_certified() {
+    let name = "account-key.finalize.test";
+    let made = ready(&[name]);
+    let csr = Csr::of(&[name]).sign(made.0.key.as_ref());
+    is_bad(&made, "the key of the account", &csr);
+    succeeds(&made, &[name]);
+}
+
 #[test]
 fn row_32_what_a_csr_asks_for_is_never_copied() {
     let code_signing = der::sequence(&[Oid::from_arcs(&[1, 3, 6, 1, 5, 5, 7, 3, 3]).unwrap().to_der()]);
