@@ -204,6 +204,11 @@ async fn a_request_in_doubt_is_resolved_and_its_incident_closed() {
     let id = request(&running).await;
     operator.reach(&id, "in_doubt").await;
 
+    let listed = operator.json(&["request", "list", "--state", "in_doubt"]).await;
+    assert_eq!(listed["items"][0]["id"], id, "{listed}");
+    let (code, said) = operator.failure(&["request", "list", "--state", "doubt"]).await;
+    assert!(code == 1 && said.contains("in_doubt"), "{said}");
+
     let (code, said) = operator
         .failure(&["request", "resolve", &id, "--as", "retry"])
         .await;

@@ -156,7 +156,7 @@ pub(crate) async fn list(
         limit: query.limit,
     };
     let filter = RequestFilter {
-        state: query.state,
+        state: query.state.map(known_state).transpose()?,
         endpoint: query.endpoint,
     };
     let (store, filter, limit) = (parts.ra.store(), &filter, page.limit());
@@ -167,6 +167,18 @@ pub(crate) async fn list(
     Ok(Json(List::new(
         found.items.into_iter().map(summary).collect(),
         found.next,
+    )))
+}
+
+/// A state that requests can have: a word that is none would match nothing, and look like an empty list.
+fn known_state(word: String) -> Result<String, Problem> {
+    let words = EnrollmentState::ALL.map(EnrollmentState::as_str);
+    if words.contains(&word.as_str()) {
+        return Ok(word);
+    }
+    let known = words.join(", ");
+    Err(Problem::Malformed(format!(
+        "there is no state {word}: it is one of {known}"
     )))
 }
 

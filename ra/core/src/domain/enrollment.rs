@@ -181,6 +181,22 @@ pub enum EnrollmentState {
 }
 
 impl EnrollmentState {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Submitted,
+        Self::Received,
+        Self::AwaitingApproval,
+        Self::Approved,
+        Self::Issuing,
+        Self::Issued,
+        Self::Confirmed,
+        Self::Refused,
+        Self::Failed,
+        Self::Expired,
+        Self::InDoubt,
+        Self::Quarantined,
+    ];
+
     /// The word in lists, logs and the operator API.
     pub const fn as_str(self) -> &'static str {
         match self {
