@@ -30,6 +30,7 @@ use portreeve_ra::ports::Random;
 
 pub use error::{CliError, Exit};
 pub use output::{Format, Output, Table, Tone};
+use output::{beginning, plain};
 pub use target::{Target, configured_socket};
 
 /// PKI protocol gateway and Registration Authority.
@@ -104,6 +105,8 @@ pub fn main() -> ExitCode {
     };
     match run(cli.command, around) {
         Ok(exit) => exit.into(),
+        // Whoever read the output has had enough of it: no failure.
+        Err(CliError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Fine.into(),
         Err(error) => {
             report(&error);
             error.exit().into()

@@ -5,7 +5,7 @@ use portreeve_console::{ClosingBody, IncidentView, List};
 
 use super::paging::Paging;
 use super::request::segment;
-use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone};
+use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, plain};
 
 /// What a person must look at.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ fn table(found: &List<IncidentView>, output: Output) -> Table {
             row.what.clone(),
             row.subject.clone(),
             status,
-            row.detail.clone(),
+            plain(&row.detail),
         ]);
     }
     table

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use portreeve_console::{CertificateView, List};
 
 use super::paging::Paging;
-use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone};
+use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, beginning};
 
 /// Certificates.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ fn table(found: &List<CertificateView>, output: Output) -> Table {
         table.row([
             row.serial.clone(),
             row.backend.clone(),
-            row.names.clone(),
+            beginning(&row.names),
             row.not_after.to_string(),
             status,
             row.request.clone(),

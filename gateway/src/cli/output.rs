@@ -66,7 +66,7 @@ impl Output {
         out.flush()
     }
 
-    /// Prints text as it is.
+    /// Prints text as it is. What others have written must have been through [`plain`] before.
     pub fn text(self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -85,6 +85,41 @@ impl Output {
             _ => return word.to_owned(),
         };
         format!("\u{1b}[{code}m{word}\u{1b}[0m")
+    }
+}
+
+/// Text that others have written, such as the subject of a request, so that it can be printed: what would move the cursor,
+/// begin a line, turn the direction of writing or be invisible is shown as an escape.
+pub(super) fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_deceptive(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Control characters, line and paragraph separators, and characters of format (Unicode category Cf) that hide or reorder.
+fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The beginning of a text that others have written and that may be long, for a column of a table; `show` has all of it.
+pub(super) fn beginning(text: &str) -> String {
+    /// Characters of a cell, at most.
+    const SHOWN_MAX: usize = 60;
+    let text = plain(text);
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -158,6 +193,34 @@ fn shown_width(cell: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_cannot_pretend_to_be_more() {
+        let rows = [
+            ("plain", "O=Müller & Söhne, CN=例え", "O=Müller & Söhne, CN=例え"),
+            ("a terminal's commands", "a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            (
+                "another line",
+                "no\ndecision   host:root approve",
+                "no\\u{a}decision   host:root approve",
+            ),
+            ("the other direction", "x\u{202e}gnp", "x\\u{202e}gnp"),
+            ("invisible", "pay\u{200b}pal", "pay\\u{200b}pal"),
+            ("8-bit control", "a\u{9b}31m", "a\\u{9b}31m"),
+        ];
+        for (name, text, shown) in rows {
+            assert_eq!(plain(text), shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn cells_are_bounded() {
+        assert_eq!(beginning("a.test b.test"), "a.test b.test");
+        let long = beginning(&"ä".repeat(61));
+        assert_eq!(long.chars().count(), 61);
+        assert!(long.ends_with('…'));
+        assert_eq!(beginning(&"ä".repeat(60)).chars().count(), 60);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

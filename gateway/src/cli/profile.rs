@@ -10,7 +10,7 @@ use portreeve_ra::Verdict;
 use portreeve_ra::ports::Clock;
 use serde::Serialize;
 
-use super::{CliError, Exit, Format, Surroundings, Table, Target};
+use super::{CliError, Exit, Format, Surroundings, Table, Target, plain};
 
 /// Certificate profiles.
 #[derive(Debug, Args)]
@@ -75,7 +75,11 @@ fn check(profile: PathBuf, csr: PathBuf, around: Surroundings) -> Result<Exit, C
     let explained = explain(&text, &request, &Assumptions::at(SystemClock.now()))
         .map_err(|error| CliError::Failed(error.to_string()))?;
     match around.output.format() {
-        Format::Table => around.output.text(&explained.to_string())?,
+        Format::Table => {
+            let text = explained.to_string();
+            let lines: Vec<String> = text.lines().map(plain).collect();
+            around.output.text(&lines.join("\n"))?;
+        }
         Format::Json => around.output.json(&checked(&explained))?,
     }
     Ok(if explained.refusal().is_some() {

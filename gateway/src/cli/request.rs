@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use portreeve_console::{DecisionBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
 
 use super::paging::Paging;
-use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone};
+use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
 use crate::control::ControlClient;
 
 /// Requests for certificates.
@@ -141,8 +141,8 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
             format!("{} version {}", request.profile, request.profile_version),
         ),
         ("backend", request.backend.clone()),
-        ("subject", request.subject.clone()),
-        ("names", request.names.join(", ")),
+        ("subject", plain(&request.subject)),
+        ("names", plain(&request.names.join(", "))),
         (
             "key",
             format!("{} sha256:{}", request.key_algorithm, request.key_sha256),
@@ -151,7 +151,12 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
     ];
     lines.extend(request.received_at.map(|at| ("received", at.to_string())));
     lines.extend(request.serial.clone().map(|serial| ("serial", serial)));
-    lines.extend(request.refusal.clone().map(|refusal| ("refusal", refusal)));
+    lines.extend(
+        request
+            .refusal
+            .as_deref()
+            .map(|refusal| ("refusal", plain(refusal))),
+    );
     if let Some(proposal) = &request.proposal {
         lines.push(("proposal", format!("{} until {}", proposal.state, proposal.until)));
         lines.push(("digest", proposal.digest.clone()));
@@ -161,19 +166,14 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
             .filter(|one| one.decision == "approve")
             .count();
         lines.push(("approvals", format!("{approved} of {}", proposal.approvals)));
-        lines.extend(
-            proposal
-                .decisions
-                .iter()
-                .map(|one| ("decision", format!("{} {} {}", one.by, one.decision, one.comment))),
-        );
+        lines.extend(proposal.decisions.iter().map(|one| {
+            (
+                "decision",
+                format!("{} {} {}", one.by, one.decision, plain(&one.comment)),
+            )
+        }));
     }
-    lines.extend(
-        request
-            .findings
-            .iter()
-            .map(|finding| ("finding", finding.clone())),
-    );
+    lines.extend(request.findings.iter().map(|finding| ("finding", plain(finding))));
     let text: String = lines
         .iter()
         .map(|(name, value)| format!("{name:<10} {value}\n"))
@@ -189,7 +189,7 @@ fn table(found: &List<RequestSummary>, output: Output) -> Table {
             output.tone(&row.state, tone(&row.state)),
             row.endpoint.clone(),
             row.profile.clone(),
-            row.names.clone(),
+            beginning(&row.names),
             row.created_at.to_string(),
         ]);
     }
