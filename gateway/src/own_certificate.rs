@@ -8,6 +8,7 @@ use portreeve_pkix::{Certificate, DnsName, GeneralName, Timestamp, sha256};
 use portreeve_ra::ports::{
     Batch, Clock, CommitError, Conflict, DocumentId, DocumentWrite, Documents, Store, StoreError,
 };
+use portreeve_ra::{Role, Roles};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -224,6 +225,11 @@ impl OwnCertificate {
             })
             .await
     }
+}
+
+/// Whether a node with these roles has a part in TLS certificates: only edges show them, and only workers make them.
+pub fn shown_by(roles: Roles) -> bool {
+    roles.has(Role::Edge) || roles.has(Role::Worker)
 }
 
 /// The certificate for these names in the store, if there is one.

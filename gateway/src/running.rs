@@ -136,6 +136,11 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     let mut config = options.config;
     let roles = options.roles;
     config.server.keep_listeners_of(roles);
+    if options.mode == Mode::Dev && !own_certificate::shown_by(roles) {
+        // What `dev` serves over HTTPS as well is there over HTTP.
+        let listeners = &mut config.server.listeners;
+        listeners.retain(|_, listener| listener.tls == Transport::Plain);
+    }
     let sockets = bind_all(&config)?;
     let addresses = addresses(&sockets);
     if options.mode == Mode::Dev {
@@ -351,8 +356,7 @@ async fn own_certificate(
     shared: &Shared,
 ) -> Result<Option<OwnCertificate>, StartError> {
     let roles = shared.installation.roles;
-    // Only edges speak TLS, and only workers make certificates.
-    if !roles.has(Role::Edge) && !roles.has(Role::Worker) {
+    if !own_certificate::shown_by(roles) {
         return Ok(None);
     }
     let parts = OwnCertificateParts {
