@@ -12,6 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
+use portreeve_ra::Roles;
 use portreeve_store::StoreUrl;
 use serde::{Deserialize, Serialize};
 
@@ -72,12 +73,20 @@ pub struct Patient {
     pub client: ControlClient,
     /// Whether `dev` has made it.
     pub made_by_dev: bool,
+    /// What the node does, unless it runs and says so itself.
+    pub roles: Roles,
 }
 
 /// Makes every check there is.
 pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     let config = &patient.config;
     let data_dir = config.data_dir();
+    let is_running = patient.client.is_running().await;
+    let said = match is_running {
+        true => online::roles(&patient.client).await,
+        false => None,
+    };
+    let roles = said.unwrap_or(patient.roles);
     let mut findings = vec![clock(now)];
     if !data_dir.exists() {
         let advice = "does not exist: run `portreeve ca create`, or `portreeve dev` for trials";
@@ -90,7 +99,7 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     }
     findings.push(files::data_directory(data_dir));
     findings.push(files::disk_space(data_dir));
-    findings.push(files::key_encryption_key(&config.keyset, data_dir));
+    findings.extend(files::key_encryption_keys(&config.keyset, data_dir, roles));
     match config.database.store(data_dir) {
         Ok(store) => {
             findings.push(schema(&store).await);
@@ -98,26 +107,21 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::new("store", Severity::Error, error.to_string())),
     }
-    if patient.client.is_running().await {
-        findings.push(Finding::new("gateway", Severity::Ok, "running"));
+    let mut server = config.server.clone();
+    server.keep_listeners_of(roles);
+    let listeners = server.listeners.iter();
+    if is_running {
+        findings.push(Finding::new(
+            "gateway",
+            Severity::Ok,
+            format!("running as {roles}"),
+        ));
         findings.extend(online::checks(&patient.client).await);
-        findings.extend(
-            config
-                .server
-                .listeners
-                .iter()
-                .map(|(name, listener)| reachable(name, listener.addr)),
-        );
+        findings.extend(listeners.map(|(name, listener)| reachable(name, listener.addr)));
     } else {
         findings.push(Finding::new("gateway", Severity::Skipped, "not running"));
         findings.extend(offline::checks(patient).await);
-        findings.extend(
-            config
-                .server
-                .listeners
-                .iter()
-                .map(|(name, listener)| free(name, listener.addr)),
-        );
+        findings.extend(listeners.map(|(name, listener)| free(name, listener.addr, server.reuse_port)));
     }
     findings
 }
@@ -190,8 +194,13 @@ fn reachable(name: &str, address: std::net::SocketAddr) -> Finding {
     }
 }
 
-fn free(name: &str, address: std::net::SocketAddr) -> Finding {
+fn free(name: &str, address: std::net::SocketAddr, is_shared: bool) -> Finding {
     let check = format!("listener {name}");
+    if is_shared {
+        // Listening there would take connections from a node that runs.
+        let detail = format!("{address} may be shared with other nodes");
+        return Finding::new(check, Severity::Skipped, detail);
+    }
     match TcpListener::bind(address) {
         Ok(_) => Finding::new(check, Severity::Ok, format!("{address} is free")),
         Err(error) => Finding::new(

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use portreeve_pkix::Timestamp;
+use portreeve_ra::Roles;
 use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
 use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
@@ -50,6 +51,9 @@ pub struct Report {
     /// clients elsewhere, who would not even get the last one, but a reason to look at once.
     #[serde(default)]
     pub degraded: bool,
+    /// What this node does, as `--roles` says it.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Each check.
     pub checks: Vec<Finding>,
 }
@@ -64,6 +68,7 @@ pub struct Health {
     shelf: Arc<Shelf>,
     neighbours: Neighbours,
     queue: Queue,
+    roles: Roles,
     latest: Mutex<Timestamp>,
     last: Mutex<Option<(Instant, Report)>>,
 }
@@ -86,6 +91,7 @@ impl Health {
             shelf: Arc::default(),
             neighbours: Neighbours::default(),
             queue,
+            roles: Roles::ALL,
             latest,
             last: Mutex::new(None),
         }
@@ -95,6 +101,12 @@ impl Health {
     #[must_use]
     pub fn with_lists(self, shelf: Arc<Shelf>) -> Self {
         Self { shelf, ..self }
+    }
+
+    /// Says that it is a node with these roles; without, that it plays all of them.
+    #[must_use]
+    pub fn with_roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
     }
 
     /// Looks, or answers with what was found less than a second ago.
@@ -123,6 +135,7 @@ impl Health {
         let report = Report {
             degraded: checks.iter().any(|check| check.degraded),
             ready: checks.iter().all(|check| check.ok),
+            roles: self.roles.iter().map(|role| role.to_string()).collect(),
             checks,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));

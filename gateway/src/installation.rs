@@ -31,6 +31,15 @@ fn purposes(roles: Roles) -> Vec<Purpose> {
     purposes
 }
 
+/// The purposes whose keys a node needs: those it opens, and `ca` when it has a signer, which opens that.
+pub fn purposes_needed(roles: Roles) -> Vec<Purpose> {
+    let mut purposes = purposes(roles);
+    if roles.sign() {
+        purposes.push(Purpose::Ca);
+    }
+    purposes
+}
+
 /// For what an installation is opened.
 #[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
 pub enum Mode {

@@ -133,15 +133,18 @@ impl Node {
         let ra = shared.authority(backends.clone());
         let installation = &shared.installation;
         let roles = installation.roles;
-        // Lists are looked after by those who sign them.
-        let shelf = Arc::new(Shelf::new(&backends));
+        // Lists are looked after by those who sign and serve them: nobody else knows whether they are overdue.
+        let shelf = Arc::new(match roles.has(Role::Status) {
+            true => Shelf::new(&backends),
+            false => Shelf::default(),
+        });
         let health = Health::new(
             (Arc::clone(&shared.store), installation.store.clone()),
             backends.values().cloned().collect(),
             (Arc::clone(&installation.clock), installation.signer.clone()),
             shared.queue.clone(),
         );
-        let health = Arc::new(health.with_lists(Arc::clone(&shelf)));
+        let health = Arc::new(health.with_lists(Arc::clone(&shelf)).with_roles(roles));
         let inside = Inside {
             installation: installation.clone(),
             tls_names: own_certificate::names(config)?,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use portreeve_queue::SystemClock;
+use portreeve_ra::Role;
 use portreeve_ra::ports::Clock;
 
 use super::{CliError, Exit, Surroundings, Table, Target, Tone};
@@ -12,12 +13,21 @@ use crate::doctor::{Patient, Severity, examine, worst};
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// What the node does, when it does not run: edge, worker, status, console. A node that runs says so itself.
+    #[arg(
+        long,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        default_value = "edge,worker,status,console"
+    )]
+    roles: Vec<Role>,
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let patient = Patient {
         config: arguments.target.configuration()?,
         client: arguments.target.client()?,
+        roles: arguments.roles.into_iter().collect(),
         made_by_dev: arguments.target.config.is_none(),
     };
     let findings = examine(&patient, SystemClock.now()).await;

@@ -4,9 +4,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use portreeve_keyset::KekSource;
+use portreeve_ra::Roles;
 
 use super::{Finding, Severity};
 use crate::config::KeysetSection;
+use crate::installation::purposes_needed;
 
 /// Less free space than this is an error: the store could not write.
 const SPACE_ERROR: u64 = 64 * 1024 * 1024;
@@ -59,10 +61,24 @@ const fn space(free: u64) -> Severity {
     }
 }
 
-/// The key encryption key must be there and readable by its owner only.
-pub(super) fn key_encryption_key(section: &KeysetSection, data_dir: &Path) -> Finding {
-    let check = "key encryption key";
-    match section.sources(data_dir).shared {
+/// The key encryption keys that a node with these roles needs must be there and readable by their owner only.
+pub(super) fn key_encryption_keys(section: &KeysetSection, data_dir: &Path, roles: Roles) -> Vec<Finding> {
+    let sources = section.sources(data_dir);
+    let mut findings = vec![key_encryption_key(
+        "key encryption key".to_owned(),
+        sources.shared,
+    )];
+    for purpose in purposes_needed(roles) {
+        if let Some(source) = sources.own.get(&purpose) {
+            let check = format!("key encryption key of {purpose}");
+            findings.push(key_encryption_key(check, source.clone()));
+        }
+    }
+    findings
+}
+
+fn key_encryption_key(check: String, source: KekSource) -> Finding {
+    match source {
         KekSource::Environment(name) if std::env::var_os(&name).is_some() => {
             Finding::new(check, Severity::Ok, format!("in the variable {name}"))
         }
@@ -109,7 +125,7 @@ mod tests {
             kek: SecretSource::File("kek".into()),
             ..KeysetSection::default()
         };
-        let judged = || key_encryption_key(&section, directory.path()).severity;
+        let judged = || key_encryption_keys(&section, directory.path(), Roles::ALL)[0].severity;
         assert_eq!(judged(), Severity::Error, "absent");
         let file = directory.path().join("kek");
         std::fs::write(&file, "x").unwrap();

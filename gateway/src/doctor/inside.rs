@@ -71,6 +71,9 @@ impl Inside {
 
     async fn own_certificate(&self, now: Timestamp) -> Finding {
         let check = "TLS certificate";
+        if !own_certificate::shown_by(self.installation.roles) {
+            return Finding::new(check, Severity::Skipped, "this node shows none");
+        }
         match own_certificate::stored(self.installation.store.documents.as_ref(), &self.tls_names).await {
             Ok(Some(certificate)) => expiry(check.to_owned(), certificate.not_after(), (now, EXPIRY_WARNING)),
             Ok(None) => Finding::new(check, Severity::Skipped, "issued at the first start"),
@@ -105,7 +108,7 @@ impl Inside {
         findings
     }
 
-    /// Opening a key makes it sign once, so a key that opens signs.
+    /// Opening a key makes it sign once, so a key that opens signs. A node without a signer has no business with keys.
     async fn authority(
         &self,
         authorities: Authorities<'_>,
@@ -113,12 +116,16 @@ impl Inside {
         now: Timestamp,
     ) -> Finding {
         let check = format!("CA {}", authority.name);
+        let end = authority.certificate.not_after();
+        if self.installation.signer.is_none() {
+            return expiry(check, end, (now, CA_EXPIRY_WARNING));
+        }
         match authorities.signer(authority).await {
             Err(error) => Finding::new(check, Severity::Error, error.to_string()),
             Ok(signer) if signer.public_key() != authority.certificate.public_key() => {
                 Finding::new(check, Severity::Error, "its key is not that of its certificate")
             }
-            Ok(_) => expiry(check, authority.certificate.not_after(), (now, CA_EXPIRY_WARNING)),
+            Ok(_) => expiry(check, end, (now, CA_EXPIRY_WARNING)),
         }
     }
 }

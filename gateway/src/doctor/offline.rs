@@ -1,6 +1,5 @@
 //! Opening the installation, as the gateway would.
 
-use portreeve_ra::Roles;
 use portreeve_store::SchemaStatus;
 
 use super::{Finding, Inside, Patient, Severity, redis};
@@ -34,7 +33,7 @@ async fn open(patient: &Patient) -> Result<Inside, InstallationError> {
     if store.status().await? == SchemaStatus::Empty {
         return Err(InstallationError::Absent(store.to_string()));
     }
-    let installation = installation::open(config, (mode, Roles::ALL), &SignerProgram::own()?).await?;
+    let installation = installation::open(config, (mode, patient.roles), &SignerProgram::own()?).await?;
     let shared = Shared::new(installation.clone());
     let ra = shared.authority(Backends::new());
     Ok(Inside {

@@ -1,8 +1,17 @@
 //! Asking the running gateway.
 
+use portreeve_ra::Roles;
+
 use super::{Finding, Severity};
 use crate::control::ControlClient;
 use crate::health::Report;
+
+/// What the gateway does; `None` when it does not say.
+pub(super) async fn roles(client: &ControlClient) -> Option<Roles> {
+    let report = client.read::<Report>("/api/v1/health").await.ok()?;
+    let roles: Roles = report.roles.iter().filter_map(|word| word.parse().ok()).collect();
+    (roles != Roles::NONE).then_some(roles)
+}
 
 /// What the gateway says about itself.
 pub(super) async fn checks(client: &ControlClient) -> Vec<Finding> {
