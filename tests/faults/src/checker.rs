@@ -286,7 +286,9 @@ const fn follows(state: Option<EnrollmentState>, event: &EnrollmentEvent) -> boo
         EnrollmentEvent::Approved { .. } => matches!(state, Some(S::Received | S::AwaitingApproval)),
         EnrollmentEvent::Issuing { .. } => matches!(state, Some(S::Approved)),
         EnrollmentEvent::Issued { .. } => matches!(state, Some(S::Issuing)),
-        EnrollmentEvent::Revoked { .. } | EnrollmentEvent::Confirmed => matches!(state, Some(S::Issued)),
+        EnrollmentEvent::Revoked { .. }
+        | EnrollmentEvent::RevocationRequested(_)
+        | EnrollmentEvent::Confirmed => matches!(state, Some(S::Issued)),
         _ => false,
     }
 }

@@ -1,12 +1,15 @@
 //! What the fault suites share: a gateway with clients that persevere, its database in the hands of an intruder, and a
 //! checker that compares what clients were told with the store and the signer's journal.
 
+pub mod cable;
 pub mod checker;
 pub mod client;
 pub mod database;
 mod error;
 pub mod export;
+pub mod fleet;
 pub mod forge;
+pub mod front;
 pub mod journal;
 pub mod ledger;
 pub mod nodes;

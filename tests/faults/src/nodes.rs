@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portreeve_harness::postgres::{OWNER, PostgresServer};
 use portreeve_harness::process::{DevOptions, Gateway, succeed};
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::FaultError;
 use crate::checker::{Known, Report, check_at};
 use crate::client::Client;
 use crate::export::export;
+use crate::front::Front;
 use crate::ledger::Ledger;
 use crate::responder::Responder;
 use crate::wire::Wire;
@@ -35,14 +33,6 @@ pub struct Nodes {
     front: Arc<Front>,
     url: String,
     folder: TempDir,
-}
-
-/// Takes each connection to the next node, as a balancer does; to another one when that is away.
-struct Front {
-    nodes: Vec<u16>,
-    turn: AtomicUsize,
-    /// Whether connections go to the first node only.
-    first_only: AtomicBool,
 }
 
 impl Nodes {
@@ -95,7 +85,7 @@ impl Nodes {
             Ok(gateways)
         })
         .await?;
-        nodes.first_only(true);
+        nodes.only(Some(0));
         Ok(nodes)
     }
 
@@ -104,10 +94,8 @@ impl Nodes {
     ) -> Result<Self, FaultError> {
         let folder = TempDir::with_prefix("portreeve-nodes-").map_err(FaultError::system("folder"))?;
         let responder = Responder::start().await?;
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .map_err(FaultError::system("front"))?;
-        let port = listener.local_addr().map_err(FaultError::system("front"))?.port();
+        let (front, listener) = Front::bind().await?;
+        let port = front.port();
         let (server, url, gateways) = tokio::task::block_in_place(|| -> Result<_, FaultError> {
             let server = PostgresServer::start()?;
             let place = Place {
@@ -123,12 +111,7 @@ impl Nodes {
             .first()
             .ok_or(FaultError::Unreadable("nodes"))?
             .tls_root()?;
-        let front = Arc::new(Front {
-            nodes: gateways.iter().map(Gateway::public_port).collect(),
-            turn: AtomicUsize::new(0),
-            first_only: AtomicBool::new(false),
-        });
-        tokio::spawn(Arc::clone(&front).run(listener));
+        front.open(listener, gateways.iter().map(Gateway::public_port).collect());
         Ok(Self {
             server,
             gateways,
@@ -148,9 +131,9 @@ impl Nodes {
         Client::at(directory, (&self.wire, &self.responder, &self.ledger), "default").await
     }
 
-    /// Whether every connection goes to the first node.
-    pub fn first_only(&self, only: bool) {
-        self.front.first_only.store(only, Ordering::SeqCst);
+    /// From now on every connection goes to this node; with `None` they take turns again.
+    pub fn only(&self, node: Option<usize>) {
+        self.front.only(node);
     }
 
     /// The URL of the database, for its owner.
@@ -196,31 +179,6 @@ impl Place {
                 format!("server.external_url=\"https://127.0.0.1:{}\"", self.front),
             ],
             ..DevOptions::default()
-        }
-    }
-}
-
-impl Front {
-    async fn run(self: Arc<Self>, listener: TcpListener) {
-        while let Ok((near, _)) = listener.accept().await {
-            tokio::spawn(Arc::clone(&self).carry(near));
-        }
-    }
-
-    async fn carry(self: Arc<Self>, mut near: TcpStream) {
-        let first = if self.first_only.load(Ordering::SeqCst) {
-            0
-        } else {
-            self.turn.fetch_add(1, Ordering::SeqCst)
-        };
-        for offset in 0..self.nodes.len() {
-            let Some(port) = self.nodes.get((first + offset) % self.nodes.len().max(1)) else {
-                return;
-            };
-            if let Ok(mut far) = TcpStream::connect(("127.0.0.1", *port)).await {
-                let _ = copy_bidirectional(&mut near, &mut far).await;
-                return;
-            }
         }
     }
 }

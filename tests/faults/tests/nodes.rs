@@ -55,13 +55,58 @@ async fn two_nodes_serve_one_client_turn_by_turn() {
     assert_whole(&mut nodes, ORDERS).await;
 }
 
+/// `PORTREEVE_RACE_ORDERS`, or 50.
+fn race_orders() -> usize {
+    let given = std::env::var("PORTREEVE_RACE_ORDERS").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(50)
+}
+
+/// A nonce that one node has issued is good at the other, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nonce_of_one_node_is_good_once_at_any() {
+    let mut nodes = Nodes::start(2).await.unwrap();
+    nodes.only(Some(0));
+    let client = nodes.client().await.unwrap();
+    let directory = nodes.gateways[0].directory("default").unwrap();
+    let new_nonce = directory.replace("/directory", "/new-nonce");
+    let kept = nodes.wire.get(&new_nonce).await.unwrap().nonce.unwrap();
+
+    let fresh = vec![(StatusCode::CREATED, String::new())];
+    let replayed = vec![
+        (StatusCode::BAD_REQUEST, "badNonce".to_owned()),
+        (StatusCode::CREATED, String::new()),
+    ];
+    let rows = [
+        ("used at the other", 1, &fresh),
+        ("again there", 1, &replayed),
+        ("again where it comes from", 0, &replayed),
+    ];
+    for (number, (name, node, expected)) in rows.into_iter().enumerate() {
+        nodes.only(Some(node));
+        nodes.wire.offer_nonce(kept.clone());
+        let begun = nodes.wire.exchanges().len();
+        client
+            .order_once(&format!("{number}.nonce.localhost"))
+            .await
+            .unwrap();
+        let exchanges = nodes.wire.exchanges();
+        let posts = exchanges
+            .iter()
+            .skip(begun)
+            .filter(|done| done.method == Method::POST);
+        let posts: Vec<_> = posts.map(|done| (done.status, done.problem())).collect();
+        assert_eq!(&posts, expected, "{name}");
+    }
+    assert_whole(&mut nodes, 0).await;
+}
+
 /// The same order is finalized through both nodes at the same moment: one certificate, and both clients get it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_order_finalized_on_two_nodes_at_once_has_one_certificate() {
-    const ORDERS: usize = 25;
+    let orders = race_orders();
     let mut nodes = Nodes::start(2).await.unwrap();
     let client = Arc::new(nodes.client().await.unwrap());
-    for number in 0..ORDERS {
+    for number in 0..orders {
         let name = format!("{number}.race.localhost");
         let url = client.order(&name, LIMIT).await.unwrap();
         client.make_ready(&url, LIMIT).await.unwrap();
@@ -80,7 +125,7 @@ async fn an_order_finalized_on_two_nodes_at_once_has_one_certificate() {
         }
         assert_eq!(given[0], given[1], "{name}");
     }
-    assert_whole(&mut nodes, ORDERS).await;
+    assert_whole(&mut nodes, orders).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

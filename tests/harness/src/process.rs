@@ -2,10 +2,12 @@
 
 mod command;
 mod gateway;
+mod node;
 mod ports;
 mod wait;
 
 pub use command::{Finished, Running, attempt, background, succeed};
 pub use gateway::{DevOptions, Gateway, default_binary};
+pub use node::{Node, portreeve};
 pub use ports::free_port;
 pub use wait::until;

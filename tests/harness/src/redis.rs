@@ -90,6 +90,11 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// Its port on 127.0.0.1 without TLS.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its URL without TLS, for this user.
     pub fn url_of(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}/0", self.port)
