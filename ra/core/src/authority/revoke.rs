@@ -124,7 +124,8 @@ impl RegistrationAuthority {
         Ok(committed)
     }
 
-    /// Returns when a worker has revoked. Until then nothing is said to be revoked.
+    /// Returns when a worker has revoked. Until then nothing is said to be revoked. When it was revoked for the reason that
+    /// somebody else gave at the same time, there is nothing to wait for but a report that the key is compromised.
     async fn revoked_by_a_worker(
         self: &Arc<Self>,
         id: EnrollmentId,
@@ -134,8 +135,12 @@ impl RegistrationAuthority {
             loop {
                 let woken = self.wait_for(id, REVOKED_WITHIN);
                 let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
-                if enrollment.value().revoked().is_some_and(|(now, _)| now == reason) {
-                    return Ok(());
+                match enrollment.value().revoked() {
+                    Some((revoked, _)) if revoked == reason => return Ok(()),
+                    Some(_) if reason != RevocationReason::KeyCompromise => {
+                        return Err(Refusal::AlreadyRevoked.into());
+                    }
+                    Some(_) | None => {}
                 }
                 woken.await;
             }

@@ -250,6 +250,49 @@ async fn a_revocation_is_handed_over_and_said_only_when_it_is_done() {
     working.abort();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_revocations_that_are_handed_over_at_once_one_is_carried_out() {
+    let these = Installation::start("").await;
+    let working = these.working();
+    let issuance = issued(these.enroll("order", csr("a.test")).await.unwrap());
+    working.abort();
+    let reasons = [
+        RevocationReason::Superseded,
+        RevocationReason::CessationOfOperation,
+    ];
+    let asking = reasons.map(|reason| {
+        let edge = Arc::clone(&these.edge);
+        let revocation = RevocationRequest {
+            endpoint: endpoint(),
+            credential: these.account.credential(),
+            target: RevocationTarget::Certificate(issuance.certificate.der().to_vec()),
+            reason,
+            alongside: Alongside::default(),
+            origin: Origin::node(these.edge.node()),
+        };
+        tokio::spawn(async move { edge.revoke(revocation).await })
+    });
+    let both = |told: &[(Purpose, Vec<EventKind>)]| {
+        let asked = vec![EventKind::EnrollmentRevocationRequested];
+        told.iter().filter(|(_, kinds)| *kinds == asked).count() == reasons.len()
+    };
+    while !both(&these.told(issuance.enrollment).await) {
+        tokio::task::yield_now().await;
+    }
+    let working = these.working();
+    let mut answers = Vec::new();
+    for asked in asking {
+        answers.push(asked.await.unwrap());
+    }
+    working.abort();
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    let late = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(Error::Refused(Refusal::AlreadyRevoked))))
+        .count();
+    assert_eq!((done, late), (1, 1), "{answers:?}");
+}
+
 /// An edge whose process was taken over has the key of purpose `edge` and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edge_that_says_approved_is_not_believed() {
