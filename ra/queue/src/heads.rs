@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portreeve_ra::ports::{Head, HeadMemory};
@@ -52,11 +53,14 @@ struct File {
     seen: Arc<Mutex<Seen>>,
     /// Held from the look at what was seen until that is in the file, so that an older state never follows a newer one.
     writing: Mutex<()>,
+    /// Whether a write is to come that has not looked yet: it will see what is remembered now as well.
+    due: AtomicBool,
 }
 
 impl File {
     fn write(&self) {
         let _in_order = lock(&self.writing);
+        self.due.store(false, Ordering::SeqCst);
         let text = render(&lock(&self.seen));
         let path = &self.path;
         if let Err(error) = replace(path, &text) {
@@ -96,6 +100,7 @@ impl FileHeads {
             path: path.to_owned(),
             seen: Arc::clone(&seen),
             writing: Mutex::default(),
+            due: AtomicBool::new(false),
         };
         Ok(Arc::new(Self {
             seen,
@@ -103,9 +108,12 @@ impl FileHeads {
         }))
     }
 
-    /// Replaces the file, away from the reactor. Configuration changes seldom.
+    /// Replaces the file, away from the reactor. However much is seen at once, one write waits at most.
     fn keep(&self) {
         let Some(file) = self.file.clone() else { return };
+        if file.due.swap(true, Ordering::SeqCst) {
+            return;
+        }
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || file.write())),
             Err(_) => file.write(),
@@ -257,6 +265,31 @@ mod tests {
         writer.join().unwrap();
         let again = FileHeads::open(&path).unwrap();
         assert_eq!(again.seen(&stream(1)), Some(head(2)));
+    }
+
+    #[test]
+    fn much_that_is_seen_at_once_is_kept_by_one_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("heads");
+        let heads = FileHeads::open(&path).unwrap();
+        let file = heads.file.clone().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let turn = lock(&file.writing);
+        runtime.block_on(async {
+            for number in 0..100 {
+                heads.remember(stream(number), head(1));
+            }
+        });
+        // Those that hold it: this test, the memory, and one write that waits.
+        assert_eq!(Arc::strong_count(&file), 3);
+        drop(turn);
+        while file.due.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // Waits for the write, which has begun.
+        drop(runtime);
+        let again = FileHeads::open(&path).unwrap();
+        assert_eq!(again.seen(&stream(99)), Some(head(1)));
     }
 
     #[test]
