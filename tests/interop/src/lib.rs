@@ -7,16 +7,23 @@ use std::time::Duration;
 
 use portreeve_harness::HarnessError;
 use portreeve_harness::clients::{Certificate, Challtest, revoked_serials};
-use portreeve_harness::process::{DevOptions, Gateway, until};
+use portreeve_harness::postgres::{OWNER, PostgresServer};
+use portreeve_harness::process::{DevOptions, Gateway, attempt, free_port, until};
+use portreeve_harness::redis::Redis;
 use tempfile::TempDir;
 
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A gateway of its own for one test, with everything around it.
 #[derive(Debug)]
 pub struct Site {
-    /// The gateway; dropped first.
+    /// The gateway that clients come to; dropped first.
     pub gateway: Gateway,
+    /// The node that judges, publishes and is asked by operators, when that is another one.
+    others: Option<Gateway>,
+    /// PostgreSQL and Redis, when there are several nodes.
+    servers: Option<(PostgresServer, Redis)>,
     /// The DNS server its validation asks.
     pub dns: Challtest,
     folder: TempDir,
@@ -28,16 +35,75 @@ impl Site {
     /// # Errors
     /// When one of them does not come up.
     pub fn start() -> Result<Self, HarnessError> {
-        let folder = TempDir::with_prefix("portreeve-interop-").map_err(|source| HarnessError::File {
-            path: "/tmp".into(),
-            source,
-        })?;
+        let folder = new_folder()?;
         let dns = Challtest::start()?;
         let gateway = Gateway::start_dev(DevOptions {
             dns: Some(dns.dns()),
             ..DevOptions::default()
         })?;
-        Ok(Self { gateway, dns, folder })
+        Ok(Self {
+            gateway,
+            others: None,
+            servers: None,
+            dns,
+            folder,
+        })
+    }
+
+    /// Starts a node that only receives and one that does everything else, on PostgreSQL and Redis, each with the
+    /// database role of what it does.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn start_nodes() -> Result<Self, HarnessError> {
+        let folder = new_folder()?;
+        let dns = Challtest::start()?;
+        let (server, redis) = (PostgresServer::start()?, Redis::start()?);
+        let url = server.database()?;
+        let (port, http_port) = (free_port(), free_port());
+        let settings = vec![
+            format!("keyset.kek={{ file = {:?} }}", folder.path().join("kek")),
+            format!("server.external_url=\"https://127.0.0.1:{port}\""),
+            format!("server.status_url=\"http://127.0.0.1:{http_port}\""),
+            format!("redis.url={}", redis.url()),
+        ];
+        let node = |roles: &str, own: &[String]| DevOptions {
+            data_dir: Some(folder.path().join(roles)),
+            dns: Some(dns.dns()),
+            database: Some(url.clone()),
+            roles: Some(roles.to_owned()),
+            settings: settings.iter().chain(own).cloned().collect(),
+            ..DevOptions::default()
+        };
+        let listener = |name: &str, port: u16| format!("server.listeners.{name}.addr=\"127.0.0.1:{port}\"");
+        let mut others = Gateway::start_dev(node("worker,status,console", &[listener("http", http_port)]))?;
+        let mut script = others.command(&["migrate", "roles"]);
+        let script = attempt(&mut script, COMMAND_LIMIT)?.success()?.stdout;
+        let database = url.rsplit('/').next().unwrap_or_default();
+        server.sql(database, &script)?;
+        let role = "CREATE ROLE front LOGIN PASSWORD 'front' IN ROLE portreeve_edge";
+        server.sql(database, role)?;
+        let mut edge = node("edge", &[listener("public", port)]);
+        edge.database = Some(url.replace(OWNER, "front:front"));
+        let gateway = Gateway::start_dev(edge)?;
+        others.wait_until_ready()?;
+        Ok(Self {
+            gateway,
+            others: Some(others),
+            servers: Some((server, redis)),
+            dns,
+            folder,
+        })
+    }
+
+    /// The node that operators ask.
+    pub fn console(&self) -> &Gateway {
+        self.others.as_ref().unwrap_or(&self.gateway)
+    }
+
+    /// The database server, when there is one.
+    pub fn database(&self) -> Option<&PostgresServer> {
+        self.servers.as_ref().map(|(server, _)| server)
     }
 
     /// A path in the test's own folder.
@@ -64,6 +130,13 @@ impl Site {
     pub fn is_revoked(&self, certificate: &Certificate) -> Result<bool, HarnessError> {
         Ok(revoked_serials(&self.gateway)?.contains(&certificate.serial))
     }
+}
+
+fn new_folder() -> Result<TempDir, HarnessError> {
+    TempDir::with_prefix("portreeve-interop-").map_err(|source| HarnessError::File {
+        path: "/tmp".into(),
+        source,
+    })
 }
 
 /// Names as a set, to compare with [`Certificate::names`].

@@ -27,7 +27,7 @@ fn certbot(release: CertbotRelease, site: &Site) -> Certbot {
 /// The id of the one request that waits.
 fn waiting_request(site: &Site) -> String {
     until("a request that waits", ARRIVAL_LIMIT, || {
-        let listed = site.gateway.control(&LIST_AWAITING)?.success()?;
+        let listed = site.console().control(&LIST_AWAITING)?.success()?;
         Ok(awaiting(&listed.stdout).pop())
     })
     .unwrap()
@@ -52,30 +52,35 @@ fn start(certbot: &Certbot, name: &str) -> portreeve_harness::process::Running {
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn debian_certbot_waits_and_gets_the_certificate_once_approved() {
-    waits_and_gets_the_certificate_once_approved(CertbotRelease::Debian);
+    waits_and_gets_the_certificate_once_approved(CertbotRelease::Debian, Site::start().unwrap());
 }
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn newest_certbot_waits_and_gets_the_certificate_once_approved() {
-    waits_and_gets_the_certificate_once_approved(CertbotRelease::Newest);
+    waits_and_gets_the_certificate_once_approved(CertbotRelease::Newest, Site::start().unwrap());
 }
 
-fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease) {
-    let site = Site::start().unwrap();
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn debian_certbot_waits_at_an_edge_for_a_decision_at_a_console() {
+    waits_and_gets_the_certificate_once_approved(CertbotRelease::Debian, Site::start_nodes().unwrap());
+}
+
+fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease, site: Site) {
     let certbot = certbot(release, &site);
     let mut running = start(&certbot, "waits.test");
     let id = waiting_request(&site);
     assert!(running.is_running(), "certbot waits");
     let shown = site
-        .gateway
+        .console()
         .control(&["request", "show", &id])
         .unwrap()
         .success()
         .unwrap();
     assert!(shown.stdout.contains("waits.test"), "{}", shown.text());
 
-    site.gateway
+    site.console()
         .control(&["request", "approve", &id, "--yes"])
         .unwrap()
         .success()
@@ -94,7 +99,7 @@ fn certbot_gets_a_terminal_error_once_rejected() {
     let running = start(&certbot, "denied.test");
     let id = waiting_request(&site);
     let reject = ["request", "reject", &id, "--comment", "not known here", "--yes"];
-    site.gateway.control(&reject).unwrap().success().unwrap();
+    site.console().control(&reject).unwrap().success().unwrap();
 
     let finished = running.finish().unwrap().failure().unwrap();
     assert!(
@@ -103,6 +108,6 @@ fn certbot_gets_a_terminal_error_once_rejected() {
         finished.text()
     );
     assert!(!certbot.live("denied.test", "cert.pem").exists());
-    let listed = site.gateway.control(&LIST_AWAITING).unwrap().success().unwrap();
+    let listed = site.console().control(&LIST_AWAITING).unwrap().success().unwrap();
     assert!(!awaiting(&listed.stdout).contains(&id), "{}", listed.stdout);
 }

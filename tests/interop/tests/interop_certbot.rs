@@ -14,25 +14,25 @@ fn certbot(release: CertbotRelease, site: &Site) -> Certbot {
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn debian_issues_renews_and_revokes() {
-    issues_renews_and_revokes(Debian);
+    issues_renews_and_revokes(Debian, Site::start().unwrap());
 }
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn newest_issues_renews_and_revokes() {
-    issues_renews_and_revokes(Newest);
+    issues_renews_and_revokes(Newest, Site::start().unwrap());
 }
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn debian_gets_a_wildcard_over_dns() {
-    gets_a_wildcard_over_dns(Debian);
+    gets_a_wildcard_over_dns(Debian, Site::start().unwrap());
 }
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn newest_gets_a_wildcard_over_dns() {
-    gets_a_wildcard_over_dns(Newest);
+    gets_a_wildcard_over_dns(Newest, Site::start().unwrap());
 }
 
 #[test]
@@ -47,8 +47,25 @@ fn newest_shows_updates_and_closes_its_account() {
     shows_updates_and_closes_its_account(Newest);
 }
 
-fn issues_renews_and_revokes(release: CertbotRelease) {
-    let site = Site::start().unwrap();
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn debian_issues_renews_and_revokes_where_an_edge_only_receives() {
+    issues_renews_and_revokes(Debian, Site::start_nodes().unwrap());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn newest_issues_renews_and_revokes_where_an_edge_only_receives() {
+    issues_renews_and_revokes(Newest, Site::start_nodes().unwrap());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn debian_gets_a_wildcard_over_dns_where_an_edge_only_receives() {
+    gets_a_wildcard_over_dns(Debian, Site::start_nodes().unwrap());
+}
+
+fn issues_renews_and_revokes(release: CertbotRelease, site: Site) {
     let certbot = certbot(release, &site);
 
     let first = certbot.issue(&["a1.test", "a2.test"]).unwrap();
@@ -100,8 +117,7 @@ fn issues_renews_and_revokes(release: CertbotRelease) {
     site.wait_until_revoked(&by_key).unwrap();
 }
 
-fn gets_a_wildcard_over_dns(release: CertbotRelease) {
-    let site = Site::start().unwrap();
+fn gets_a_wildcard_over_dns(release: CertbotRelease, site: Site) {
     let certificate = certbot(release, &site)
         .issue_dns(&["*.w.test", "w.test"], &site.dns)
         .unwrap();

@@ -14,7 +14,16 @@ fn lego(site: &Site) -> Lego {
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn issues_renews_and_revokes_over_http() {
-    let site = Site::start().unwrap();
+    issues_renews_and_revokes(Site::start().unwrap());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn issues_renews_and_revokes_where_an_edge_only_receives() {
+    issues_renews_and_revokes(Site::start_nodes().unwrap());
+}
+
+fn issues_renews_and_revokes(site: Site) {
     let lego = lego(&site);
     lego.run(Http, &["-d", "l1.test", "-d", "l2.test"], &["run"])
         .unwrap()
@@ -43,8 +52,17 @@ fn issues_renews_and_revokes_over_http() {
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
-fn gets_a_wildcard_over_dns() {
-    let site = Site::start().unwrap();
+fn gets_a_wildcard_over_dns_from_one_node() {
+    gets_a_wildcard_over_dns(Site::start().unwrap());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test --only interop"]
+fn gets_a_wildcard_over_dns_where_an_edge_only_receives() {
+    gets_a_wildcard_over_dns(Site::start_nodes().unwrap());
+}
+
+fn gets_a_wildcard_over_dns(site: Site) {
     let lego = lego(&site);
     lego.run(Dns(&site.dns), &["-d", "*.l3.test", "-d", "l3.test"], &["run"])
         .unwrap()
