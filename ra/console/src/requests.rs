@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use portreeve_pkix::{GeneralName, Timestamp};
+use portreeve_pkix::{CertificationRequest, GeneralName, Timestamp};
 use portreeve_ra::authority::DecisionRequest;
 use portreeve_ra::ports::{RequestFilter, RequestRow};
 use portreeve_ra::{
-    Application, Decision, Enrollment, EnrollmentId, EnrollmentState, Origin, Proposal, ProposalId,
+    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, Origin, Proposal, ProposalId,
     ProposalState, Refusal, RegistrationAuthority, Resolution,
 };
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub struct RequestView {
     pub endpoint: String,
     /// Who asks.
     pub requester: String,
-    /// The profile.
+    /// The profile; empty, as are backend and findings, while no worker has judged it.
     pub profile: String,
     /// The version of the profile it was judged by.
     pub profile_version: u32,
@@ -289,8 +289,11 @@ async fn load(
         .await?
         .ok_or(Refusal::UnknownRequest)
         .map_err(portreeve_ra::Error::from)?;
-    let application = enrollment.application().ok_or(Problem::NotFound("request"))?;
-    let mut shown = view(&enrollment, application);
+    let asked = enrollment.asked().ok_or(Problem::NotFound("request"))?;
+    let mut shown = match enrollment.application() {
+        Some(application) => view(&enrollment, application),
+        None => unjudged(&enrollment, asked),
+    };
     let proposal = enrollment.proposal();
     if let Some(id) = proposal {
         shown.proposal = ra
@@ -342,6 +345,42 @@ fn view(enrollment: &Enrollment, application: &Application) -> RequestView {
         findings: application.findings.clone(),
         proposal: None,
         serial: enrollment.certificate().and_then(|(der, _)| serial(der)),
+        refusal: enrollment.refusal().map(Refusal::to_string),
+        received_at: enrollment.received_at(),
+    }
+}
+
+/// A request that no worker has judged, or that was refused before there was a verdict: what it asks for itself.
+fn unjudged(enrollment: &Enrollment, asked: Asked<'_>) -> RequestView {
+    let request = CertificationRequest::from_der(asked.request).ok();
+    let request = request.as_ref();
+    RequestView {
+        id: enrollment.id.to_string(),
+        state: enrollment
+            .state()
+            .map_or("none", EnrollmentState::as_str)
+            .to_owned(),
+        endpoint: asked.endpoint.to_string(),
+        requester: asked.requester.to_string(),
+        profile: String::new(),
+        profile_version: 0,
+        backend: String::new(),
+        subject: request
+            .map(|request| request.subject().to_string())
+            .unwrap_or_default(),
+        names: request
+            .map(|request| request.names().iter().map(GeneralName::to_string).collect())
+            .unwrap_or_default(),
+        key_algorithm: request
+            .map(|request| request.public_key().algorithm().to_string())
+            .unwrap_or_default(),
+        key_sha256: request
+            .map(|request| hex::encode(request.public_key().fingerprint()))
+            .unwrap_or_default(),
+        lifetime_seconds: 0,
+        findings: Vec::new(),
+        proposal: None,
+        serial: None,
         refusal: enrollment.refusal().map(Refusal::to_string),
         received_at: enrollment.received_at(),
     }

@@ -1,6 +1,7 @@
 //! Brings one enrollment forward until it ends or must wait. The same code runs right after the intent, from the
 //! task table, and after a crash.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const TURN: (Duration, u32) = (Duration::from_secs(30), 16);
 
 /// How soon a task is tried again to be put back while the store is away.
 const PUT_BACK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Tasks whose creation was not answered that are put back at the same time.
+const PUTTING_BACK_MAX: usize = 256;
 
 /// When it goes on.
 const NEXT_TURN: Duration = Duration::from_secs(1);
@@ -331,12 +335,18 @@ impl RegistrationAuthority {
     }
 
     /// A commit that created a task leased to this node was not answered. If it took effect, nobody works on the task.
+    /// When very many are not answered, the rest wait for the ends of their leases.
     pub(super) fn perhaps_created(self: &Arc<Self>, lease: TaskLease) {
+        if self.putting_back.fetch_add(1, Ordering::Relaxed) >= PUTTING_BACK_MAX {
+            self.putting_back.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
         let this = Arc::clone(self);
         self.parts.spawn.spawn(Box::pin(async move {
             this.parts.clock.sleep(PUT_BACK_AGAIN).await;
             // What did not take effect left no task, and that is a conflict.
             let _ = this.put_back(&lease, this.now()).await;
+            this.putting_back.fetch_sub(1, Ordering::Relaxed);
         }));
     }
 

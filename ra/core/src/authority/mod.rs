@@ -81,6 +81,7 @@ pub struct RegistrationAuthority {
     proofs: Proofs,
     objects: Objects,
     in_flight: AtomicUsize,
+    putting_back: AtomicUsize,
 }
 
 impl RegistrationAuthority {
@@ -97,6 +98,7 @@ impl RegistrationAuthority {
             proofs: Proofs::new(Arc::clone(&ledger)),
             objects: Objects::new(Arc::clone(&ledger)),
             in_flight: AtomicUsize::new(0),
+            putting_back: AtomicUsize::new(0),
             ledger,
             parts,
         })
