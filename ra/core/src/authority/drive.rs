@@ -15,7 +15,7 @@ use crate::domain::{
     Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, ProposalState,
     Purpose, Refusal, StreamId,
 };
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
 use crate::ports::{
     ApprovalNews, Batch, CaBackend, CaError, IssueOutcome, ReconcileOutcome, TaskChange, TaskLease, WakeKey,
@@ -313,8 +313,15 @@ impl RegistrationAuthority {
         tracing::warn!(task = %lease.id, subject = %lease.subject, attempts = lease.attempts, %error,
                        "work postponed");
         let due = self.now().saturating_add(wait.clamp(BACKOFF.0, BACKOFF.1));
-        if let Err(error) = self.put_back(lease, due).await {
-            tracing::warn!(task = %lease.id, %error, "task stays leased until its lease ends");
+        match self.put_back(lease, due).await {
+            Ok(()) => {}
+            // Nothing but an old fence conflicts with it.
+            Err(Error::Internal(InternalError::Contended(_))) => {
+                tracing::warn!(task = %lease.id, "the lease had ended: another node has the task");
+            }
+            Err(error) => {
+                tracing::warn!(task = %lease.id, %error, "task stays leased until its lease ends");
+            }
         }
     }
 

@@ -61,7 +61,7 @@ async fn a_worker_that_wakes_up_past_its_lease_is_refused() {
     os::eventually("the end of what it held", LIMIT, || async {
         let log = fleet.node(sleeper).unwrap().process.log();
         Ok(log
-            .contains("task stays leased until its lease ends")
+            .contains("the lease had ended: another node has the task")
             .then_some(()))
     })
     .await
