@@ -23,7 +23,7 @@ pub struct Site {
     /// The node that judges, publishes and is asked by operators, when that is another one.
     others: Option<Gateway>,
     /// PostgreSQL and Redis, when there are several nodes.
-    servers: Option<(PostgresServer, Redis)>,
+    _servers: Option<(PostgresServer, Redis)>,
     /// The DNS server its validation asks.
     pub dns: Challtest,
     folder: TempDir,
@@ -44,14 +44,14 @@ impl Site {
         Ok(Self {
             gateway,
             others: None,
-            servers: None,
+            _servers: None,
             dns,
             folder,
         })
     }
 
-    /// Starts a node that only receives and one that does everything else, on PostgreSQL and Redis, each with the
-    /// database role of what it does.
+    /// Starts a node that does everything else, and one that only receives, under the database role of an edge, on
+    /// PostgreSQL and Redis.
     ///
     /// # Errors
     /// When one of them does not come up.
@@ -61,7 +61,7 @@ impl Site {
         let (server, redis) = (PostgresServer::start()?, Redis::start()?);
         let url = server.database()?;
         let (port, http_port) = (free_port(), free_port());
-        let settings = vec![
+        let settings = [
             format!("keyset.kek={{ file = {:?} }}", folder.path().join("kek")),
             format!("server.external_url=\"https://127.0.0.1:{port}\""),
             format!("server.status_url=\"http://127.0.0.1:{http_port}\""),
@@ -76,7 +76,7 @@ impl Site {
             ..DevOptions::default()
         };
         let listener = |name: &str, port: u16| format!("server.listeners.{name}.addr=\"127.0.0.1:{port}\"");
-        let mut others = Gateway::start_dev(node("worker,status,console", &[listener("http", http_port)]))?;
+        let others = Gateway::start_dev(node("worker,status,console", &[listener("http", http_port)]))?;
         let mut script = others.command(&["migrate", "roles"]);
         let script = attempt(&mut script, COMMAND_LIMIT)?.success()?.stdout;
         let database = url.rsplit('/').next().unwrap_or_default();
@@ -86,11 +86,10 @@ impl Site {
         let mut edge = node("edge", &[listener("public", port)]);
         edge.database = Some(url.replace(OWNER, "front:front"));
         let gateway = Gateway::start_dev(edge)?;
-        others.wait_until_ready()?;
         Ok(Self {
             gateway,
             others: Some(others),
-            servers: Some((server, redis)),
+            _servers: Some((server, redis)),
             dns,
             folder,
         })
@@ -99,11 +98,6 @@ impl Site {
     /// The node that operators ask.
     pub fn console(&self) -> &Gateway {
         self.others.as_ref().unwrap_or(&self.gateway)
-    }
-
-    /// The database server, when there is one.
-    pub fn database(&self) -> Option<&PostgresServer> {
-        self.servers.as_ref().map(|(server, _)| server)
     }
 
     /// A path in the test's own folder.
