@@ -60,6 +60,11 @@ impl Nodes {
     /// Starts an edge and a node with the other roles, each under the database role of what it plays; the owner has made
     /// the installation before. Clients are taken to the edge.
     pub async fn start_walled() -> Result<Self, FaultError> {
+        Self::start_roles(&[("front", "edge"), ("back", "worker,status,console")]).await
+    }
+
+    /// Starts nodes by login and roles, the edge first, each under the database role of what it plays.
+    pub async fn start_roles(logins: &[(&str, &str)]) -> Result<Self, FaultError> {
         let nodes = Self::around(|server, place| {
             let mut owner = Gateway::start_dev(place.options(0))?;
             owner.terminate()?;
@@ -67,9 +72,8 @@ impl Nodes {
             let script = succeed(&mut roles, COMMAND_LIMIT)?.stdout;
             let database = place.url.rsplit('/').next().unwrap_or_default();
             server.sql(database, &script)?;
-            let logins = [("front", "edge"), ("back", "worker,status,console")];
             let mut gateways = Vec::new();
-            for (number, (login, roles)) in (1..).zip(logins) {
+            for (number, &(login, roles)) in (1..).zip(logins) {
                 let groups = roles.replace(',', ", portreeve_");
                 let create =
                     format!("CREATE ROLE {login} LOGIN PASSWORD '{login}' IN ROLE portreeve_{groups}");

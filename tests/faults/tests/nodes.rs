@@ -129,6 +129,24 @@ async fn an_order_finalized_on_two_nodes_at_once_has_one_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dev_starts_nodes_that_play_one_role_each() {
+    let roles = [
+        ("front", "edge"),
+        ("back", "worker"),
+        ("shelf", "status"),
+        ("desk", "console"),
+    ];
+    let mut nodes = Nodes::start_roles(&roles).await.unwrap();
+    for gateway in &nodes.gateways {
+        let readiness = format!("{}/readyz", gateway.dev_text("/management").unwrap());
+        assert_eq!(nodes.wire.get(&readiness).await.unwrap().status, StatusCode::OK);
+    }
+    let client = nodes.client().await.unwrap();
+    client.obtain("apart.localhost", LIMIT).await.unwrap();
+    assert_whole(&mut nodes, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_at_once_share_keys_and_cas() {
     let nodes = Nodes::start_at_once(3).await.unwrap();
     let read = |name: &str| -> Vec<String> {

@@ -54,9 +54,13 @@ async fn every_kind_of_node_is_judged_by_what_it_does() {
         }
         let node = &fleet.node(name).unwrap().process;
         let examined = tokio::task::block_in_place(|| node.control(&["doctor"])).unwrap();
-        println!("--- {name} runs\n{}", examined.text());
         assert!(examined.stdout.contains(&format!("running as {roles}")));
-        assert_eq!(worries(&examined), Vec::<&str>::new(), "{name}");
+        assert_eq!(
+            worries(&examined),
+            Vec::<&str>::new(),
+            "{name}: {}",
+            examined.text()
+        );
         assert_eq!(examined.status.code(), Some(0), "{name}");
         let healthy = tokio::task::block_in_place(|| node.control(&["health"])).unwrap();
         assert_eq!(healthy.status.code(), Some(0), "{}", healthy.text());
@@ -67,8 +71,12 @@ async fn every_kind_of_node_is_judged_by_what_it_does() {
             node.terminate().unwrap();
             node.control(&["doctor", "--roles", roles]).unwrap()
         });
-        println!("--- {name} does not run\n{}", examined.text());
-        assert_eq!(worries(&examined), Vec::<&str>::new(), "{name}");
+        assert_eq!(
+            worries(&examined),
+            Vec::<&str>::new(),
+            "{name}: {}",
+            examined.text()
+        );
         assert_eq!(examined.status.code(), Some(0), "{name}");
     }
 }

@@ -1,5 +1,6 @@
 //! Nodes are killed, restarted and raced while clients go on.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ async fn killed_nodes_and_a_redis_that_forgets_lose_nothing() {
     assert_only_unavailable(&fleet.wire.exchanges());
     let issued = assert_whole(&mut fleet).await;
     assert!(issued >= 4);
-    println!(
+    let _ = writeln!(
+        std::io::stderr(),
         "{} kills, {flushed} times FLUSHALL, {issued} certificates",
         kills()
     );
@@ -80,7 +82,8 @@ async fn a_rolling_restart_under_load_fails_nobody() {
         u64::try_from(fleet.wire.exchanges().len()).unwrap(),
     );
     let issued = assert_whole(&mut fleet).await;
-    println!(
+    let _ = writeln!(
+        std::io::stderr(),
         "{issued} certificates, {sent} requests, {} without an answer",
         sent - answered
     );

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use portreeve_faults::cable::Cable;
 use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_faults::os;
 
-use crate::{LIMIT, Load, assert_only_unavailable, assert_whole, more_certificates};
+use crate::{Load, assert_only_unavailable, assert_whole, more_certificates};
 
 /// How long a node may take to notice, and to be back.
 const NOTICED: Duration = Duration::from_secs(20);
@@ -29,25 +30,22 @@ async fn cut_off(name: &'static str) {
     let load = Load::start(&fleet, 4).await;
     more_certificates(&fleet, 4).await;
 
-    let cables = |fleet: &Fleet, act: fn(&portreeve_faults::cable::Cable), which: usize| {
-        let (database, redis) = fleet.node(name).unwrap().cables.as_ref().unwrap();
-        act([database, redis][which]);
-    };
-    cables(&fleet, portreeve_faults::cable::Cable::cut, 1);
+    let to_database = |act: fn(&Cable)| act(&fleet.node(name).unwrap().cables.as_ref().unwrap().0);
+    let to_redis = |act: fn(&Cable)| act(&fleet.node(name).unwrap().cables.as_ref().unwrap().1);
+    to_redis(Cable::cut);
     until_degraded(&fleet, name, true).await;
     more_certificates(&fleet, 8).await;
-    cables(&fleet, portreeve_faults::cable::Cable::mend, 1);
+    to_redis(Cable::mend);
     until_degraded(&fleet, name, false).await;
 
-    cables(&fleet, portreeve_faults::cable::Cable::cut, 0);
+    to_database(Cable::cut);
     fleet.until_ready(name, false, NOTICED).await.unwrap();
     more_certificates(&fleet, 2).await;
-    cables(&fleet, portreeve_faults::cable::Cable::mend, 0);
+    to_database(Cable::mend);
     fleet.until_ready(name, true, NOTICED).await.unwrap();
     more_certificates(&fleet, 4).await;
     load.end().await;
     assert_only_unavailable(&fleet.wire.exchanges());
-    let _ = LIMIT;
     assert_whole(&mut fleet).await;
 }
 
