@@ -7,7 +7,7 @@ owner=$(cat /run/secrets/database_owner)
 portreeve migrate apply --config "$config"
 for ca in root issuing management; do
     # One that is there already stays as it is.
-    portreeve ca create "$ca" --config "$config" --subject "CN=Portreeve $ca CA" || portreeve ca list --config "$config" | grep -q "$ca"
+    portreeve ca create "$ca" --config "$config" --subject "CN=Portreeve $ca CA" || portreeve ca export "$ca" --config "$config" >/dev/null
 done
 
 {

@@ -193,6 +193,8 @@ pub struct AuthorityView {
     pub serial: String,
     /// The end of its certificate.
     pub not_after: Timestamp,
+    /// Its certificate and those above it up to the root, PEM.
+    pub chain: String,
 }
 
 impl From<&Authority> for AuthorityView {
@@ -205,6 +207,7 @@ impl From<&Authority> for AuthorityView {
             key: certificate.public_key().algorithm().to_string(),
             serial: certificate.serial().to_hex(),
             not_after: certificate.not_after(),
+            chain: authority.chain_pem(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `portreeve ca create|list`.
+//! `portreeve ca create|list|export`.
 
 use std::time::Duration;
 
@@ -52,6 +52,14 @@ enum Verb {
     },
     /// Lists the CAs.
     List,
+    /// Prints the certificate of a CA and those above it, PEM: what clients are to trust, for example.
+    Export {
+        /// Its name.
+        name: String,
+        /// Only the certificate at the top.
+        #[arg(long)]
+        root: bool,
+    },
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,15 +76,19 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let config = arguments.target.configuration()?;
     let client = arguments.target.client()?;
-    let found = match (client.is_running().await, arguments.verb) {
-        (true, Verb::List) => client.read("/api/v1/authorities").await?,
+    let exported = match &arguments.verb {
+        Verb::Export { name, root } => Some((name.clone(), *root)),
+        Verb::Create { .. } | Verb::List => None,
+    };
+    let found: Vec<AuthorityView> = match (client.is_running().await, arguments.verb) {
+        (true, Verb::List | Verb::Export { .. }) => client.read("/api/v1/authorities").await?,
         (true, Verb::Create { .. }) => {
             return Err(CliError::Failed(
                 "the gateway is running and has its store or its signer locked: stop it, then repeat this command"
                     .to_owned(),
             ));
         }
-        (false, Verb::List) if is_empty(&config).await? => Vec::new(),
+        (false, Verb::List | Verb::Export { .. }) if is_empty(&config).await? => Vec::new(),
         (false, verb) => {
             let mode = if arguments.target.config.is_some() {
                 Mode::Create
@@ -89,6 +101,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             done?
         }
     };
+    if let Some((name, root)) = exported {
+        around.output.text(&export(&found, &name, root)?)?;
+        return Ok(Exit::Fine);
+    }
     around.output.show(&found, |found| {
         let mut table = Table::new(["NAME", "SUBJECT", "ISSUER", "KEY", "SERIAL", "NOT AFTER"]);
         for row in found {
@@ -106,6 +122,20 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         table
     })?;
     Ok(Exit::Fine)
+}
+
+/// The certificates of the CA with this name.
+fn export(found: &[AuthorityView], name: &str, root: bool) -> Result<String, CliError> {
+    const BEGIN: &str = "-----BEGIN";
+    let authority = found.iter().find(|authority| authority.name == name);
+    let missing = || {
+        CliError::Failed(format!(
+            "there is no CA named {name}: `portreeve ca list` shows them"
+        ))
+    };
+    let chain = &authority.ok_or_else(missing)?.chain;
+    let top = chain.rfind(BEGIN).filter(|_| root).unwrap_or(0);
+    Ok(chain.get(top..).unwrap_or(chain).to_owned())
 }
 
 /// Whether there is no installation yet. Looking makes none.
@@ -129,7 +159,7 @@ async fn act(installation: &Installation, verb: Verb) -> Result<Vec<AuthorityVie
         objects: library.objects(),
     };
     let found = match verb {
-        Verb::List => authorities.list().await.map_err(crate::StartError::from)?,
+        Verb::List | Verb::Export { .. } => authorities.list().await.map_err(crate::StartError::from)?,
         Verb::Create {
             rank,
             name,
@@ -184,6 +214,34 @@ impl From<RankArgument> for Rank {
             RankArgument::Root => Self::Root,
             RankArgument::Issuing => Self::Issuing,
             RankArgument::Management => Self::Management,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_exported_whole_or_from_the_top() {
+        let one = |name: &str| format!("-----BEGIN CERTIFICATE-----\n{name}\n-----END CERTIFICATE-----\n");
+        let view = AuthorityView {
+            name: "issuing".to_owned(),
+            subject: String::new(),
+            issuer: String::new(),
+            key: String::new(),
+            serial: String::new(),
+            not_after: portreeve_pkix::Timestamp::default(),
+            chain: one("issuing") + &one("root"),
+        };
+        let found = [view];
+        let rows = [
+            ("whole", "issuing", false, Some(one("issuing") + &one("root"))),
+            ("the top", "issuing", true, Some(one("root"))),
+            ("no such CA", "other", false, None),
+        ];
+        for (case, name, root, expected) in rows {
+            assert_eq!(export(&found, name, root).ok(), expected, "{case}");
         }
     }
 }
