@@ -66,7 +66,7 @@ impl Output {
         out.flush()
     }
 
-    /// Prints text as it is. What others have written must have been through [`plain`] before.
+    /// Prints text as it is. What others have written must have been through `plain` before.
     pub fn text(self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
