@@ -36,7 +36,9 @@ impl Session {
                  set_config('idle_in_transaction_session_timeout', '5000', false), \
                  set_config('default_transaction_isolation', 'read committed', false), \
                  set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
-                 current_setting('transaction_read_only'), current_setting('server_version_num')"
+                 set_config('plan_cache_mode', 'force_generic_plan', false), \
+                 current_setting('transaction_read_only') AS read_only, \
+                 current_setting('server_version_num') AS version"
             }
             Self::Schema => {
                 "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
@@ -45,7 +47,8 @@ impl Session {
                  set_config('idle_in_transaction_session_timeout', '60000', false), \
                  set_config('default_transaction_isolation', 'read committed', false), \
                  set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
-                 current_setting('transaction_read_only'), current_setting('server_version_num')"
+                 current_setting('transaction_read_only') AS read_only, \
+                 current_setting('server_version_num') AS version"
             }
         }
     }
@@ -103,10 +106,10 @@ impl Server {
 async fn enter(options: &PgConnectOptions, session: Session) -> Result<PgConnection, Failure> {
     let mut connection = options.connect().await?;
     let rows = connection.fetch_all(session.statement()).await?;
-    let word = |row: &PgRow, index: usize| row.try_get::<String, _>(index).unwrap_or_default();
+    let word = |row: &PgRow, name: &str| row.try_get::<String, _>(name).unwrap_or_default();
     let (read_only, version) = rows
         .first()
-        .map(|row| (word(row, 7), word(row, 8)))
+        .map(|row| (word(row, "read_only"), word(row, "version")))
         .unwrap_or_default();
     if version.parse::<i64>().unwrap_or(0) < SERVER_VERSION_MIN {
         return Err(Failure::Lost(format!(
