@@ -2,7 +2,6 @@
 # Makes an installation in the database: schema, CAs, and a login for each kind of node. Can be run again.
 set -eu
 config=/etc/portreeve/portreeve.toml
-owner=$(cat /run/secrets/database_owner)
 
 portreeve migrate apply --config "$config"
 for ca in root issuing management; do
@@ -10,6 +9,8 @@ for ca in root issuing management; do
     portreeve ca create "$ca" --config "$config" --subject "CN=Portreeve $ca CA" || portreeve ca export "$ca" --config "$config" >/dev/null
 done
 
+script=$(mktemp)
+trap 'rm -f "$script"' EXIT
 {
     portreeve migrate roles --config "$config"
     for node in edge worker; do
@@ -26,4 +27,11 @@ END \$\$;
 ALTER ROLE $node PASSWORD '$password';
 SQL
     done
-} | psql --quiet --set ON_ERROR_STOP=1 "$owner"
+} >"$script"
+# The URL is read by psql from the environment of this one command, where no list of processes shows it.
+PGSERVICEFILE=$(mktemp)
+export PGSERVICEFILE
+printf '[owner]\nhost=postgres\nport=5432\ndbname=portreeve\nuser=owner\npassword=%s\nsslmode=disable\n' \
+    "$(sed 's|^postgres://[^:]*:\([^@]*\)@.*|\1|' /run/secrets/database_owner)" >"$PGSERVICEFILE"
+psql --quiet --set ON_ERROR_STOP=1 --file "$script" service=owner
+rm -f "$PGSERVICEFILE"

@@ -22,8 +22,12 @@ BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', name);
         END IF;
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', current_schema(), name);
+        EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', current_schema(), name);
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), name);
     END LOOP;
+    -- Whoever may create in the schema could put a function or an operator before those of the server, and have the
+    -- owner's functions call it. PostgreSQL 13 and 14 let everybody create in `public`.
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
 END
 $$;
 
@@ -35,7 +39,10 @@ GRANT INSERT ON record TO portreeve_edge, portreeve_worker, portreeve_status, po
 GRANT USAGE ON SEQUENCE record_sequence TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
 GRANT INSERT, UPDATE, DELETE ON document, document_key
     TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
-GRANT INSERT, UPDATE ON lease, probe TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
+GRANT INSERT, UPDATE ON probe TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
+
+-- Duties: sweeping is a worker's, signing CRLs a status node's. Who could take one could keep it from being done.
+GRANT INSERT, UPDATE ON lease TO portreeve_worker, portreeve_status;
 
 -- An edge receives: it takes claims, spends nonces and creates work; it neither does work nor shows certificates.
 GRANT INSERT, UPDATE ON claim, request TO portreeve_edge, portreeve_console;
@@ -60,10 +67,48 @@ DROP POLICY IF EXISTS record_read ON record;
 CREATE POLICY record_read ON record FOR SELECT
     TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console USING (true);
 DROP POLICY IF EXISTS record_edge ON record;
-CREATE POLICY record_edge ON record FOR INSERT TO portreeve_edge WITH CHECK (record_purpose(header) = 1);
+CREATE POLICY record_edge ON record FOR INSERT TO portreeve_edge
+    WITH CHECK (record_purpose(header) = 1 AND kind IN (1, 3, 4, 6, 7));
 DROP POLICY IF EXISTS record_worker ON record;
-CREATE POLICY record_worker ON record FOR INSERT TO portreeve_worker WITH CHECK (record_purpose(header) = 2);
+CREATE POLICY record_worker ON record FOR INSERT TO portreeve_worker
+    WITH CHECK (record_purpose(header) = 2 AND kind IN (1, 2, 6, 7, 9));
 DROP POLICY IF EXISTS record_status ON record;
-CREATE POLICY record_status ON record FOR INSERT TO portreeve_status WITH CHECK (record_purpose(header) = 3);
+CREATE POLICY record_status ON record FOR INSERT TO portreeve_status
+    WITH CHECK (record_purpose(header) = 3 AND kind = 6);
 DROP POLICY IF EXISTS record_console ON record;
-CREATE POLICY record_console ON record FOR INSERT TO portreeve_console WITH CHECK (record_purpose(header) = 4);
+CREATE POLICY record_console ON record FOR INSERT TO portreeve_console
+    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6));
+
+-- Work is made by all who receive or decide, as new, and done by workers.
+DROP POLICY IF EXISTS task_read ON task;
+CREATE POLICY task_read ON task FOR SELECT
+    TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console USING (true);
+DROP POLICY IF EXISTS task_new ON task;
+CREATE POLICY task_new ON task FOR INSERT TO portreeve_edge, portreeve_console
+    WITH CHECK (fence = 0 AND attempts = 0 AND holder IS NULL);
+DROP POLICY IF EXISTS task_worker ON task;
+CREATE POLICY task_worker ON task FOR ALL TO portreeve_worker USING (true) WITH CHECK (true);
+
+-- Documents belong to the role that seals them; a worker makes the TLS certificates of edges, and sweeps.
+DROP POLICY IF EXISTS document_read ON document;
+CREATE POLICY document_read ON document FOR SELECT
+    TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console USING (true);
+DROP POLICY IF EXISTS document_edge ON document;
+CREATE POLICY document_edge ON document FOR ALL TO portreeve_edge
+    USING (kind LIKE 'acme.%') WITH CHECK (kind LIKE 'acme.%');
+DROP POLICY IF EXISTS document_status ON document;
+CREATE POLICY document_status ON document FOR ALL TO portreeve_status
+    USING (kind LIKE 'status.%') WITH CHECK (kind LIKE 'status.%');
+DROP POLICY IF EXISTS document_worker ON document;
+CREATE POLICY document_worker ON document FOR ALL TO portreeve_worker USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS document_key_read ON document_key;
+CREATE POLICY document_key_read ON document_key FOR SELECT
+    TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console USING (true);
+DROP POLICY IF EXISTS document_key_edge ON document_key;
+CREATE POLICY document_key_edge ON document_key FOR ALL TO portreeve_edge
+    USING (kind LIKE 'acme.%') WITH CHECK (kind LIKE 'acme.%');
+DROP POLICY IF EXISTS document_key_status ON document_key;
+CREATE POLICY document_key_status ON document_key FOR ALL TO portreeve_status
+    USING (kind LIKE 'status.%') WITH CHECK (kind LIKE 'status.%');
+DROP POLICY IF EXISTS document_key_worker ON document_key;
+CREATE POLICY document_key_worker ON document_key FOR ALL TO portreeve_worker USING (true) WITH CHECK (true);

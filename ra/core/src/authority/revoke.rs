@@ -117,8 +117,9 @@ impl RegistrationAuthority {
             let saying = Saying::new(Purpose::Edge, actor, origin, "handed to a worker");
             let (_, events) = run(this.clone(), [Command::RequestRevocation(revocation)], now)?;
             batch.records = vec![self.ledger.record(enrollment.next(), saying, &events)?];
-            batch.tasks = vec![self.task(StreamId::enrollment(this.id), now, None)];
         }
+        // What was asked for before may have lost its task; doing it twice is doing it once.
+        batch.tasks = vec![self.task(StreamId::enrollment(this.id), now, None)];
         let committed = self.parts.store.commit(batch).await;
         self.parts.wakeups.wake(WakeKey::Tasks);
         Ok(committed)

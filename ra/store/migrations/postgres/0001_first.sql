@@ -52,13 +52,13 @@ CREATE TABLE reservation (
 -- Background work. `ready_at` is when it may be claimed: when it is due, or when its lease ends.
 CREATE TABLE task (
     id           bytea  NOT NULL PRIMARY KEY CHECK (octet_length(id) = 16),
-    kind         bigint NOT NULL,
-    subject_kind bigint NOT NULL,
+    kind         bigint NOT NULL CHECK (kind IN (1, 2)),
+    subject_kind bigint NOT NULL CHECK (subject_kind BETWEEN 1 AND 9),
     subject      bytea  NOT NULL CHECK (octet_length(subject) = 16),
     due          bigint NOT NULL,
     ready_at     bigint NOT NULL,
-    attempts     bigint NOT NULL,
-    fence        bigint NOT NULL,
+    attempts     bigint NOT NULL CHECK (attempts >= 0),
+    fence        bigint NOT NULL CHECK (fence >= 0),
     holder       bytea
 );
 CREATE INDEX task_ready ON task (ready_at, id);
@@ -163,6 +163,9 @@ CREATE TABLE sealed_key (
 
 -- Whoever is not the owner sees and writes what a policy of roles/postgres.sql lets through; without one, nothing.
 ALTER TABLE record ENABLE ROW LEVEL SECURITY;
+ALTER TABLE task ENABLE ROW LEVEL SECURITY;
+ALTER TABLE document ENABLE ROW LEVEL SECURITY;
+ALTER TABLE document_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sealed_key ENABLE ROW LEVEL SECURITY;
 
 -- Which role signed a record: the octet at a fixed place of the header (docs/event-format.md); NULL for a header of

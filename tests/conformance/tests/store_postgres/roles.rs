@@ -3,8 +3,8 @@
 use portreeve_conformance::store::fixtures::{
     certificate_row, document, documents, node, record_by, records, request_row, spend, stream, task,
 };
-use portreeve_ra::Purpose;
 use portreeve_ra::ports::{Batch, Projection};
+use portreeve_ra::{Purpose, StreamId, StreamKind};
 use portreeve_store::roles_script;
 
 use super::*;
@@ -109,6 +109,10 @@ async fn an_edge_reads_no_key_and_appends_no_decision() {
         "INSERT INTO revoked DEFAULT VALUES",
         "SELECT make_partitions(8)",
         "CREATE TABLE mine (n bigint)",
+        "CREATE FUNCTION date_trunc(text, timestamp) RETURNS timestamp LANGUAGE sql AS 'SELECT $2'",
+        "INSERT INTO lease VALUES ('sweep', '\\x00000000000000000000000000000000', 1, 9223372036854775807)",
+        "INSERT INTO task VALUES ('\\x00000000000000000000000000000000', 1, 1, '\\x00000000000000000000000000000000', \
+         0, 0, 0, 9223372036854775807, NULL)",
         "DROP TABLE record",
         "ALTER TABLE record DISABLE ROW LEVEL SECURITY",
         "DROP POLICY record_edge ON record",
@@ -174,6 +178,19 @@ async fn each_role_writes_in_its_own_name_only() {
                 denied(outcome, &format!("{role} as {purpose}"));
             }
         }
+        number += 1;
+        let object = StreamId {
+            kind: StreamKind::Object,
+            ..stream(number)
+        };
+        let outcome = store
+            .commit(records([record_by(own, (object, 1), "words")]))
+            .await;
+        if role == "console" {
+            outcome.expect(role);
+        } else {
+            denied(outcome, &format!("{role} writes configuration"));
+        }
         let key = store.sealed_key("root").await;
         if reads_keys {
             assert_eq!(key.unwrap(), Some(b"sealed".to_vec()), "{role}");
@@ -183,10 +200,18 @@ async fn each_role_writes_in_its_own_name_only() {
                 "{role}: {key:?}"
             );
         }
-        store
-            .commit(documents([document(number, 1, "body")]))
-            .await
-            .expect(role);
+        for (owner, kind) in [("edge", "acme.test"), ("status", "status.test")] {
+            number += 1;
+            let mut write = document(number, 1, "body");
+            write.id.kind = kind;
+            let outcome = store.commit(documents([write])).await;
+            // A worker makes what edges show, and sweeps what is anybody's.
+            if role == owner || role == "worker" {
+                outcome.expect(role);
+            } else {
+                denied(outcome, &format!("{role} writes {kind}"));
+            }
+        }
         store.probe().await.expect(role);
         store.close().await;
     }
@@ -207,7 +232,9 @@ async fn an_edge_can_do_its_own_work_and_a_worker_the_rest() {
             clock.now_plus_hour(),
         ));
     received.tasks.push(task(1, &clock));
-    received.documents.push(document(1, 1, "order"));
+    let mut order = document(1, 1, "order");
+    order.id.kind = "acme.order";
+    received.documents.push(order);
     received
         .projections
         .push(Projection::Request(request_row(1, "acme/test", "received")));
