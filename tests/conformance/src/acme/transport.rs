@@ -129,7 +129,7 @@ impl Transport {
 
     fn take(&self) -> Stream {
         let mut idle = self.idle.lock().unwrap();
-        idle.retain(|(since, _)| since.elapsed() < IDLE_MAX);
+        idle.retain(|(since, stream)| since.elapsed() < IDLE_MAX && is_open(stream));
         let known = idle.pop();
         drop(idle);
         known.map_or_else(|| self.open(), |(_, stream)| stream)
@@ -144,6 +144,18 @@ impl Transport {
         let session = ClientConnection::new(Arc::clone(&self.tls), name).expect("TLS");
         BufReader::new(StreamOwned::new(session, socket))
     }
+}
+
+/// Whether an idle connection is one still. Whatever can be read from it is its end: nothing was asked.
+fn is_open(stream: &Stream) -> bool {
+    let socket = &stream.get_ref().sock;
+    let silent = |socket: &TcpStream| {
+        socket.set_nonblocking(true)?;
+        let seen = socket.peek(&mut [0]);
+        socket.set_nonblocking(false)?;
+        seen
+    };
+    matches!(silent(socket), Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
 impl Received {

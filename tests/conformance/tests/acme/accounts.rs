@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Barrier};
 
-use portreeve_conformance::acme::{Account, Site, new_key, new_key_of};
+use portreeve_conformance::acme::{Account, Draft, Site, new_key, new_key_of};
 use portreeve_wire::jose::Algorithm;
 use serde_json::{Value, json};
 
@@ -72,12 +72,19 @@ fn one_key_opened_by_many_at_once_is_one_account() {
     let key = new_key();
     let start = Barrier::new(6);
     let answers: Vec<_> = std::thread::scope(|scope| {
-        let open = || {
-            let draft = client.draft_with_key(&key, &client.url("newAccount"), &json!({}));
+        // Made before anybody waits: who fails to make one must not keep the others at the barrier.
+        let drafts: Vec<_> = (0..6)
+            .map(|_| client.draft_with_key(&key, &client.url("newAccount"), &json!({})))
+            .collect();
+        let start = &start;
+        let open = |draft: Draft<'_>| {
             start.wait();
             draft.send()
         };
-        let threads: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+        let threads: Vec<_> = drafts
+            .into_iter()
+            .map(|draft| scope.spawn(move || open(draft)))
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let locations: std::collections::BTreeSet<String> =
