@@ -137,8 +137,11 @@ async fn edges_share_one_address() {
     };
     let mut fleet = Fleet::of(&plan).await.unwrap();
     let client = fleet.client("default").await.unwrap();
-    for number in 0..6 {
-        let name = format!("{number}.shared.localhost");
+    // Which edge takes a connection is for the kernel: now and then several in a row go to the same.
+    let mut orders = 0;
+    while orders < 6 || (orders < 60 && speakers(&fleet, Purpose::Edge).await < 2) {
+        orders += 1;
+        let name = format!("{orders}.shared.localhost");
         client.obtain(&name, LIMIT).await.unwrap();
     }
     assert_eq!(
@@ -146,5 +149,5 @@ async fn edges_share_one_address() {
         2,
         "each has taken some connections"
     );
-    assert_eq!(assert_whole(&mut fleet).await, 6);
+    assert_eq!(assert_whole(&mut fleet).await, orders);
 }
