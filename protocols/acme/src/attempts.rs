@@ -71,6 +71,15 @@ impl Attempts {
     }
 }
 
+/// Why a validation begins.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Cause {
+    /// A client asked for it.
+    Asked,
+    /// It was marked as processing, and nobody seems to work on it.
+    CutOff,
+}
+
 /// One validation and what is to be committed with its result.
 struct Trial {
     stored: Stored<Authorization>,
@@ -86,8 +95,23 @@ pub(crate) fn begin(
     kind: ChallengeKind,
     (account, origin, spends): (&Account, Origin, Vec<Spend>),
 ) -> Result<(Role, First), AcmeError> {
-    let attempt = attempt(&stored.value, kind, account)?;
-    let id = AuthorizationId::from_bytes(stored.id);
+    let trial = Trial {
+        stored: stored.clone(),
+        kind,
+        origin,
+        spends,
+    };
+    begin_trial(service, trial, account, Cause::Asked)
+}
+
+fn begin_trial(
+    service: &Arc<Service>,
+    trial: Trial,
+    account: &Account,
+    cause: Cause,
+) -> Result<(Role, First), AcmeError> {
+    let attempt = attempt(&trial.stored.value, trial.kind, account)?;
+    let id = AuthorizationId::from_bytes(trial.stored.id);
     let mut running = service.attempts.running();
     if let Some(first) = running.get(&id) {
         return Ok((Role::Joined, first.clone()));
@@ -96,13 +120,7 @@ pub(crate) fn begin(
         let retry_after = service.config.retry_after.challenge;
         return Err(portreeve_ra::Error::Unavailable { retry_after }.into());
     }
-    let trial = Trial {
-        stored: stored.clone(),
-        kind,
-        origin,
-        spends,
-    };
-    let first = run(Arc::clone(service), trial, attempt).boxed().shared();
+    let first = run(Arc::clone(service), trial, attempt, cause).boxed().shared();
     running.insert(id, first.clone());
     drop(running);
     service.spawn.spawn(first.clone().map(drop).boxed());
@@ -114,20 +132,27 @@ pub(crate) fn take_up(service: &Arc<Service>, stored: &Stored<Authorization>, by
     if !stored.value.is_pending_at(service.now()) {
         return;
     }
-    let overdue = stored
-        .value
-        .challenges
-        .iter()
-        .find(|challenge| match challenge.state {
-            ChallengeState::Processing { since } => service.now().since(since) >= TAKE_UP_AFTER,
-            ChallengeState::Pending | ChallengeState::Valid { .. } | ChallengeState::Invalid { .. } => false,
-        });
-    if let Some(challenge) = overdue {
-        let what = (&by.account, by.request.origin.clone(), Vec::new());
-        if let Err(error) = begin(service, stored, challenge.kind, what) {
-            tracing::debug!(%error, "a validation could not be taken up");
-        }
+    let Some(kind) = overdue(service, &stored.value) else {
+        return;
+    };
+    let trial = Trial {
+        stored: stored.clone(),
+        kind,
+        origin: by.request.origin.clone(),
+        spends: Vec::new(),
+    };
+    if let Err(error) = begin_trial(service, trial, &by.account, Cause::CutOff) {
+        tracing::debug!(%error, "a validation could not be taken up");
     }
+}
+
+/// The challenge of an authorization that was marked as processing too long ago.
+fn overdue(service: &Service, value: &Authorization) -> Option<ChallengeKind> {
+    let overdue = value.challenges.iter().find(|challenge| match challenge.state {
+        ChallengeState::Processing { since } => service.now().since(since) >= TAKE_UP_AFTER,
+        ChallengeState::Pending | ChallengeState::Valid { .. } | ChallengeState::Invalid { .. } => false,
+    });
+    overdue.map(|challenge| challenge.kind)
 }
 
 /// Whether a validation was begun so recently that it is surely still running somewhere.
@@ -162,8 +187,13 @@ impl Drop for Running {
     }
 }
 
-async fn run(service: Arc<Service>, trial: Trial, attempt: Attempt) -> Settled {
+async fn run(service: Arc<Service>, trial: Trial, attempt: Attempt, cause: Cause) -> Settled {
     let running = Running(Arc::clone(&service), AuthorizationId::from_bytes(trial.stored.id));
+    if cause == Cause::CutOff
+        && let Some(settled) = ended_meanwhile(&service, &trial).await
+    {
+        return settled;
+    }
     let validation = validate(Arc::clone(&service), attempt).boxed();
     let wait = service.clock.sleep(service.config.challenge_wait);
     match select(validation, wait).await {
@@ -175,6 +205,19 @@ async fn run(service: Arc<Service>, trial: Trial, attempt: Attempt) -> Settled {
             }
             settled
         }
+    }
+}
+
+/// What the authorization became between the read that found it cut off and the place in [`Attempts`] for it.
+///
+/// Who holds that place reads what every earlier holder on this node has recorded.
+async fn ended_meanwhile(service: &Service, trial: &Trial) -> Option<Settled> {
+    match service.document::<Authorization>(trial.stored.id).await {
+        Ok(Some(stored)) if overdue(service, &stored.value) == Some(trial.kind) => None,
+        Ok(Some(stored)) => Some(Settled::At(Arc::new(stored))),
+        Ok(None) => Some(broken(AcmeError::Document("authorization"))),
+        Err(AcmeError::Ra(error)) => Some(settled(error)),
+        Err(error) => Some(broken(error)),
     }
 }
 
