@@ -6,4 +6,4 @@ mod serve;
 
 pub use client::{ClientError, ControlClient};
 pub use place::{PATH_BYTES_MAX, socket_for};
-pub use serve::{ControlError, ControlSocket, HOST_PRINCIPAL};
+pub use serve::{ControlError, ControlSocket};

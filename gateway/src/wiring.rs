@@ -270,6 +270,11 @@ impl ObjectCheck for Checks {
                 .map(drop)
                 .map_err(|error| error.to_string()),
             ObjectKind::Ca => Err("a CA is made with `portreeve ca create`".to_owned()),
+            ObjectKind::ApprovalPolicy
+            | ObjectKind::TrustAnchors
+            | ObjectKind::Role
+            | ObjectKind::Team
+            | ObjectKind::Operator => Err(format!("a text of kind {} is not read here", kind.as_str())),
         }
     }
 }

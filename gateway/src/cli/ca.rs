@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use portreeve_pkix::DistinguishedName;
-use portreeve_ra::{Actor, Roles};
+use portreeve_ra::{Actor, Principal, Roles};
 use portreeve_signer::SoftKeyAlgorithm;
 use portreeve_store::SchemaStatus;
 
@@ -12,7 +12,6 @@ use super::{CliError, Exit, Surroundings, Table, Target};
 use crate::authorities::{Authorities, AuthorityView, NewAuthority, Rank};
 use crate::backends::Backends;
 use crate::config::Config;
-use crate::control::HOST_PRINCIPAL;
 use crate::installation::{self, Installation, Mode, SignerProgram};
 use crate::wiring::Shared;
 
@@ -178,7 +177,7 @@ async fn act(installation: &Installation, verb: Verb) -> Result<Vec<AuthorityVie
                 lifetime: lifetime.unwrap_or_else(|| rank.lifetime()),
                 parent,
             };
-            let actor = Actor::Operator(HOST_PRINCIPAL.to_owned());
+            let actor = Actor::Operator(Principal::Host);
             vec![
                 authorities
                     .create(&new, actor)

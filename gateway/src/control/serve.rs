@@ -8,15 +8,13 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
-use portreeve_console::Principal;
+use portreeve_console::SignedIn;
+use portreeve_ra::{Principal, Standing};
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
 use super::place::{OWN_DIRECTORY, PATH_BYTES_MAX, fits};
 use crate::listener::{Bounds, Drain, serve_connection};
-
-/// Whoever may use the socket is this one principal.
-pub const HOST_PRINCIPAL: &str = "host:root";
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +158,7 @@ fn with_principal(
     service_fn(move |mut request: Request<Incoming>| {
         request
             .extensions_mut()
-            .insert(Principal(HOST_PRINCIPAL.to_owned()));
+            .insert(SignedIn(Standing::superadmin(Principal::Host)));
         api.call(request)
     })
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
 use crate::paging::{self, List, PageQuery};
-use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::signed_in::SignedIn;
 
 /// One certificate.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct CertificateView {
 
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<CertificateView>>, Problem> {
     let Query(page) = query?;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
 use crate::paging::{self, List, PageQuery};
-use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::requests::commented;
+use crate::signed_in::SignedIn;
 
 /// One incident.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct ClosingBody {
 
 pub(crate) async fn close(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     Path(id): Path<String>,
     body: Result<Json<ClosingBody>, JsonRejection>,
 ) -> Result<Json<IncidentView>, Problem> {
@@ -54,7 +54,7 @@ pub(crate) async fn close(
 
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<IncidentView>>, Problem> {
     let Query(page) = query?;

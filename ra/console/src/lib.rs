@@ -1,16 +1,16 @@
 //! The operator API: what people look at and decide.
 //!
 //! An axum router that the gateway mounts. It knows nothing about how somebody signed in: whoever mounts it puts a
-//! [`Principal`] into the extensions of each request, and a request without one is refused. Failures are problem
+//! [`SignedIn`] into the extensions of each request, and a request without one is refused. Failures are problem
 //! documents (RFC 9457) whose `code` is stable; that of a refusal is [`portreeve_ra::Refusal::code`].
 
 mod certificates;
 mod incidents;
 mod objects;
 mod paging;
-mod principal;
 mod problem;
 mod requests;
+mod signed_in;
 
 use std::sync::Arc;
 
@@ -24,11 +24,11 @@ pub use certificates::CertificateView;
 pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
 pub use paging::List;
-pub use principal::Principal;
 pub use problem::{Problem, ProblemDocument};
 pub use requests::{
     DecisionBody, DecisionView, ProposalView, RequestSummary, RequestView, ResolutionBody, ResolutionWord,
 };
+pub use signed_in::SignedIn;
 
 /// Octets of a request body, at most: an object's text is at most 64 KiB and JSON may double it.
 const BODY_BYTES_MAX: usize = 160 * 1024;
@@ -50,24 +50,24 @@ pub struct ConsoleParts {
     pub published: Arc<dyn Fn(ObjectKind) + Send + Sync>,
 }
 
-/// The operator API below `/api/v1`, with further paths that its mounter answers. Without a [`Principal`] none of it is
+/// The operator API below `/api/v1`, with further paths that its mounter answers. Without a [`SignedIn`] none of it is
 /// answered.
 pub fn router(parts: ConsoleParts, further: Router) -> Router {
     guarded(resources().with_state(parts).merge(further))
 }
 
-/// What a node answers that is no console: only these paths, and likewise only to a [`Principal`].
+/// What a node answers that is no console: only these paths, and likewise only to a [`SignedIn`].
 pub fn without_resources(further: Router) -> Router {
     guarded(further)
 }
 
-/// Refuses whatever comes without a [`Principal`], whether or not its path exists.
+/// Refuses whatever comes without a [`SignedIn`], whether or not its path exists.
 fn guarded(router: Router) -> Router {
     router
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_extractor::<Principal>())
+        .layer(from_extractor::<SignedIn>())
 }
 
 fn resources() -> Router<ConsoleParts> {
@@ -96,6 +96,7 @@ mod tests {
     use axum::body::Body;
     use axum::response::Response;
     use http::Request;
+    use portreeve_ra::Standing;
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
@@ -110,7 +111,9 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         if let Some(name) = principal {
-            request.extensions_mut().insert(Principal(name.to_owned()));
+            request
+                .extensions_mut()
+                .insert(SignedIn(Standing::superadmin(name.parse().unwrap())));
         }
         let answer = pin!(router.call(request));
         let Poll::Ready(Ok(response)): Poll<Result<Response, _>> =

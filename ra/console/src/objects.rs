@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
 use crate::paging::List;
-use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::signed_in::SignedIn;
 
 /// The version of an object that is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,21 +40,21 @@ pub struct Publication {
 
 pub(crate) async fn list_profiles(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
 ) -> Result<Json<List<ObjectView>>, Problem> {
     list(&parts, ObjectKind::Profile).await
 }
 
 pub(crate) async fn list_endpoints(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
 ) -> Result<Json<List<ObjectView>>, Problem> {
     list(&parts, ObjectKind::Endpoint).await
 }
 
 pub(crate) async fn publish_profile(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     body: Result<Json<Publication>, JsonRejection>,
 ) -> Result<Json<ObjectView>, Problem> {
     let Json(publication) = body?;
@@ -63,7 +63,7 @@ pub(crate) async fn publish_profile(
 
 pub(crate) async fn publish_endpoint(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     body: Result<Json<Publication>, JsonRejection>,
 ) -> Result<Json<ObjectView>, Problem> {
     let Json(publication) = body?;
@@ -78,14 +78,14 @@ async fn list(parts: &ConsoleParts, kind: ObjectKind) -> Result<Json<List<Object
 async fn publish(
     parts: &ConsoleParts,
     kind: ObjectKind,
-    (principal, publication): (Principal, Publication),
+    (principal, publication): (SignedIn, Publication),
 ) -> Result<Json<ObjectView>, Problem> {
     parts
         .check
         .check(kind, &publication.name, &publication.body)
         .map_err(Problem::Object)?;
     let by = Publisher {
-        actor: Actor::Operator(principal.0),
+        actor: Actor::Operator(principal.principal().clone()),
         origin: Origin::node(parts.ra.node()),
         reason: publication.reason,
     };

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConsoleParts;
 use crate::paging::{self, List, PageQuery};
-use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::signed_in::SignedIn;
 
 /// A row of the list of requests.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ pub(crate) struct ListQuery {
 
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<List<RequestSummary>>, Problem> {
     let Query(query) = query?;
@@ -184,7 +184,7 @@ fn known_state(word: String) -> Result<String, Problem> {
 
 pub(crate) async fn show(
     State(parts): State<ConsoleParts>,
-    _: Principal,
+    _: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, Problem> {
     let (_, view, _) = load(&parts.ra, &id).await?;
@@ -193,7 +193,7 @@ pub(crate) async fn show(
 
 pub(crate) async fn approve(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     Path(id): Path<String>,
     body: Result<Json<DecisionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
@@ -203,7 +203,7 @@ pub(crate) async fn approve(
 
 pub(crate) async fn reject(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     Path(id): Path<String>,
     body: Result<Json<DecisionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
@@ -213,7 +213,7 @@ pub(crate) async fn reject(
 
 pub(crate) async fn resolve(
     State(parts): State<ConsoleParts>,
-    principal: Principal,
+    principal: SignedIn,
     Path(id): Path<String>,
     body: Result<Json<ResolutionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
@@ -241,14 +241,14 @@ pub(crate) async fn resolve(
 /// A decision that needs a reason.
 pub(crate) fn commented(
     ra: &RegistrationAuthority,
-    principal: Principal,
+    principal: SignedIn,
     comment: String,
 ) -> Result<DecisionRequest, Problem> {
     if comment.trim().is_empty() {
         return Err(Problem::Malformed("the comment is empty: say why".to_owned()));
     }
     Ok(DecisionRequest {
-        by: principal.0,
+        by: principal.principal().clone(),
         digest: None,
         comment,
         origin: Origin::node(ra.node()),
@@ -258,14 +258,14 @@ pub(crate) fn commented(
 async fn decide(
     ra: &std::sync::Arc<RegistrationAuthority>,
     id: &str,
-    (principal, body): (Principal, DecisionBody),
+    (principal, body): (SignedIn, DecisionBody),
     decision: Decision,
 ) -> Result<Json<RequestView>, Problem> {
     let (enrollment, _, proposal) = load(ra, id).await?;
     let state = enrollment.state().map_or("none", |state| state.as_str());
     let proposal = proposal.ok_or(Problem::NothingToDecide(state))?;
     let request = DecisionRequest {
-        by: principal.0,
+        by: principal.principal().clone(),
         digest: body.digest.as_deref().map(digest).transpose()?,
         comment: body.comment,
         origin: Origin::node(ra.node()),
@@ -397,7 +397,7 @@ fn proposal_view(id: ProposalId, proposal: &Proposal, now: Timestamp) -> Proposa
         .decisions
         .iter()
         .map(|(by, decision, comment)| DecisionView {
-            by: by.clone(),
+            by: by.to_string(),
             decision: match decision {
                 Decision::Approve => "approve",
                 Decision::Reject => "reject",

@@ -12,6 +12,8 @@ mod ledger;
 pub mod objects;
 pub mod ports;
 pub mod proofs;
+pub mod registrations;
+pub mod secrets;
 pub mod steps;
 
 pub use authority::{Parts, RegistrationAuthority};

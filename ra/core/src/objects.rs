@@ -26,7 +26,19 @@ pub struct Publisher {
     pub reason: String,
 }
 
-/// Profiles, endpoints and CAs.
+impl Publisher {
+    /// What the console says on their behalf.
+    pub(crate) fn saying(&self) -> Saying {
+        Saying::new(
+            Purpose::Console,
+            self.actor.clone(),
+            self.origin.clone(),
+            &self.reason,
+        )
+    }
+}
+
+/// Versioned objects of every kind.
 pub struct Objects {
     ledger: Arc<Ledger>,
 }
@@ -184,10 +196,9 @@ impl Objects {
         event: ObjectEvent,
         by: &Publisher,
     ) -> Result<Result<(), CommitError>, Error> {
-        let saying = Saying::new(Purpose::Console, by.actor.clone(), by.origin.clone(), &by.reason);
         let record = self
             .ledger
-            .record(history.next(), saying, &[Event::Object(event)])?;
+            .record(history.next(), by.saying(), &[Event::Object(event)])?;
         let batch = Batch {
             records: vec![record],
             ..Batch::default()

@@ -1,7 +1,9 @@
 //! What the RA makes of every answer a CA can give. The CA is scripted; everything else is real.
 #![cfg(test)]
 
-use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, clock, csr, endpoint};
+use portreeve_harness::authority::{
+    TestAccount, TestAuthority, backend_name, clock, csr, endpoint, operator,
+};
 use portreeve_harness::scripted::{Answer, Asked, Memory, ScriptedBackend, stray_key};
 use portreeve_harness::test_ca::{Fault, TestCa};
 use portreeve_pkix::{DnsName, GeneralName, Timestamp};
@@ -86,7 +88,7 @@ async fn incidents(authority: &TestAuthority) -> usize {
 
 fn decision(authority: &TestAuthority, by: &str) -> DecisionRequest {
     DecisionRequest {
-        by: by.to_owned(),
+        by: operator(by),
         digest: None,
         comment: "looked at".to_owned(),
         origin: Origin::node(authority.ra.node()),

@@ -10,8 +10,8 @@ use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Store, Tasks, Wakeu
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
-    NodeId, ObjectKind, Operation, Origin, Parts, Purpose, Refusal, RegistrationAuthority, Requester, Role,
-    Roles,
+    NodeId, ObjectKind, Operation, OperatorName, Origin, Parts, Principal, Purpose, Refusal,
+    RegistrationAuthority, Requester, Role, Roles,
 };
 use portreeve_store::{Database, MadeBy, Options, PendingMigrations, SqliteStore};
 use std::collections::BTreeMap;
@@ -143,7 +143,7 @@ impl TestAuthority {
 
     async fn publish(&self, endpoint_text: &str) {
         let by = Publisher {
-            actor: Actor::Operator("test".to_owned()),
+            actor: Actor::Operator(operator("test")),
             origin: Origin::node(self.ra.node()),
             reason: "test".to_owned(),
         };
@@ -294,4 +294,9 @@ pub fn keyset_of(directory: &Path, purposes: &[Purpose]) -> Arc<portreeve_keyset
     let keks = KekSet::shared(Kek::from_file(&kek_path).expect("kek"));
     let wrapped = WrappedKeyset::parse(&std::fs::read(&path).expect("read")).expect("keyset");
     Arc::new(wrapped.open(&keks, purposes).expect("open"))
+}
+
+/// The operator with this name, as a principal.
+pub fn operator(name: &str) -> Principal {
+    Principal::Operator(OperatorName::new(name).expect("name"))
 }

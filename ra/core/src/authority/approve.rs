@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::RegistrationAuthority;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Decision, EnrollmentId, Event, Origin, Proposal, ProposalEvent, ProposalId, ProposalState,
-    Purpose, Refusal, StreamId,
+    Actor, Decision, EnrollmentId, Event, Origin, Principal, Proposal, ProposalEvent, ProposalId,
+    ProposalState, Purpose, Refusal, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -16,8 +16,8 @@ use crate::steps::Verified;
 /// What a principal decides with.
 #[derive(Clone, Debug)]
 pub struct DecisionRequest {
-    /// The principal, for example `host:root`.
-    pub by: String,
+    /// The principal.
+    pub by: Principal,
     /// The digest of the proposal the principal looked at; must match when given.
     pub digest: Option<[u8; 32]>,
     /// In words; at most 1,024 characters.
@@ -100,7 +100,7 @@ impl RegistrationAuthority {
         if let Err(error) = self.parts.store.commit(batch).await {
             return Ok(Err(error));
         }
-        tracing::info!(proposal = %id, enrollment.id = %enrollment, principal = request.by, ?decision, ?state,
+        tracing::info!(proposal = %id, enrollment.id = %enrollment, principal = %request.by, ?decision, ?state,
                        "proposal decided");
         self.parts.wakeups.wake(WakeKey::Tasks);
         let news = match state {

@@ -6,6 +6,7 @@ use super::RegistrationAuthority;
 use crate::domain::{Event, Incident, IncidentEvent, IncidentKind, StreamId, StreamKind};
 use crate::error::{Error, InternalError};
 use crate::ports::{Cursor, DocumentId, Page};
+use crate::steps::verify::Told;
 
 /// An incident, as its verified events tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,19 +71,21 @@ impl RegistrationAuthority {
     }
 }
 
-pub(super) fn standing(stream: StreamId, events: &[(Event, Timestamp)]) -> Option<IncidentStanding> {
+pub(super) fn standing(stream: StreamId, events: &[Told]) -> Option<IncidentStanding> {
     let mut found: Option<IncidentStanding> = None;
-    for (event, at) in events {
-        match (event, &mut found) {
+    for told in events {
+        match (&told.event, &mut found) {
             (Event::Incident(IncidentEvent::Raised(incident)), None) => {
                 found = Some(IncidentStanding {
                     id: stream.id,
                     incident: incident.clone(),
-                    raised_at: *at,
+                    raised_at: told.at,
                     closed_at: None,
                 });
             }
-            (Event::Incident(IncidentEvent::Closed { .. }), Some(standing)) => standing.closed_at = Some(*at),
+            (Event::Incident(IncidentEvent::Closed { .. }), Some(standing)) => {
+                standing.closed_at = Some(told.at)
+            }
             _ => {}
         }
     }

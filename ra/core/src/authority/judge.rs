@@ -173,8 +173,7 @@ impl RegistrationAuthority {
         let Scene { account, endpoints } = scene;
         let admitted = admit_account(credential, account.as_ref(), name)?;
         // An endpoint that was taken out of force still answers for what it accepted.
-        let endpoint = endpoints.version(endpoints.next_version().saturating_sub(1));
-        Ok((admitted, self.read_endpoint(endpoint)?))
+        Ok((admitted, self.read_endpoint(endpoints.latest_released())?))
     }
 
     /// One read for requester and endpoint.

@@ -34,6 +34,8 @@ use crate::ports::{
     Tasks, Wakeups,
 };
 use crate::proofs::Proofs;
+use crate::registrations::Registrations;
+use crate::secrets::Secrets;
 use crate::steps::{Verified, verify};
 
 pub use approve::DecisionRequest;
@@ -80,6 +82,8 @@ pub struct RegistrationAuthority {
     accounts: Accounts,
     proofs: Proofs,
     objects: Objects,
+    registrations: Registrations,
+    secrets: Secrets,
     in_flight: AtomicUsize,
     putting_back: AtomicUsize,
 }
@@ -97,6 +101,8 @@ impl RegistrationAuthority {
             accounts: Accounts::new(Arc::clone(&ledger)),
             proofs: Proofs::new(Arc::clone(&ledger)),
             objects: Objects::new(Arc::clone(&ledger)),
+            registrations: Registrations::new(Arc::clone(&ledger)),
+            secrets: Secrets::new(Arc::clone(&ledger)),
             in_flight: AtomicUsize::new(0),
             putting_back: AtomicUsize::new(0),
             ledger,
@@ -114,9 +120,19 @@ impl RegistrationAuthority {
         &self.proofs
     }
 
-    /// Profiles, endpoints, CAs.
+    /// Versioned objects.
     pub const fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// End entities known beforehand.
+    pub const fn registrations(&self) -> &Registrations {
+        &self.registrations
+    }
+
+    /// Passwords, tokens, challenges, references and external account keys.
+    pub const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Judgement, for reading published objects.

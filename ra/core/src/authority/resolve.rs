@@ -36,7 +36,7 @@ impl RegistrationAuthority {
             let (after, batch) = self.resolved(&enrollment, resolution, &request)?;
             match self.parts.store.commit(batch).await {
                 Ok(()) => {
-                    tracing::info!(enrollment.id = %id, principal = request.by, ?resolution, "enrollment resolved");
+                    tracing::info!(enrollment.id = %id, principal = %request.by, ?resolution, "enrollment resolved");
                     self.parts.wakeups.wake(WakeKey::Tasks);
                     self.parts.wakeups.wake(WakeKey::Enrollment(id));
                     return after.state().ok_or_else(|| Refusal::UnknownRequest.into());
@@ -100,7 +100,7 @@ impl RegistrationAuthority {
         };
         match self.parts.store.commit(batch).await {
             Ok(()) => {
-                tracing::info!(incident = %stream, principal = request.by, "incident closed");
+                tracing::info!(incident = %stream, principal = %request.by, "incident closed");
                 Ok(closed)
             }
             Err(CommitError::Conflict(Conflict::Stream(_))) => Err(Refusal::AlreadyDecided.into()),

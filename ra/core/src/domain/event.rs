@@ -9,6 +9,8 @@ use super::key_report::KeyReportEvent;
 use super::object::ObjectEvent;
 use super::proof::ProofEvent;
 use super::proposal::ProposalEvent;
+use super::registration::RegistrationEvent;
+use super::secret::SecretEvent;
 
 /// One thing that happened. Encoded with borsh inside a record's payload; variants are only ever added at the end.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -29,6 +31,10 @@ pub enum Event {
     Refusal(RequestRefused),
     /// About a key.
     KeyReport(KeyReportEvent),
+    /// About a registration.
+    Registration(RegistrationEvent),
+    /// About a secret.
+    Secret(SecretEvent),
 }
 
 macro_rules! kinds {
@@ -105,6 +111,12 @@ kinds! {
     ObjectPublished = 0x0501, "object.published";
     /// The object is no longer in force.
     ObjectRetired = 0x0502, "object.retired";
+    /// A version of an object exists, and is not in force.
+    ObjectDrafted = 0x0503, "object.drafted";
+    /// A version that was drafted is in force.
+    ObjectReleased = 0x0504, "object.released";
+    /// Somebody agreed to a version in force.
+    ObjectConfirmed = 0x0505, "object.confirmed";
     /// Something is wrong that a person must look at.
     IncidentRaised = 0x0601, "incident.raised";
     /// A person has looked at it.
@@ -113,6 +125,24 @@ kinds! {
     RequestRefused = 0x0701, "request.refused";
     /// A key was reported as compromised.
     KeyCompromised = 0x0801, "key.compromised";
+    /// A registration is so from now on.
+    RegistrationDefined = 0x0901, "registration.defined";
+    /// Another person agreed to it.
+    RegistrationConfirmed = 0x0902, "registration.confirmed";
+    /// It is suspended.
+    RegistrationSuspended = 0x0903, "registration.suspended";
+    /// It is no longer suspended.
+    RegistrationResumed = 0x0904, "registration.resumed";
+    /// It is over.
+    RegistrationEnded = 0x0905, "registration.ended";
+    /// A secret was made.
+    SecretIssued = 0x0a01, "secret.issued";
+    /// It was revoked.
+    SecretRevoked = 0x0a02, "secret.revoked";
+    /// It was used.
+    SecretUsed = 0x0a03, "secret.used";
+    /// It was locked after wrong attempts.
+    SecretLocked = 0x0a04, "secret.locked";
 }
 
 impl BorshSerialize for EventKind {
@@ -140,6 +170,8 @@ impl Event {
             Self::Incident(event) => event.kind(),
             Self::Refusal(_) => EventKind::RequestRefused,
             Self::KeyReport(event) => event.kind(),
+            Self::Registration(event) => event.kind(),
+            Self::Secret(event) => event.kind(),
         }
     }
 }

@@ -76,6 +76,12 @@ uuid_id!(
     /// One account of a requester.
     AccountId, "account id");
 uuid_id!(
+    /// One registration: an end entity known beforehand.
+    RegistrationId, "registration id");
+uuid_id!(
+    /// One secret: a password, a token, a challenge, an external account key.
+    SecretId, "secret id");
+uuid_id!(
     /// One unit of background work.
     TaskId, "task id");
 uuid_id!(
@@ -142,6 +148,25 @@ text_name!(
 text_name!(
     /// The name of a CA backend.
     BackendName, "backend name", b"");
+text_name!(
+    /// The name of an approval policy.
+    ApprovalPolicyName, "approval policy name", b"");
+text_name!(
+    /// The name of an operator.
+    OperatorName, "operator name", b"@");
+text_name!(
+    /// The name of a role that operators hold.
+    RoleName, "role name", b"");
+impl RoleName {
+    /// The role that has every right and needs no text.
+    pub fn superadmin() -> Self {
+        Self("superadmin".to_owned())
+    }
+}
+
+text_name!(
+    /// The name of a team.
+    TeamName, "team name", b"");
 
 /// What a stream of events is about. The numbers are part of the signed bytes and never change.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize)]
@@ -166,6 +191,12 @@ pub enum StreamKind {
     Document = 8,
     /// One key that was reported as compromised.
     KeyReport = 9,
+    /// One registration.
+    Registration = 10,
+    /// One secret.
+    Secret = 11,
+    /// What one requester was granted beforehand.
+    Grant = 12,
 }
 
 impl StreamKind {
@@ -186,6 +217,9 @@ impl StreamKind {
             7 => Self::Refusal,
             8 => Self::Document,
             9 => Self::KeyReport,
+            10 => Self::Registration,
+            11 => Self::Secret,
+            12 => Self::Grant,
             _ => return None,
         })
     }
@@ -221,6 +255,22 @@ impl StreamId {
     pub const fn account(id: AccountId) -> Self {
         Self {
             kind: StreamKind::Account,
+            id: id.0,
+        }
+    }
+
+    /// The stream of a registration.
+    pub const fn registration(id: RegistrationId) -> Self {
+        Self {
+            kind: StreamKind::Registration,
+            id: id.0,
+        }
+    }
+
+    /// The stream of a secret.
+    pub const fn secret(id: SecretId) -> Self {
+        Self {
+            kind: StreamKind::Secret,
             id: id.0,
         }
     }

@@ -12,14 +12,18 @@ mod incident;
 mod intent;
 mod key_report;
 mod object;
+mod principal;
 mod proof;
 mod proposal;
 mod purpose;
 mod record;
 mod refusal;
+mod registration;
 mod request;
 mod revocation;
+mod right;
 mod role;
+mod secret;
 mod verdict;
 
 pub use account::{Account, AccountEvent, AccountStatus};
@@ -33,13 +37,14 @@ pub use enrollment::{
 };
 pub use event::{Event, EventKind};
 pub use ids::{
-    AccountId, BackendName, BadName, EndpointName, EnrollmentId, NodeId, ProfileName, ProposalId, StreamId,
-    StreamKind, TaskId,
+    AccountId, ApprovalPolicyName, BackendName, BadName, EndpointName, EnrollmentId, NodeId, OperatorName,
+    ProfileName, ProposalId, RegistrationId, RoleName, SecretId, StreamId, StreamKind, TaskId, TeamName,
 };
 pub use incident::{Incident, IncidentEvent, IncidentKind, RequestRefused};
 pub use intent::{Intent, IntentBody, Issuance};
 pub use key_report::{KeyReportEvent, key_report_stream};
-pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion};
+pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Revision};
+pub use principal::Principal;
 pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
 pub use proposal::{Decision, Proposal, ProposalEvent, ProposalState};
 pub use purpose::{KeyId, Purpose};
@@ -48,7 +53,12 @@ pub use record::{
     Unsigned,
 };
 pub use refusal::{KeyRejection, NameRejection, Refusal};
+pub use registration::{
+    AllowedIdentifier, KnownRegistration, OverLimit, Registration, RegistrationEvent, RegistrationState,
+};
 pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, Waiting};
 pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
+pub use right::{On, OperatorRole, Reach, Right, Standing, TeamReach, UnknownRight};
 pub use role::{Role, Roles, UnknownRole};
+pub use secret::{KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState};
 pub use verdict::{Facts, Finding, Outcome, Verdict};

@@ -1,10 +1,13 @@
-//! Versioned objects: profiles, endpoints, CAs. Their text is signed; a table that shows them decides nothing.
+//! Versioned objects: profiles, endpoints, CAs, approval policies, operators, roles, teams, trust anchors. Their text is
+//! signed; a table that shows them decides nothing.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::sha256;
 
+use super::actor::Actor;
 use super::event::EventKind;
 use super::ids::{StreamId, StreamKind};
+use super::principal::Principal;
 
 /// What kind of object.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, BorshSerialize, BorshDeserialize)]
@@ -15,20 +18,47 @@ pub enum ObjectKind {
     Endpoint,
     /// A CA: its certificate, chain and the name of its key (TOML).
     Ca,
+    /// Who must agree (TOML).
+    ApprovalPolicy,
+    /// Certificates that client certificates are trusted by (TOML with PEM).
+    TrustAnchors,
+    /// A set of rights that operators hold (TOML).
+    Role,
+    /// A team: what its members own (TOML).
+    Team,
+    /// An operator: roles, teams, certificates (TOML). No secrets: those are streams of their own.
+    Operator,
 }
 
 impl ObjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Profile,
+        Self::Endpoint,
+        Self::Ca,
+        Self::ApprovalPolicy,
+        Self::TrustAnchors,
+        Self::Role,
+        Self::Team,
+        Self::Operator,
+    ];
+
     /// The word used in directories and commands.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Profile => "profile",
             Self::Endpoint => "endpoint",
             Self::Ca => "ca",
+            Self::ApprovalPolicy => "approval-policy",
+            Self::TrustAnchors => "trust-anchors",
+            Self::Role => "role",
+            Self::Team => "team",
+            Self::Operator => "operator",
         }
     }
 }
 
-/// One version of an object, as published.
+/// One version of an object, as written.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub struct ObjectVersion {
     /// What kind.
@@ -60,6 +90,22 @@ pub enum ObjectEvent {
     Published(ObjectVersion),
     /// The object is no longer in force.
     Retired,
+    /// This version exists, and is not in force.
+    Drafted(ObjectVersion),
+    /// A version that was drafted is in force.
+    Released {
+        /// Its number.
+        version: u32,
+        /// Who agreed beforehand.
+        approved_by: Vec<Principal>,
+    },
+    /// Somebody agreed to the version in force, and to all it came from.
+    Confirmed {
+        /// Its number.
+        version: u32,
+        /// Who.
+        by: Principal,
+    },
 }
 
 impl ObjectEvent {
@@ -68,6 +114,32 @@ impl ObjectEvent {
         match self {
             Self::Published(_) => EventKind::ObjectPublished,
             Self::Retired => EventKind::ObjectRetired,
+            Self::Drafted(_) => EventKind::ObjectDrafted,
+            Self::Released { .. } => EventKind::ObjectReleased,
+            Self::Confirmed { .. } => EventKind::ObjectConfirmed,
+        }
+    }
+}
+
+/// One version and what is known of how it came to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revision {
+    /// The text.
+    pub object: ObjectVersion,
+    /// Who wrote it.
+    pub author: Actor,
+    /// Whether it is or was in force.
+    pub released: bool,
+    /// Who agreed to it.
+    pub agreed: Vec<Principal>,
+}
+
+impl Revision {
+    /// Whether somebody other than its author agreed to it, or no person wrote it.
+    fn is_confirmed(&self) -> bool {
+        match self.author.principal() {
+            Some(author) => self.agreed.iter().any(|by| by != author),
+            None => true,
         }
     }
 }
@@ -75,36 +147,105 @@ impl ObjectEvent {
 /// The versions of one object.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ObjectHistory {
-    versions: Vec<ObjectVersion>,
-    retired: bool,
+    revisions: Vec<Revision>,
+    in_force: Option<u32>,
 }
 
 impl ObjectHistory {
-    /// Takes an event into account.
-    pub fn apply(&mut self, event: &ObjectEvent) {
+    /// Takes an event into account, which this actor caused.
+    pub fn apply(&mut self, event: &ObjectEvent, by: &Actor) {
         match event {
             ObjectEvent::Published(version) => {
-                self.versions.push(version.clone());
-                self.retired = false;
+                self.add(version, by, true);
+                self.in_force = Some(version.version);
             }
-            ObjectEvent::Retired => self.retired = true,
+            ObjectEvent::Drafted(version) => self.add(version, by, false),
+            ObjectEvent::Released { version, approved_by } => {
+                if let Some(revision) = self.revision_mut(*version) {
+                    revision.released = true;
+                    revision.agreed.extend_from_slice(approved_by);
+                    self.in_force = Some(*version);
+                }
+            }
+            ObjectEvent::Confirmed { version, by } => {
+                if let Some(revision) = self.revision_mut(*version) {
+                    revision.agreed.push(by.clone());
+                }
+            }
+            ObjectEvent::Retired => self.in_force = None,
         }
+    }
+
+    fn add(&mut self, object: &ObjectVersion, author: &Actor, released: bool) {
+        self.revisions.push(Revision {
+            object: object.clone(),
+            author: author.clone(),
+            released,
+            agreed: Vec::new(),
+        });
+    }
+
+    fn revision_mut(&mut self, number: u32) -> Option<&mut Revision> {
+        self.revisions
+            .iter_mut()
+            .find(|revision| revision.object.version == number)
     }
 
     /// The version in force.
     pub fn current(&self) -> Option<&ObjectVersion> {
-        if self.retired { None } else { self.versions.last() }
+        self.in_force.and_then(|number| self.version(number))
+    }
+
+    /// The version that is in force, or was before the object was retired.
+    pub fn latest_released(&self) -> Option<&ObjectVersion> {
+        let released = self.revisions.iter().rev().find(|revision| revision.released);
+        self.current().or(released.map(|revision| &revision.object))
     }
 
     /// The version with this number, in force or not: a request is finished by the version it was judged by.
     pub fn version(&self, number: u32) -> Option<&ObjectVersion> {
-        self.versions.iter().find(|version| version.version == number)
+        self.revision(number).map(|revision| &revision.object)
+    }
+
+    /// The version with this number and how it came to be.
+    pub fn revision(&self, number: u32) -> Option<&Revision> {
+        self.revisions
+            .iter()
+            .find(|revision| revision.object.version == number)
+    }
+
+    /// Every version, in order.
+    pub fn revisions(&self) -> &[Revision] {
+        &self.revisions
+    }
+
+    /// Who wrote this version, or one it came from, and has not been confirmed by another person since: they count as
+    /// requesters of what is issued through it.
+    pub fn unconfirmed_authors(&self, number: u32) -> Vec<&Principal> {
+        let mut authors: Vec<&Principal> = Vec::new();
+        let earlier = self
+            .revisions
+            .iter()
+            .filter(|revision| revision.released && revision.object.version <= number);
+        for revision in earlier {
+            if revision.is_confirmed() {
+                authors.clear();
+            } else {
+                authors.extend(revision.author.principal());
+            }
+        }
+        authors.sort();
+        authors.dedup();
+        authors
     }
 
     /// The number the next version gets.
     pub fn next_version(&self) -> u32 {
-        self.versions
+        self.revisions
             .last()
-            .map_or(1, |version| version.version.saturating_add(1))
+            .map_or(1, |revision| revision.object.version.saturating_add(1))
     }
 }
+
+#[cfg(test)]
+mod tests;

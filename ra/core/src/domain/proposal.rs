@@ -5,6 +5,7 @@ use portreeve_pkix::Timestamp;
 
 use super::event::EventKind;
 use super::ids::EnrollmentId;
+use super::principal::Principal;
 
 /// What a person decided.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
@@ -32,7 +33,7 @@ pub enum ProposalEvent {
     /// Somebody decided.
     Decided {
         /// The principal.
-        by: String,
+        by: Principal,
         /// What.
         decision: Decision,
         /// The digest of what was decided on.
@@ -77,7 +78,7 @@ pub struct Proposal {
     /// Until when.
     pub until: Timestamp,
     /// Who decided what, in order.
-    pub decisions: Vec<(String, Decision, String)>,
+    pub decisions: Vec<(Principal, Decision, String)>,
 }
 
 impl Proposal {

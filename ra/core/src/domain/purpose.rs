@@ -75,7 +75,19 @@ impl Purpose {
             | K::AccountDeactivated
             | K::IdentifierProven
             | K::IdentifierWithdrawn => matches!(self, Self::Edge),
-            K::ObjectPublished | K::ObjectRetired => matches!(self, Self::Console),
+            K::ObjectPublished
+            | K::ObjectRetired
+            | K::ObjectDrafted
+            | K::ObjectReleased
+            | K::ObjectConfirmed
+            | K::RegistrationDefined
+            | K::RegistrationConfirmed
+            | K::RegistrationSuspended
+            | K::RegistrationResumed
+            | K::RegistrationEnded
+            | K::SecretIssued
+            | K::SecretRevoked => matches!(self, Self::Console),
+            K::SecretUsed | K::SecretLocked => matches!(self, Self::Edge | Self::Worker | Self::Console),
             K::IncidentRaised | K::IncidentClosed => {
                 matches!(self, Self::Edge | Self::Worker | Self::Status | Self::Console)
             }

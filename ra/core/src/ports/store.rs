@@ -60,6 +60,10 @@ pub enum Space {
     Serial,
     /// Endpoint and account key: leads to the account.
     AccountKey,
+    /// Kind and reference of a secret: leads to the secret.
+    SecretReference,
+    /// Name of a registration: leads to the registration.
+    RegistrationName,
 }
 
 impl Space {
@@ -68,6 +72,8 @@ impl Space {
         match self {
             Self::Serial => 1,
             Self::AccountKey => 2,
+            Self::SecretReference => 3,
+            Self::RegistrationName => 4,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Digest, Enrollment, EnrollmentId, Event, KeyReportEvent, ObjectHistory, Place, Proposal,
-    ProvenIdentifier, Record, StreamId, StreamKind,
+    Account, Actor, Digest, Enrollment, EnrollmentId, Event, KeyReportEvent, KnownRegistration, KnownSecret,
+    ObjectHistory, Place, Proposal, ProvenIdentifier, Record, RegistrationId, SecretId, StreamId, StreamKind,
 };
 use crate::ports::{EventSigner, Head, HeadMemory};
 
@@ -62,8 +62,16 @@ impl<T> Verified<T> {
     }
 }
 
-/// Events of a verified stream with their times.
-pub(crate) type History = Verified<Vec<(Event, Timestamp)>>;
+/// One event of a verified stream: what, when, by whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) event: Event,
+    pub(crate) at: Timestamp,
+    pub(crate) by: Actor,
+}
+
+/// Events of a verified stream, in order.
+pub(crate) type History = Verified<Vec<Told>>;
 
 /// Verifies streams. Remembers the hashes of records it has verified, so that reading one again costs a hash
 /// and no signature check: the hash covers every signed octet and the signature itself.
@@ -100,8 +108,12 @@ impl Verifier {
             if seen.is_some_and(|seen| seen.position == next.position && seen.hash != hash) {
                 return Err(ROLLED_BACK);
             }
-            let at = record.header().at;
-            value.extend(events.into_iter().map(|event| (event, at)));
+            let header = record.header();
+            value.extend(events.into_iter().map(|event| Told {
+                event,
+                at: header.at,
+                by: header.actor.clone(),
+            }));
             next = Place {
                 stream,
                 position: next.position.saturating_add(1),
@@ -200,23 +212,25 @@ const fn belongs(event: &Event, kind: StreamKind) -> bool {
             | (Event::Incident(_), StreamKind::Incident)
             | (Event::Refusal(_), StreamKind::Refusal)
             | (Event::KeyReport(_), StreamKind::KeyReport)
+            | (Event::Registration(_), StreamKind::Registration)
+            | (Event::Secret(_), StreamKind::Secret)
     )
 }
 
 /// The enrollment that a verified stream tells of.
 pub(crate) fn enrollment(history: History) -> Option<Verified<Enrollment>> {
     let id = EnrollmentId::from_bytes(history.next.stream.id);
-    fold(history, Enrollment::new(id), |this, event, at| {
-        if let Event::Enrollment(event) = event {
-            this.apply(event, at);
+    fold(history, Enrollment::new(id), |this, told| {
+        if let Event::Enrollment(event) = &told.event {
+            this.apply(event, told.at);
         }
     })
 }
 
 /// The proposal that a verified stream tells of.
 pub(crate) fn proposal(history: History) -> Option<Verified<Proposal>> {
-    flatten(fold(history, None, |this, event, _| {
-        if let Event::Proposal(event) = event {
+    flatten(fold(history, None, |this, told| {
+        if let Event::Proposal(event) = &told.event {
             Proposal::apply(this, event);
         }
     }))
@@ -224,35 +238,55 @@ pub(crate) fn proposal(history: History) -> Option<Verified<Proposal>> {
 
 /// The account that a verified stream tells of.
 pub(crate) fn account(history: History) -> Option<Verified<Account>> {
-    flatten(fold(history, None, |this, event, at| {
-        if let Event::Account(event) = event {
-            Account::apply(this, event, at);
+    flatten(fold(history, None, |this, told| {
+        if let Event::Account(event) = &told.event {
+            Account::apply(this, event, told.at);
         }
     }))
 }
 
 /// The proof that a verified stream tells of.
 pub(crate) fn proof(history: History) -> Option<Verified<ProvenIdentifier>> {
-    flatten(fold(history, None, |this, event, at| {
-        if let Event::Proof(event) = event {
-            ProvenIdentifier::apply(this, event, at);
+    flatten(fold(history, None, |this, told| {
+        if let Event::Proof(event) = &told.event {
+            ProvenIdentifier::apply(this, event, told.at);
         }
     }))
 }
 
 /// Whether a verified stream says of this key that it is compromised.
 pub(crate) fn is_compromised(history: &History, fingerprint: &Digest) -> bool {
-    history.value().iter().any(|(event, _)| {
-        matches!(event, Event::KeyReport(KeyReportEvent::Compromised { key, .. }) if key == fingerprint)
+    history.value().iter().any(|told| {
+        matches!(&told.event, Event::KeyReport(KeyReportEvent::Compromised { key, .. }) if key == fingerprint)
     })
+}
+
+/// The registration that a verified stream tells of.
+pub(crate) fn registration(history: History) -> Option<Verified<KnownRegistration>> {
+    let id = RegistrationId::from_bytes(history.next.stream.id);
+    flatten(fold(history, None, |this, told| {
+        if let Event::Registration(event) = &told.event {
+            KnownRegistration::apply(this, id, event, &told.by);
+        }
+    }))
+}
+
+/// The secret that a verified stream tells of.
+pub(crate) fn secret(history: History) -> Option<Verified<KnownSecret>> {
+    let id = SecretId::from_bytes(history.next.stream.id);
+    flatten(fold(history, None, |this, told| {
+        if let Event::Secret(event) = &told.event {
+            KnownSecret::apply(this, id, event, told.at);
+        }
+    }))
 }
 
 /// The versions of the object that a verified stream tells of; empty when there are none.
 pub(crate) fn object(history: History) -> Verified<ObjectHistory> {
     let next = history.next;
-    fold(history, ObjectHistory::default(), |this, event, _| {
-        if let Event::Object(event) = event {
-            this.apply(event);
+    fold(history, ObjectHistory::default(), |this, told| {
+        if let Event::Object(event) = &told.event {
+            this.apply(event, &told.by);
         }
     })
     .unwrap_or(Verified {
@@ -261,12 +295,12 @@ pub(crate) fn object(history: History) -> Verified<ObjectHistory> {
     })
 }
 
-fn fold<T>(history: History, mut value: T, apply: impl Fn(&mut T, &Event, Timestamp)) -> Option<Verified<T>> {
+fn fold<T>(history: History, mut value: T, apply: impl Fn(&mut T, &Told)) -> Option<Verified<T>> {
     if history.value.is_empty() {
         return None;
     }
-    for (event, at) in &history.value {
-        apply(&mut value, event, *at);
+    for told in &history.value {
+        apply(&mut value, told);
     }
     Some(history.map(|_| value))
 }

@@ -1,6 +1,6 @@
 //! Between the request and the signature: what is judged again, and by which version.
 
-use portreeve_harness::authority::keyset;
+use portreeve_harness::authority::{keyset, operator};
 use portreeve_ra::ports::EventSigner;
 use portreeve_ra::{Circumstances, Event, KeyReportEvent, Place, Purpose, Unsigned, key_report_stream};
 
@@ -22,7 +22,7 @@ async fn waiting() -> (TestAuthority, Arc<ScriptedBackend>, TestAccount, Proposa
 
 async fn approve(authority: &TestAuthority, proposal: ProposalId) {
     let decision = DecisionRequest {
-        by: "alice".to_owned(),
+        by: operator("alice"),
         digest: None,
         comment: "looked at".to_owned(),
         origin: Origin::node(authority.ra.node()),
@@ -32,7 +32,7 @@ async fn approve(authority: &TestAuthority, proposal: ProposalId) {
 
 fn publisher(authority: &TestAuthority) -> Publisher {
     Publisher {
-        actor: Actor::Operator("test".to_owned()),
+        actor: Actor::Operator(operator("test")),
         origin: Origin::node(authority.ra.node()),
         reason: "test".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! Two nodes over one store: whoever waits on one for what the other does, and news of proposals.
 
 use super::*;
+use portreeve_harness::authority::operator;
 use portreeve_harness::redis::Redis;
 use portreeve_queue::{LocalWakeups, NodeReport, RedisQueue, RedisServer, RedisTarget};
 use portreeve_ra::ports::{ApprovalNews, Wakeups};
@@ -202,7 +203,7 @@ async fn news_of_a_proposal_are_announced_with_ids_only() {
         );
         for (by, approves, expected) in [("alice", true, ApprovalNews::Step), ("bob", approves, end)] {
             let decision = DecisionRequest {
-                by: by.to_owned(),
+                by: operator(by),
                 digest: None,
                 comment: String::new(),
                 origin: Origin::node(node.node()),

@@ -1,5 +1,6 @@
 //! What an operator may do with an enrollment for which the RA does nothing more by itself.
 
+use portreeve_harness::authority::operator;
 use portreeve_ra::{EnrollmentState, EventKind, Purpose, Resolution};
 
 use super::*;
@@ -25,7 +26,7 @@ async fn pending(authority: &TestAuthority, account: &TestAccount) -> Enrollment
 
 fn says(authority: &TestAuthority, comment: &str) -> DecisionRequest {
     DecisionRequest {
-        by: "alice".to_owned(),
+        by: operator("alice"),
         digest: None,
         comment: comment.to_owned(),
         origin: Origin::node(authority.ra.node()),
@@ -61,7 +62,7 @@ async fn a_retry_asks_the_ca_what_it_knows_and_goes_on() {
         .filter(|header| header.kinds == [EventKind::EnrollmentResolved])
         .collect();
     assert_eq!(resolved.len(), 1);
-    assert_eq!(resolved[0].actor, Actor::Operator("alice".to_owned()));
+    assert_eq!(resolved[0].actor, Actor::Operator(operator("alice")));
     assert_eq!(
         (resolved[0].purpose, resolved[0].reason.as_str()),
         (Purpose::Console, "the CA works again")

@@ -190,7 +190,7 @@ async fn people_decide_at_a_console_on_what_a_worker_referred() {
         .proposal()
         .unwrap();
     let decision = || DecisionRequest {
-        by: "host:root".to_owned(),
+        by: portreeve_ra::Principal::Host,
         digest: None,
         comment: String::new(),
         origin: Origin::node(these.console.node()),

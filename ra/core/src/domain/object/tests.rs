@@ -1,0 +1,127 @@
+use super::*;
+use crate::domain::OperatorName;
+
+fn version(number: u32) -> ObjectVersion {
+    ObjectVersion {
+        kind: ObjectKind::Endpoint,
+        name: "acme/default".to_owned(),
+        version: number,
+        body: format!("version = {number}"),
+    }
+}
+
+fn person(name: &str) -> Principal {
+    Principal::Operator(OperatorName::new(name).unwrap())
+}
+
+fn history(events: &[(&str, ObjectEvent)]) -> ObjectHistory {
+    let mut history = ObjectHistory::default();
+    for (by, event) in events {
+        let actor = match *by {
+            "node" => Actor::Node,
+            name => Actor::Operator(person(name)),
+        };
+        history.apply(event, &actor);
+    }
+    history
+}
+
+fn in_force(history: &ObjectHistory) -> Option<u32> {
+    history.current().map(|object| object.version)
+}
+
+#[test]
+fn a_draft_is_not_in_force_until_it_is_released() {
+    let mut events = vec![
+        ("alice", ObjectEvent::Published(version(1))),
+        ("alice", ObjectEvent::Drafted(version(2))),
+    ];
+    assert_eq!(in_force(&history(&events)), Some(1));
+    assert_eq!(history(&events).next_version(), 3);
+    let approved_by = vec![person("bob")];
+    events.push((
+        "bob",
+        ObjectEvent::Released {
+            version: 2,
+            approved_by,
+        },
+    ));
+    assert_eq!(in_force(&history(&events)), Some(2));
+    events.push(("alice", ObjectEvent::Retired));
+    assert_eq!(in_force(&history(&events)), None);
+    assert_eq!(
+        history(&events).latest_released().map(|object| object.version),
+        Some(2)
+    );
+    let other = ObjectEvent::Released {
+        version: 9,
+        approved_by: Vec::new(),
+    };
+    events.push(("alice", other));
+    assert_eq!(in_force(&history(&events)), None, "there is no such version");
+}
+
+#[test]
+fn authors_count_until_another_person_agrees() {
+    let confirm = |version, by: &str| ObjectEvent::Confirmed {
+        version,
+        by: person(by),
+    };
+    let rows: [(&str, Vec<(&str, ObjectEvent)>, u32, &[&str]); 6] = [
+        (
+            "the gateway itself",
+            vec![("node", ObjectEvent::Published(version(1)))],
+            1,
+            &[],
+        ),
+        (
+            "a person",
+            vec![("alice", ObjectEvent::Published(version(1)))],
+            1,
+            &["alice"],
+        ),
+        (
+            "her own word does not help",
+            vec![
+                ("alice", ObjectEvent::Published(version(1))),
+                ("alice", confirm(1, "alice")),
+            ],
+            1,
+            &["alice"],
+        ),
+        (
+            "another person's does",
+            vec![
+                ("alice", ObjectEvent::Published(version(1))),
+                ("bob", confirm(1, "bob")),
+            ],
+            1,
+            &[],
+        ),
+        (
+            "what came before is in it",
+            vec![
+                ("alice", ObjectEvent::Published(version(1))),
+                ("bob", ObjectEvent::Published(version(2))),
+            ],
+            2,
+            &["alice", "bob"],
+        ),
+        (
+            "agreeing covers what came before",
+            vec![
+                ("alice", ObjectEvent::Published(version(1))),
+                ("bob", ObjectEvent::Published(version(2))),
+                ("carol", confirm(2, "carol")),
+            ],
+            2,
+            &[],
+        ),
+    ];
+    for (name, events, number, expected) in rows {
+        let expected: Vec<Principal> = expected.iter().map(|name| person(name)).collect();
+        let history = history(&events);
+        let found: Vec<Principal> = history.unconfirmed_authors(number).into_iter().cloned().collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
