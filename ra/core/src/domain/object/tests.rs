@@ -67,7 +67,8 @@ fn authors_count_until_another_person_agrees() {
         version,
         by: person(by),
     };
-    let rows: [(&str, Vec<(&str, ObjectEvent)>, u32, &[&str]); 6] = [
+    type Row<'a> = (&'a str, Vec<(&'a str, ObjectEvent)>, u32, &'a [&'a str]);
+    let rows: [Row<'_>; 6] = [
         (
             "the gateway itself",
             vec![("node", ObjectEvent::Published(version(1)))],
