@@ -115,8 +115,8 @@ impl Store for FailingStore {
         self.0.revoked(backend, not_after_min, after, limit).await
     }
 
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.0.sweep(now, limit).await
+    async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
+        self.0.sweep(limit).await
     }
 
     async fn probe(&self) -> Result<Duration, StoreError> {

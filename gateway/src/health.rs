@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::Roles;
 use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
+use portreeve_ra::{Role, Roles};
 use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
-use portreeve_store::{OpenStore, Verdict};
+use portreeve_store::{OpenStore, ServerFacts, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::intake::Intake;
 use crate::queue::Queue;
 use neighbours::Neighbours;
 
@@ -21,12 +22,6 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// How long one check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How far the clock may go back before the gateway is not ready.
-const CLOCK_BACK_MAX: Duration = Duration::from_secs(60);
-
-/// A clock before this is wrong: 2026-01-01.
-const CLOCK_MIN: i64 = 1_767_225_600;
 
 /// What one check found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -69,7 +64,7 @@ pub struct Health {
     neighbours: Neighbours,
     queue: Queue,
     roles: Roles,
-    latest: Mutex<Timestamp>,
+    intake: Arc<Intake>,
     last: Mutex<Option<(Instant, Report)>>,
 }
 
@@ -79,9 +74,8 @@ impl Health {
         (store, engine): (Arc<dyn Store>, OpenStore),
         backends: Vec<Arc<dyn CaBackend>>,
         (clock, signer): (Arc<dyn Clock>, Option<SignerProcess>),
-        queue: Queue,
+        (queue, intake): (Queue, Arc<Intake>),
     ) -> Self {
-        let latest = Mutex::new(clock.now());
         Self {
             store,
             engine,
@@ -92,7 +86,7 @@ impl Health {
             neighbours: Neighbours::default(),
             queue,
             roles: Roles::ALL,
-            latest,
+            intake,
             last: Mutex::new(None),
         }
     }
@@ -116,13 +110,19 @@ impl Health {
         {
             return report.clone();
         }
-        let mut checks = vec![self.store().await, self.clock()];
+        let mut checks = vec![
+            self.store().await,
+            finding("clock".to_owned(), self.intake.clock()),
+        ];
         if let Some(process) = &self.signer {
             checks.push(signer(process).await);
         }
         // A server that has just not answered is not waited for again.
         if checks.first().is_some_and(|store| store.ok) {
             checks.extend(self.server().await);
+        }
+        if self.roles.has(Role::Worker) {
+            checks.push(less_well("tasks".to_owned(), self.intake.claims()));
         }
         for backend in &self.backends {
             checks.push(self.backend(backend.as_ref()).await);
@@ -155,17 +155,13 @@ impl Health {
     /// reached just now, with the store.
     async fn server(&self) -> Option<Finding> {
         let asked = self.engine.server(|| self.clock.now());
-        let state = match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
-            Ok(answer) => answer?.map_err(|error| error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        };
-        let state = state.and_then(|facts| {
-            let said = [facts.answer(), facts.clock(), facts.durability()];
-            let wrong = said.iter().any(|(verdict, _)| *verdict == Verdict::Wrong);
-            let words = said.map(|(_, words)| words).join("; ");
-            if wrong { Err(words) } else { Ok(words) }
-        });
-        Some(finding("database".to_owned(), state))
+        Some(match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
+            Ok(answer) => match answer? {
+                Ok(facts) => database(&facts),
+                Err(error) => finding("database".to_owned(), Err(error.to_string())),
+            },
+            Err(_) => finding("database".to_owned(), Err("no answer in time".to_owned())),
+        })
     }
 
     async fn backend(&self, backend: &dyn CaBackend) -> Finding {
@@ -175,14 +171,6 @@ impl Health {
             Err(_) => Err("no answer in time".to_owned()),
         };
         finding(format!("backend {}", backend.name()), state)
-    }
-
-    fn clock(&self) -> Finding {
-        let now = self.clock.now();
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = check_clock(now, *latest);
-        *latest = (*latest).max(now);
-        finding("clock".to_owned(), state)
     }
 }
 
@@ -195,15 +183,20 @@ async fn signer(process: &SignerProcess) -> Finding {
     finding("signer".to_owned(), state)
 }
 
-fn check_clock(now: Timestamp, latest: Timestamp) -> Result<String, String> {
-    if now.unix_seconds() < CLOCK_MIN {
-        return Err(format!("{now} lies before this program was written"));
+/// What a database server says of itself. A clock that is some seconds away is a reason to look, not to send clients
+/// elsewhere.
+fn database(facts: &ServerFacts) -> Finding {
+    let (clock, _) = facts.clock();
+    let said = [facts.answer(), facts.clock(), facts.durability()];
+    let wrong = said.iter().any(|(verdict, _)| *verdict == Verdict::Wrong);
+    let mut words = said.map(|(_, words)| words).join("; ");
+    if clock != Verdict::Fine {
+        words.push_str("; set the clocks of this node and of the database by the same source");
     }
-    let back = latest.since(now);
-    if back > CLOCK_BACK_MAX {
-        return Err(format!("went back by {} s", back.as_secs()));
+    Finding {
+        degraded: clock == Verdict::Doubtful,
+        ..finding("database".to_owned(), if wrong { Err(words) } else { Ok(words) })
     }
-    Ok(now.to_string())
 }
 
 /// Whether each CRL is there and not overdue.
@@ -214,13 +207,18 @@ fn lists(lists: &[(&str, Option<Timestamp>)], now: Timestamp) -> Vec<Finding> {
             Some(until) => Err(format!("overdue since {until}")),
             None => Err("there is none; the log says why".to_owned()),
         };
-        Finding {
-            ok: true,
-            degraded: state.is_err(),
-            ..finding(format!("CRL {ca}"), state)
-        }
+        less_well(format!("CRL {ca}"), state)
     };
     lists.iter().map(look).collect()
+}
+
+/// What is no reason to send clients elsewhere.
+fn less_well(check: String, state: Result<String, String>) -> Finding {
+    Finding {
+        ok: true,
+        degraded: state.is_err(),
+        ..finding(check, state)
+    }
 }
 
 fn finding(check: String, state: Result<String, String>) -> Finding {
@@ -239,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_overdue_or_missing_is_found() {
-        let now = Timestamp::from_unix_seconds(CLOCK_MIN);
+        let now = Timestamp::from_unix_seconds(1_800_000_000);
         let later = now.saturating_add(Duration::from_secs(1));
         let found = lists(
             &[("fresh", Some(later)), ("late", Some(now)), ("none", None)],
@@ -257,26 +255,25 @@ mod tests {
     }
 
     #[test]
-    fn clocks() {
-        let base = Timestamp::from_unix_seconds(CLOCK_MIN + 1000);
+    fn a_clock_some_seconds_away_is_a_reason_to_look() {
         let rows = [
-            ("goes on", base, base, true),
-            (
-                "a little back",
-                base,
-                base.saturating_add(Duration::from_secs(59)),
-                true,
-            ),
-            (
-                "far back",
-                base,
-                base.saturating_add(Duration::from_secs(61)),
-                false,
-            ),
-            ("never set", Timestamp::default(), Timestamp::default(), false),
+            ("the same", 0, (true, false)),
+            ("a second", 1_000, (true, false)),
+            ("more", -1_001, (true, true)),
+            ("half a minute", 30_000, (true, true)),
+            ("more than that", 30_001, (false, false)),
         ];
-        for (name, now, latest, ok) in rows {
-            assert_eq!(check_clock(now, latest).is_ok(), ok, "{name}");
+        for (name, clock_offset_millis, expected) in rows {
+            let found = database(&ServerFacts {
+                version: "15.18".to_owned(),
+                version_number: 150_018,
+                latency: Duration::from_millis(1),
+                clock_offset_millis,
+                not_durable: Vec::new(),
+                standby: false,
+                encrypted: false,
+            });
+            assert_eq!((found.ok, found.degraded), expected, "{name}");
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod edges;
 pub mod failpoints;
 pub mod health;
 pub mod installation;
+pub mod intake;
 pub mod listener;
 pub mod management;
 pub mod names;

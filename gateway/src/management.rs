@@ -52,7 +52,7 @@ impl Management {
 
     async fn metrics(&self) -> Response<Bytes> {
         let task_delay = match self.store.tasks.next_due().await {
-            Ok(Some(due)) => self.clock.now().since(due),
+            Ok(Some(next)) => next.delay(),
             Ok(None) | Err(_) => Duration::ZERO,
         };
         let scrape = Scrape {

@@ -255,8 +255,7 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
         duties.begin("worker", tasks);
         let sweeper = Sweeper {
             store: Arc::clone(&shared.store),
-            leases: Arc::clone(&shared.installation.store.leases),
-            clock: Arc::clone(&shared.installation.clock),
+            leases: Arc::clone(&shared.intake) as _,
             node: shared.installation.node,
         };
         duties.begin("sweeper", sweeper.run(background.clone()));

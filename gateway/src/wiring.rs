@@ -19,6 +19,7 @@ use crate::doctor::Inside;
 use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
 use crate::health::Health;
 use crate::installation::Installation;
+use crate::intake::Intake;
 use crate::management::Management;
 use crate::own_certificate::{self, OwnCertificateError};
 use crate::queue::Queue;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub installation: Installation,
     /// The store as the RA sees it.
     pub store: Arc<dyn Store>,
+    /// Tasks and duties as this node takes them.
+    pub intake: Arc<Intake>,
     /// Hints, limits and other nodes.
     pub queue: Queue,
     /// Hints.
@@ -55,9 +58,11 @@ impl Shared {
         let store = Arc::clone(&installation.store.store);
         #[cfg(feature = "failpoints")]
         let store: Arc<dyn Store> = Arc::new(crate::failpoints::FailingStore(store));
+        let intake = Intake::new(&installation.store, Arc::clone(&installation.clock));
         Self {
             installation,
             store,
+            intake: Arc::new(intake),
             wakeups: Arc::clone(&queue.wakeups),
             queue,
             policies: Arc::default(),
@@ -71,7 +76,7 @@ impl Shared {
         let installation = &self.installation;
         RegistrationAuthority::new(Parts {
             store: Arc::clone(&self.store),
-            tasks: Arc::clone(&installation.store.tasks),
+            tasks: Arc::clone(&self.intake) as _,
             policy: Arc::clone(&self.policies) as _,
             signer: Arc::clone(&installation.keyset) as _,
             heads: Arc::clone(&installation.heads) as _,
@@ -142,7 +147,7 @@ impl Node {
             (Arc::clone(&shared.store), installation.store.clone()),
             backends.values().cloned().collect(),
             (Arc::clone(&installation.clock), installation.signer.clone()),
-            shared.queue.clone(),
+            (shared.queue.clone(), Arc::clone(&shared.intake)),
         );
         let health = Arc::new(health.with_lists(Arc::clone(&shelf)).with_roles(roles));
         let inside = Inside {
@@ -154,7 +159,7 @@ impl Node {
         let publisher = CrlPublisher::new(PublisherParts {
             store: Arc::clone(&shared.store),
             documents: Arc::clone(&installation.store.documents),
-            leases: Arc::clone(&installation.store.leases),
+            leases: Arc::clone(&shared.intake) as _,
             wakeups: Arc::clone(&shared.wakeups),
             alarm: Arc::clone(&ra) as _,
             clock: Arc::clone(&installation.clock),

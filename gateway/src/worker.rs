@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_ra::RegistrationAuthority;
-use portreeve_ra::ports::{Clock, Leases, Store, WakeKey, Wakeups};
+use portreeve_ra::ports::{Leases, Store, WakeKey, Wakeups};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -66,8 +66,6 @@ pub struct Sweeper {
     pub store: Arc<dyn Store>,
     /// Who sweeps.
     pub leases: Arc<dyn Leases>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
     /// This node.
     pub node: portreeve_ra::NodeId,
 }
@@ -89,7 +87,7 @@ impl Sweeper {
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), portreeve_ra::ports::StoreError> {
         while !stop.is_cancelled() {
             let held = self.leases.lease(SWEEP_DUTY, self.node, SWEEP_EVERY * 2).await?;
-            if held.is_none() || self.store.sweep(self.clock.now(), SWEEP_ROWS).await? == 0 {
+            if held.is_none() || self.store.sweep(SWEEP_ROWS).await? == 0 {
                 break;
             }
         }

@@ -18,7 +18,8 @@ pub use runtime::{
     Admission, ApprovalHint, ApprovalNews, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups,
 };
 pub use store::{
-    Batch, CLAIM_KEPT, CertificateRow, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite,
-    Documents, LeaseRow, Leases, NewTask, Page, Projection, RequestFilter, RequestRow, Reservation,
-    RevokedRow, Space, Spend, Store, StoreError, StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
+    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, CertificateRow, Claimed, CommitError, Conflict, Cursor, DamagedTask,
+    DocumentId, DocumentKey, DocumentWrite, Documents, FENCE_MAX, LeaseRow, Leases, NewTask, NextDue, Page,
+    Projection, RequestFilter, RequestRow, Reservation, RevokedRow, Space, Spend, Store, StoreError,
+    StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
 };

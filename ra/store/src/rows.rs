@@ -3,7 +3,8 @@
 use borsh::BorshDeserialize;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    CertificateRow, LeaseRow, RequestRow, RevokedRow, StoreError, TaskKind, TaskLease,
+    CertificateRow, Claimed, DamagedTask, FENCE_MAX, LeaseRow, RequestRow, RevokedRow, StoreError, TaskKind,
+    TaskLease,
 };
 use portreeve_ra::{
     Claim, ClaimKey, EnrollmentId, ProposalId, Record, Requester, RevocationReason, StoredRecord, TaskId,
@@ -83,25 +84,39 @@ pub(crate) fn revoked(row: &impl Columns) -> Result<RevokedRow, StoreError> {
     })
 }
 
-/// Rows of `id, kind, subject_kind, subject, attempts, fence, due`; the longest due first.
-pub(crate) fn task_leases<R: Columns>(rows: &[R]) -> Result<Vec<TaskLease>, StoreError> {
-    let mut leases = rows
-        .iter()
-        .map(|row| Ok((time(row, 6)?, task_lease(row)?)))
-        .collect::<Result<Vec<(Timestamp, TaskLease)>, StoreError>>()?;
-    leases.sort_by_key(|(due, lease)| (*due, lease.id));
-    Ok(leases.into_iter().map(|(_, lease)| lease).collect())
+/// Rows of `id, kind, subject_kind, subject, attempts, fence, due`; the longest due first. One that cannot be read is
+/// told of by itself.
+pub(crate) fn claimed<R: Columns>(rows: &[R]) -> Claimed {
+    let (mut leases, mut damaged) = (Vec::new(), Vec::new());
+    for row in rows {
+        match time(row, 6).and_then(|due| Ok((due, task_lease(row)?))) {
+            Ok(lease) => leases.push(lease),
+            Err(error) => damaged.push(DamagedTask {
+                id: blob(row, 0).map_or_else(|_| Vec::new(), |id| id.iter().take(16).copied().collect()),
+                reason: error.to_string(),
+            }),
+        }
+    }
+    leases.sort_by_key(|(due, lease): &(Timestamp, TaskLease)| (*due, lease.id));
+    Claimed {
+        leases: leases.into_iter().map(|(_, lease)| lease).collect(),
+        damaged,
+    }
 }
 
 fn task_lease(row: &impl Columns) -> Result<TaskLease, StoreError> {
     let kind = TaskKind::from_number(number(row, 1)?)
         .ok_or_else(|| StoreError::Broken("unknown kind of task".to_owned()))?;
+    let fence = number(row, 5)?;
+    if fence >= FENCE_MAX {
+        return Err(StoreError::Broken("its fence cannot grow any more".to_owned()));
+    }
     Ok(TaskLease {
         id: TaskId::from_bytes(octets(row, 0)?),
         kind,
         subject: stream(row, 2)?,
         attempts: number(row, 4)?,
-        fence: number(row, 5)?,
+        fence,
     })
 }
 

@@ -85,7 +85,7 @@ impl Client {
         let serial = sha256(&octets(number));
         let task = NewTask {
             lease: Some((node(1), Duration::from_secs(30))),
-            ..task(number, &self.clock)
+            ..task(number)
         };
         let intent = Batch {
             records: vec![record_saying(stream(number), 1, &"i".repeat(INTENT))],

@@ -72,7 +72,7 @@ async fn an_authorization_stays_as_long_as_its_order() {
     // The proof ends after a day, the order after seven; both are kept for 30 more.
     for (days, expected) in [(36, "ready"), (38, "404 malformed")] {
         let then = clock().now().saturating_add(Duration::from_secs(days * DAY));
-        while authority.store.sweep(then, 100).await.unwrap() > 0 {}
+        while authority.store.sweep_as_of(then, 100).await.unwrap() > 0 {}
         assert_eq!(
             account.read(&node, &second.url).await.state(),
             expected,

@@ -103,7 +103,7 @@ impl Store for World {
         })
     }
 
-    async fn sweep(&self, _: Timestamp, _: u32) -> Stored<u64> {
+    async fn sweep(&self, _: u32) -> Stored<u64> {
         unreachable!()
     }
 

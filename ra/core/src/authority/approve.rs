@@ -1,6 +1,7 @@
 //! `approve` and `reject`: people decide on proposals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use crate::accounts::{commit_error, may_race};
@@ -90,7 +91,7 @@ impl RegistrationAuthority {
         let enrollment = proposal.value().enrollment;
         let tasks = match state {
             ProposalState::Open => Vec::new(),
-            _ => vec![self.task(StreamId::enrollment(enrollment), self.now(), None)],
+            _ => vec![self.task(StreamId::enrollment(enrollment), Duration::ZERO, None)],
         };
         let batch = Batch {
             records: vec![record],

@@ -88,7 +88,7 @@ impl RegistrationAuthority {
             stream,
             reason: "stream tells of no enrollment",
         })?;
-        let task = self.task(stream, self.now(), Some(LEASE));
+        let task = self.task(stream, Duration::ZERO, Some(LEASE));
         let lease = TaskLease {
             id: task.id,
             kind: task.kind,
@@ -155,7 +155,7 @@ impl RegistrationAuthority {
                 self.ledger.record(first(stream), saying, &events)?,
                 opening.record,
             ],
-            tasks: vec![self.task(stream, opening.until, None)],
+            tasks: vec![self.task(stream, opening.until.since(self.now()), None)],
             claims: vec![claim(filing, id)],
             projections: rows::request(&enrollment, self.now()),
             ..alongside
@@ -213,12 +213,12 @@ impl RegistrationAuthority {
             })
     }
 
-    pub(super) fn task(&self, subject: StreamId, due: Timestamp, lease: Option<Duration>) -> NewTask {
+    pub(super) fn task(&self, subject: StreamId, wait: Duration, lease: Option<Duration>) -> NewTask {
         NewTask {
             id: TaskId::new(self.now(), self.parts.random.as_ref()),
             kind: TaskKind::Enrollment,
             subject,
-            due,
+            wait,
             lease: lease.map(|term| (self.parts.node, term)),
         }
     }

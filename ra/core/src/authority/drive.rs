@@ -126,7 +126,8 @@ impl RegistrationAuthority {
         };
         let end = match proposal.value().state(self.now()) {
             ProposalState::Open => {
-                self.retry_at(lease, proposal.value().until).await?;
+                let wait = proposal.value().until.since(self.now());
+                self.retry_after(lease, wait).await?;
                 return Ok(Settled::Stop(enrollment));
             }
             ProposalState::Approved => {
@@ -284,14 +285,10 @@ impl RegistrationAuthority {
         self.change_task(lease, TaskChange::Complete { id, fence }).await
     }
 
-    /// Puts a task back until then.
-    pub(super) async fn retry_at(
-        &self,
-        lease: &TaskLease,
-        due: portreeve_pkix::Timestamp,
-    ) -> Result<(), Error> {
+    /// Puts a task back for this long, by the store's clock.
+    pub(super) async fn retry_after(&self, lease: &TaskLease, wait: Duration) -> Result<(), Error> {
         let TaskLease { id, fence, .. } = *lease;
-        self.change_task(lease, TaskChange::RetryAt { id, fence, due })
+        self.change_task(lease, TaskChange::RetryAfter { id, fence, wait })
             .await
     }
 
@@ -312,8 +309,7 @@ impl RegistrationAuthority {
         };
         tracing::warn!(task = %lease.id, subject = %lease.subject, attempts = lease.attempts, %error,
                        "work postponed");
-        let due = self.now().saturating_add(wait.clamp(BACKOFF.0, BACKOFF.1));
-        match self.put_back(lease, due).await {
+        match self.put_back(lease, wait.clamp(BACKOFF.0, BACKOFF.1)).await {
             Ok(()) => {}
             // Nothing but an old fence conflicts with it.
             Err(Error::Internal(InternalError::Contended(_))) => {
@@ -326,10 +322,10 @@ impl RegistrationAuthority {
     }
 
     /// Puts a task back, tried again while the store is away: until it is back nobody works on it before its lease ends.
-    async fn put_back(&self, lease: &TaskLease, due: portreeve_pkix::Timestamp) -> Result<(), Error> {
+    async fn put_back(&self, lease: &TaskLease, wait: Duration) -> Result<(), Error> {
         let begun = self.now();
         loop {
-            match self.retry_at(lease, due).await {
+            match self.retry_after(lease, wait).await {
                 Err(Error::Unavailable { .. }) if self.now().since(begun) < LEASE => {
                     self.parts.clock.sleep(PUT_BACK_AGAIN).await;
                 }
@@ -352,7 +348,7 @@ impl RegistrationAuthority {
         self.parts.spawn.spawn(Box::pin(async move {
             this.parts.clock.sleep(PUT_BACK_AGAIN).await;
             // What did not take effect left no task, and that is a conflict.
-            let _ = this.put_back(&lease, this.now()).await;
+            let _ = this.put_back(&lease, Duration::ZERO).await;
             this.putting_back.fetch_sub(1, Ordering::Relaxed);
         }));
     }

@@ -1,6 +1,7 @@
 //! `resolve` and `close_incident`: an operator ends what nobody else can.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::approve::DecisionRequest;
@@ -58,7 +59,7 @@ impl RegistrationAuthority {
         let (after, events) = run(enrollment.value().clone(), [Command::Resolve(resolution)], now)?;
         let record = self.ledger.record(enrollment.next(), said_by(request), &events)?;
         let (task, claim) = match resolution {
-            Resolution::Retry => (Some(self.task(stream, now, None)), None),
+            Resolution::Retry => (Some(self.task(stream, Duration::ZERO, None)), None),
             Resolution::GiveUp => (None, claim_of(&after, now)),
         };
         let batch = Batch {

@@ -111,7 +111,7 @@ impl RegistrationAuthority {
 
     /// Puts the task back for this long.
     pub(super) async fn wait(&self, lease: &TaskLease, wait: Duration) -> Result<(), Error> {
-        self.retry_at(lease, self.now().saturating_add(wait)).await?;
+        self.retry_after(lease, wait).await?;
         self.parts.wakeups.wake(WakeKey::Tasks);
         Ok(())
     }
@@ -257,7 +257,7 @@ impl RegistrationAuthority {
     pub(super) fn revoke_task(&self, id: crate::domain::EnrollmentId) -> NewTask {
         NewTask {
             kind: TaskKind::Revoke,
-            ..self.task(StreamId::enrollment(id), self.now(), None)
+            ..self.task(StreamId::enrollment(id), Duration::ZERO, None)
         }
     }
 

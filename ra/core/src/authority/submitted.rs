@@ -2,6 +2,7 @@
 
 use portreeve_pkix::sha256;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::begin::run;
@@ -45,7 +46,7 @@ impl RegistrationAuthority {
         let saying = Saying::new(Purpose::Edge, actor, filing.origin.clone(), "handed to a worker");
         let batch = Batch {
             records: vec![self.ledger.record(first(stream), saying, &events)?],
-            tasks: vec![self.task(stream, self.now(), None)],
+            tasks: vec![self.task(stream, Duration::ZERO, None)],
             claims: vec![super::begin::claim(filing, id)],
             projections: super::rows::request(&enrollment, self.now()),
             ..alongside
@@ -136,10 +137,10 @@ impl RegistrationAuthority {
         let record = self.ledger.record(enrollment.next(), saying, &events)?;
         let batch = Batch {
             records: vec![record.clone(), opening.record],
-            task_changes: vec![TaskChange::RetryAt {
+            task_changes: vec![TaskChange::RetryAfter {
                 id: lease.id,
                 fence: lease.fence,
-                due: opening.until,
+                wait: opening.until.since(self.now()),
             }],
             projections: super::rows::request(&after, self.now()),
             ..Batch::default()

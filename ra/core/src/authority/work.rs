@@ -10,9 +10,9 @@ use super::begin::LEASE;
 use super::deadline::asked;
 use super::drive::Asked;
 use super::settle::QUARANTINE_REASON;
-use crate::domain::{Enrollment, EnrollmentId, StreamKind};
+use crate::domain::{Enrollment, EnrollmentId, Incident, IncidentKind, StreamId, StreamKind};
 use crate::error::Error;
-use crate::ports::{RevokeOrder, RevokeOutcome, TaskKind, TaskLease, WakeKey};
+use crate::ports::{DamagedTask, RevokeOrder, RevokeOutcome, TaskKind, TaskLease, WakeKey};
 use crate::steps::verify::Tampered;
 
 /// Enrollments one node works on at a time, besides those with a client waiting.
@@ -43,15 +43,34 @@ impl RegistrationAuthority {
         let room = IN_FLIGHT_MAX.saturating_sub(self.in_flight.load(Ordering::Relaxed));
         let limit = u32::try_from(room).unwrap_or(0);
         if limit > 0 {
-            for lease in self.parts.tasks.claim_due(self.parts.node, LEASE, limit).await? {
+            let claimed = self.parts.tasks.claim_due(self.parts.node, LEASE, limit).await?;
+            for task in &claimed.damaged {
+                self.raise_damaged(task).await;
+            }
+            for lease in claimed.leases {
                 let work = InFlight::new(self);
                 self.parts
                     .spawn
                     .spawn(Box::pin(async move { work.0.work_on(lease).await }));
             }
         }
-        let now = self.now();
-        Ok(self.parts.tasks.next_due().await?.map(|due| due.since(now)))
+        Ok(self.parts.tasks.next_due().await?.map(|next| next.wait()))
+    }
+
+    /// A row that says nothing that can be done was written by somebody else, or damaged. Nobody works on it.
+    async fn raise_damaged(&self, task: &DamagedTask) {
+        let DamagedTask { id, reason } = task;
+        let name: String = id.iter().map(|octet| format!("{octet:02x}")).collect();
+        let subject = StreamId::derived(StreamKind::Document, &[b"task", id]);
+        let detail = format!("row {name} of the task table cannot be used: {reason}; remove it");
+        let what = IncidentKind::Tampered;
+        self.ledger
+            .raise(Incident {
+                what,
+                subject,
+                detail,
+            })
+            .await;
     }
 
     async fn work_on(self: &Arc<Self>, lease: TaskLease) {
@@ -99,10 +118,7 @@ impl RegistrationAuthority {
         let backend = self.backend_for(enrollment)?;
         match asked(self.parts.clock.as_ref(), backend.revoke(&order)).await? {
             RevokeOutcome::Done | RevokeOutcome::Already => self.complete(lease).await,
-            RevokeOutcome::Deferred => {
-                self.retry_at(lease, self.now().saturating_add(REVOKE_AGAIN))
-                    .await
-            }
+            RevokeOutcome::Deferred => self.retry_after(lease, REVOKE_AGAIN).await,
         }
     }
 }

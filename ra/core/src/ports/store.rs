@@ -191,8 +191,8 @@ pub struct NewTask {
     pub kind: TaskKind,
     /// On what.
     pub subject: StreamId,
-    /// From when on.
-    pub due: Timestamp,
+    /// How long after the commit it is due, by the store's clock; zero: at once.
+    pub wait: Duration,
     /// Leased from the start to this node for this long, with fence 1.
     pub lease: Option<(NodeId, Duration)>,
 }
@@ -212,6 +212,48 @@ pub struct TaskLease {
     pub fence: u64,
 }
 
+/// What a claim of due tasks came to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Claimed {
+    /// What may be worked on, the longest due first.
+    pub leases: Vec<TaskLease>,
+    /// Rows that were leased as well and cannot be worked on.
+    pub damaged: Vec<DamagedTask>,
+}
+
+/// A row of the task table that says nothing that can be done. Its lease keeps it from being claimed all the time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DamagedTask {
+    /// Its id as stored, at most the first 16 octets.
+    pub id: Vec<u8>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A fence of a task never gets here: a row that has it was written by somebody else.
+pub const FENCE_MAX: u64 = 1 << 53;
+
+/// When the next task may be claimed, and what time it is, both by the store's clock.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct NextDue {
+    /// From when on it may be claimed.
+    pub at: Timestamp,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+impl NextDue {
+    /// How long until it may be claimed; zero when it may be already.
+    pub fn wait(&self) -> Duration {
+        self.at.since(self.now)
+    }
+
+    /// How long it could have been claimed already.
+    pub fn delay(&self) -> Duration {
+        self.now.since(self.at)
+    }
+}
+
 /// What becomes of a task that is held. Refused when the fence is old.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TaskChange {
@@ -223,13 +265,13 @@ pub enum TaskChange {
         fence: u64,
     },
     /// It is to be done again.
-    RetryAt {
+    RetryAfter {
         /// Which.
         id: TaskId,
         /// The fence under which it was held.
         fence: u64,
-        /// From when on.
-        due: Timestamp,
+        /// How long after the commit, by the store's clock.
+        wait: Duration,
     },
 }
 
@@ -346,6 +388,9 @@ pub struct RequestFilter {
     pub endpoint: Option<String>,
 }
 
+/// How long spent values and documents are kept past their time: nodes whose clocks differ by less agree on what is over.
+pub const CLOCKS_APART_MAX: Duration = Duration::from_secs(60);
+
 /// How long an ended claim still leads its requester to the certificate, so that a late client can fetch it.
 pub const CLAIM_KEPT: Duration = Duration::from_secs(35 * 86_400);
 
@@ -389,9 +434,9 @@ pub trait Store: Send + Sync {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError>;
-    /// Removes spent values and documents whose time is over, and claims whose time was over [`CLAIM_KEPT`] ago, at most
-    /// `limit` of each; says how many.
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Removes spent values and documents whose time was over [`CLOCKS_APART_MAX`] ago, and claims whose time was over
+    /// [`CLAIM_KEPT`] ago, by the store's clock, at most `limit` of each; says how many.
+    async fn sweep(&self, limit: u32) -> Result<u64, StoreError>;
     /// Reads and writes one row; says how long that took.
     async fn probe(&self) -> Result<Duration, StoreError>;
 }
@@ -399,17 +444,12 @@ pub trait Store: Send + Sync {
 /// Background work. Only [`Store::commit`] creates and finishes it. Time comes from the store.
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Leases up to `limit` due tasks that nobody holds.
-    async fn claim_due(
-        &self,
-        node: NodeId,
-        lease: Duration,
-        limit: u32,
-    ) -> Result<Vec<TaskLease>, StoreError>;
+    /// Leases up to `limit` due tasks that nobody holds. A row that cannot be read does not keep back the others.
+    async fn claim_due(&self, node: NodeId, lease: Duration, limit: u32) -> Result<Claimed, StoreError>;
     /// Voids what this node held before it was restarted; says how many.
     async fn release_of(&self, node: NodeId) -> Result<u64, StoreError>;
     /// When the next task is due.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    async fn next_due(&self) -> Result<Option<NextDue>, StoreError>;
 }
 
 /// A protocol's private state. Writing goes through [`Store::commit`].
@@ -441,6 +481,7 @@ pub struct LeaseRow {
 /// Leases of singleton duties: CRL signing, sealing, sweeping.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes or extends the duty for this node; `None` when another holds it.
+    /// Takes or extends the duty for this node; `None` when another holds it. A duty that is held for more than twice the
+    /// term from now was not taken by a node that works, and is free.
     async fn lease(&self, duty: &str, node: NodeId, term: Duration) -> Result<Option<LeaseRow>, StoreError>;
 }

@@ -199,17 +199,17 @@ BEGIN
 END
 $$;
 
--- A change without a due time completes its task.
-CREATE FUNCTION commit_task_changes(moment bigint, ids bytea[], fences bigint[], dues bigint[]) RETURNS bigint
+-- A change without a wait completes its task; else the task is due so much later.
+CREATE FUNCTION commit_task_changes(moment bigint, ids bytea[], fences bigint[], waits bigint[]) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     item record;
 BEGIN
-    FOR item IN SELECT * FROM unnest(ids, fences, dues) WITH ORDINALITY AS given (id, fence, due, place) LOOP
-        IF item.due IS NULL THEN
+    FOR item IN SELECT * FROM unnest(ids, fences, waits) WITH ORDINALITY AS given (id, fence, wait, place) LOOP
+        IF item.wait IS NULL THEN
             DELETE FROM task t WHERE t.id = item.id AND t.fence = item.fence AND t.holder IS NOT NULL;
         ELSE
-            UPDATE task t SET due = item.due, ready_at = item.due, holder = NULL
+            UPDATE task t SET due = moment + item.wait, ready_at = moment + item.wait, holder = NULL
             WHERE t.id = item.id AND t.fence = item.fence AND t.holder IS NOT NULL;
         END IF;
         IF NOT FOUND THEN
@@ -365,9 +365,9 @@ BEGIN
 END
 $$;
 
--- A task with a holder is leased to it from the start for a term, with fence 1.
+-- A task is due after a wait. One with a holder is leased to it from the start for a term, with fence 1.
 CREATE FUNCTION commit_tasks(
-    moment bigint, ids bytea[], kinds bigint[], subject_kinds bigint[], subjects bytea[], dues bigint[],
+    moment bigint, ids bytea[], kinds bigint[], subject_kinds bigint[], subjects bytea[], waits bigint[],
     terms bigint[], holders bytea[]
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -376,13 +376,13 @@ DECLARE
     first bigint;
 BEGIN
     FOR item IN
-        SELECT * FROM unnest(ids, kinds, subject_kinds, subjects, dues, terms, holders)
-            WITH ORDINALITY AS given (id, kind, subject_kind, subject, due, term, holder, place)
+        SELECT * FROM unnest(ids, kinds, subject_kinds, subjects, waits, terms, holders)
+            WITH ORDINALITY AS given (id, kind, subject_kind, subject, wait, term, holder, place)
     LOOP
         first := CASE WHEN item.holder IS NULL THEN 0 ELSE 1 END;
         INSERT INTO task (id, kind, subject_kind, subject, due, ready_at, attempts, fence, holder)
-        VALUES (item.id, item.kind, item.subject_kind, item.subject, item.due,
-            greatest(item.due, moment + item.term), first, first, item.holder)
+        VALUES (item.id, item.kind, item.subject_kind, item.subject, moment + item.wait,
+            moment + greatest(item.wait, item.term), first, first, item.holder)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'task is there already' USING ERRCODE = 'PV008', DETAIL = item.place;

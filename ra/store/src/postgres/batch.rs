@@ -13,6 +13,7 @@ use portreeve_ra::{Claim, ClaimKey, Record, StreamId, TaskId};
 use sqlx::{Encode, Postgres, Type};
 
 use super::pool::Question;
+use super::tasks::millis;
 use crate::row::{padded, stored};
 use crate::sealed::Bodies;
 
@@ -74,7 +75,7 @@ pub(crate) fn plan(
         Reservation::Take { space, key, .. } | Reservation::Release { space, key } => (space.number(), *key),
     });
     batch.task_changes.sort_by_key(|change| match change {
-        TaskChange::Complete { id, .. } | TaskChange::RetryAt { id, .. } => *id,
+        TaskChange::Complete { id, .. } | TaskChange::RetryAfter { id, .. } => *id,
     });
     plan.spends(&batch);
     plan.task_changes(&batch.task_changes);
@@ -153,13 +154,13 @@ impl Plan {
         }
         let parts = each(changes, |change| match change {
             TaskChange::Complete { id, fence } => (*id, *fence, None),
-            TaskChange::RetryAt { id, fence, due } => (*id, *fence, Some(due.unix_millis())),
+            TaskChange::RetryAfter { id, fence, wait } => (*id, *fence, Some(millis(*wait))),
         });
         self.names.changes = each(&parts, |(id, ..)| *id);
         self.part("commit_task_changes", parts.len())
             .array(each(&parts, |(id, ..)| *id.as_bytes()))
             .array(each(&parts, |(_, fence, _)| stored(*fence)))
-            .array(each(&parts, |(.., due)| *due))
+            .array(each(&parts, |(.., wait)| *wait))
             .end();
     }
 
@@ -255,18 +256,14 @@ impl Plan {
         if tasks.is_empty() {
             return;
         }
-        let term = |task: &NewTask| {
-            let millis = task.lease.map(|(_, term)| term.as_millis());
-            millis.map(|millis| i64::try_from(millis).unwrap_or(i64::from(u32::MAX)))
-        };
         self.names.tasks = each(tasks, |task| task.id);
         self.part("commit_tasks", tasks.len())
             .array(each(tasks, |task| *task.id.as_bytes()))
             .array(each(tasks, |task| i64::from(task.kind.number())))
             .array(each(tasks, |task| i64::from(task.subject.kind.number())))
             .array(each(tasks, |task| task.subject.id))
-            .array(each(tasks, |task| task.due.unix_millis()))
-            .array(each(tasks, term))
+            .array(each(tasks, |task| millis(task.wait)))
+            .array(each(tasks, |task| task.lease.map(|(_, term)| millis(term))))
             .array(each(tasks, |task| task.lease.map(|(node, _)| *node.as_bytes())))
             .end();
     }

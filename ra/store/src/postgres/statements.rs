@@ -50,7 +50,7 @@ pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
             tasks::CLAIM_DUE.to_owned(),
             "bigint, bigint, bytea, bigint",
         ),
-        ("next due", tasks::NEXT_DUE.to_owned(), ""),
-        ("sweep", tasks::SWEEP.to_owned(), "bigint, bigint, bigint"),
+        ("next due", tasks::NEXT_DUE.to_owned(), "bigint"),
+        ("sweep", tasks::SWEEP.to_owned(), "bigint, bigint, bigint, bigint"),
     ]
 }

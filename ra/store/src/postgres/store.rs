@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow, Leases, Page,
-    RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError, StoredDocument, TaskLease,
-    Tasks,
+    Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow,
+    Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
+    StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use sqlx::postgres::PgRow;
@@ -229,14 +229,14 @@ impl Store for PostgresStore {
         read::all_revoked(&self.pool, (backend, not_after_min), after, limit).await
     }
 
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         // Partitions are made long before they are needed; one that cannot be made does not keep back the sweeping.
         match self.count(&tasks::make_partitions()).await {
             Ok(0) => {}
             Ok(made) => tracing::info!(made, "made partitions for the time to come"),
             Err(error) => tracing::warn!(%error, "partitions were not made"),
         }
-        self.count(&tasks::sweep(now, limit)).await
+        self.count(&tasks::sweep(limit, self.time.given())).await
     }
 
     async fn probe(&self) -> Result<Duration, StoreError> {
@@ -248,26 +248,27 @@ impl Store for PostgresStore {
 
 #[async_trait]
 impl Tasks for PostgresStore {
-    async fn claim_due(
-        &self,
-        node: NodeId,
-        lease: Duration,
-        limit: u32,
-    ) -> Result<Vec<TaskLease>, StoreError> {
+    async fn claim_due(&self, node: NodeId, lease: Duration, limit: u32) -> Result<Claimed, StoreError> {
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
         let question = tasks::claim_due(node, lease, limit, self.time.given());
-        rows::task_leases(&self.write(&question).await?)
+        Ok(rows::claimed(&self.write(&question).await?))
     }
 
     async fn release_of(&self, node: NodeId) -> Result<u64, StoreError> {
         self.count(&tasks::release_of(node)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let found = self.pool.read(&tasks::next_due()).await?;
-        found.first().map(|row| time(row, 0)).transpose()
+    async fn next_due(&self) -> Result<Option<NextDue>, StoreError> {
+        let found = self.pool.read(&tasks::next_due(self.time.given())).await?;
+        let next = |row| {
+            Ok(NextDue {
+                at: time(row, 0)?,
+                now: time(row, 1)?,
+            })
+        };
+        found.first().map(next).transpose()
     }
 }
 

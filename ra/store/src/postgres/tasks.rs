@@ -3,39 +3,40 @@
 
 use std::time::Duration;
 
-use portreeve_pkix::Timestamp;
 use portreeve_ra::NodeId;
-use portreeve_ra::ports::CLAIM_KEPT;
+use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX};
 
 use super::pool::Question;
 
 /// Rows that another node is claiming at this moment are left to it. The array is made once, before anything is
-/// changed: no more tasks are claimed than were asked for.
-pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = store_time($1) + $2, holder = $3, fence = fence + 1, \
-    attempts = attempts + 1 WHERE id = ANY (ARRAY(SELECT id FROM task WHERE ready_at <= (SELECT store_time($1)) \
+/// changed: no more tasks are claimed than were asked for. A number that cannot grow any more does not fail the claim of
+/// the others: whoever reads the row sees it.
+pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = store_time($1) + $2, holder = $3, \
+    fence = least(fence, 9007199254740991) + 1, attempts = least(attempts, 1073741823) + 1 WHERE id = ANY (ARRAY(SELECT id FROM task WHERE ready_at <= (SELECT store_time($1)) \
     ORDER BY ready_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)) \
     RETURNING id, kind, subject_kind, subject, attempts, fence, due";
 
 const RELEASE_OF: &str = "WITH released AS \
     (UPDATE task SET ready_at = due, holder = NULL WHERE holder = $1 RETURNING 1) SELECT count(*) FROM released";
 
-pub(crate) const NEXT_DUE: &str = "SELECT ready_at FROM task ORDER BY ready_at LIMIT 1";
+pub(crate) const NEXT_DUE: &str = "SELECT ready_at, store_time($1) FROM task ORDER BY ready_at LIMIT 1";
 
 const LEASE: &str = "INSERT INTO lease AS l (duty, node, fence, until) \
     SELECT $2, $3, 1, t.moment + $4 FROM (SELECT store_time($1) AS moment) t \
     ON CONFLICT (duty) DO UPDATE SET until = excluded.until, node = excluded.node, \
-    fence = l.fence + CASE WHEN l.node = excluded.node THEN 0 ELSE 1 END \
-    WHERE l.node = excluded.node OR l.until <= excluded.until - $4 RETURNING fence, until";
+    fence = greatest(least(l.fence, 9007199254740991), 0) + CASE WHEN l.node = excluded.node THEN 0 ELSE 1 END \
+    WHERE l.node = excluded.node OR l.until <= excluded.until - $4 OR l.until > excluded.until + $4 \
+    RETURNING fence, until";
 
 /// What another node is sweeping at this moment is left to it.
 pub(crate) const SWEEP: &str = "WITH \
     values_gone AS (DELETE FROM spent WHERE key = ANY (ARRAY( \
-        SELECT key FROM spent WHERE until < $1 ORDER BY until LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
+        SELECT key FROM spent WHERE until < (SELECT store_time($1)) - $2 ORDER BY until LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
     claims_gone AS (DELETE FROM claim WHERE key = ANY (ARRAY( \
-        SELECT key FROM claim WHERE until <= $2 ORDER BY until LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
+        SELECT key FROM claim WHERE until <= (SELECT store_time($1)) - $3 ORDER BY until LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
     documents_gone AS (DELETE FROM document WHERE sequence = ANY (ARRAY( \
-        SELECT sequence FROM document WHERE expires_at <= $1 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)) \
-        RETURNING 1) \
+        SELECT sequence FROM document WHERE expires_at <= (SELECT store_time($1)) - $2 \
+        ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
     SELECT (SELECT count(*) FROM values_gone) + (SELECT count(*) FROM claims_gone) \
         + (SELECT count(*) FROM documents_gone)";
 
@@ -47,8 +48,10 @@ const MAKE_PARTITIONS: &str = "SELECT make_partitions($1)::bigint";
 const PROBE: &str = "INSERT INTO probe (singleton, at) VALUES (1, store_time($1)) \
     ON CONFLICT (singleton) DO UPDATE SET at = excluded.at RETURNING at";
 
-fn millis(term: Duration) -> i64 {
-    i64::try_from(term.as_millis()).unwrap_or(i64::from(u32::MAX))
+/// A time span as stored: 5,000 years at most, so that it can be added to any time.
+pub(crate) fn millis(term: Duration) -> i64 {
+    const MAX: i64 = 5_000 * 366 * 86_400_000;
+    i64::try_from(term.as_millis()).map_or(MAX, |millis| millis.min(MAX))
 }
 
 /// Leases due tasks to a node.
@@ -66,8 +69,8 @@ pub(crate) fn release_of(node: NodeId) -> Question {
 }
 
 /// When the next task may be claimed.
-pub(crate) fn next_due() -> Question {
-    Question::new(NEXT_DUE)
+pub(crate) fn next_due(given: Option<i64>) -> Question {
+    Question::new(NEXT_DUE).bind(given)
 }
 
 /// Takes or extends a duty.
@@ -80,10 +83,11 @@ pub(crate) fn take_duty(duty: &str, node: NodeId, term: Duration, given: Option<
 }
 
 /// Removes what has had its time; says how many.
-pub(crate) fn sweep(now: Timestamp, limit: u32) -> Question {
+pub(crate) fn sweep(limit: u32, given: Option<i64>) -> Question {
     Question::new(SWEEP)
-        .bind(now.unix_millis())
-        .bind(now.saturating_sub(CLAIM_KEPT).unix_millis())
+        .bind(given)
+        .bind(millis(CLOCKS_APART_MAX))
+        .bind(millis(CLAIM_KEPT))
         .bind(i64::from(limit))
 }
 

@@ -39,14 +39,14 @@ const RELEASE: &str = "DELETE FROM reservation WHERE space = ? AND key = ?";
 const TASK: &str = "INSERT INTO task (id, kind, subject_kind, subject, due, ready_at, attempts, fence, holder) \
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
-/// The statements that write this batch; `now` decides which claims have ended.
+/// The statements that write this batch; from `now` on tasks wait, and it decides which claims have ended.
 pub(crate) fn plan(batch: Batch, bodies: &Bodies, now: Timestamp) -> Result<Plan, StoreError> {
     let mut plan = Plan::new();
     batch.spends.iter().for_each(|value| spend(&mut plan, value));
     batch
         .task_changes
         .iter()
-        .for_each(|change| change_task(&mut plan, change));
+        .for_each(|change| change_task(&mut plan, change, now));
     for claim in &batch.claims {
         take_claim(&mut plan, claim, now)?;
     }
@@ -78,14 +78,15 @@ fn spend(plan: &mut Plan, value: &Spend) {
         .integer(value.until.unix_millis());
 }
 
-fn change_task(plan: &mut Plan, change: &TaskChange) {
+fn change_task(plan: &mut Plan, change: &TaskChange, now: Timestamp) {
     match change {
         TaskChange::Complete { id, fence } => {
             plan.step(COMPLETE, Expected::OneRow(Conflict::Fence(*id)))
                 .blob(*id.as_bytes())
                 .integer(stored(*fence));
         }
-        TaskChange::RetryAt { id, fence, due } => {
+        TaskChange::RetryAfter { id, fence, wait } => {
+            let due = now.saturating_add(*wait);
             plan.step(RETRY, Expected::OneRow(Conflict::Fence(*id)))
                 .integer(due.unix_millis())
                 .integer(due.unix_millis())
@@ -148,14 +149,15 @@ fn reserve(plan: &mut Plan, reservation: &Reservation) {
 
 fn create_task(plan: &mut Plan, task: &NewTask, now: Timestamp) {
     let held_until = task.lease.map(|(_, term)| now.saturating_add(term));
-    let ready_at = held_until.map_or(task.due, |until| until.max(task.due));
+    let due = now.saturating_add(task.wait);
+    let ready_at = held_until.map_or(due, |until| until.max(due));
     let first = i64::from(task.lease.is_some());
     plan.step(TASK, Expected::OneRow(Conflict::Fence(task.id)))
         .blob(*task.id.as_bytes())
         .integer(task.kind.number().into())
         .integer(task.subject.kind.number().into())
         .blob(task.subject.id)
-        .integer(task.due.unix_millis())
+        .integer(due.unix_millis())
         .integer(ready_at.unix_millis())
         .integer(first)
         .integer(first)

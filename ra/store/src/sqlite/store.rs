@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow, Leases,
-    Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError, StoredDocument, TaskLease,
-    Tasks,
+    Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow,
+    Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
+    StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use tokio::task::JoinHandle;
@@ -106,6 +106,11 @@ impl SqliteStore {
         self.writer.write_plain(plan).await.map(|_| ())
     }
 
+    /// Sweeps as it would at this time: for tests whose clock cannot be moved.
+    pub async fn sweep_as_of(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.writer.write_plain(tasks::sweep(now, limit)).await?.changed)
+    }
+
     /// Lets the database grow to this many pages of 4 KiB and no further, until the writer's connection is opened
     /// again; `None` lifts the limit. What does not fit fails as on a full disk.
     pub async fn limit_pages(&self, pages: Option<u32>) -> Result<(), StoreError> {
@@ -192,8 +197,8 @@ impl Store for SqliteStore {
         projections::all_revoked(&self.readers, (backend, not_after_min), after, limit).await
     }
 
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        Ok(self.writer.write_plain(tasks::sweep(now, limit)).await?.changed)
+    async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
+        self.sweep_as_of(self.clock.now(), limit).await
     }
 
     async fn probe(&self) -> Result<Duration, StoreError> {
@@ -206,30 +211,26 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl Tasks for SqliteStore {
-    async fn claim_due(
-        &self,
-        node: NodeId,
-        lease: Duration,
-        limit: u32,
-    ) -> Result<Vec<TaskLease>, StoreError> {
+    async fn claim_due(&self, node: NodeId, lease: Duration, limit: u32) -> Result<Claimed, StoreError> {
         let now = self.clock.now();
+        let next = tasks::next_due(&self.readers, now).await?;
         // Most of the time nothing is due: then no transaction is spent on it.
-        if limit == 0 || tasks::next_due(&self.readers).await?.is_none_or(|due| due > now) {
-            return Ok(Vec::new());
+        if limit == 0 || next.is_none_or(|next| next.at > now) {
+            return Ok(Claimed::default());
         }
         let claimed = self
             .writer
             .write_plain(tasks::claim_due(node, lease, limit, now))
             .await?;
-        rows::task_leases(&claimed.rows)
+        Ok(rows::claimed(&claimed.rows))
     }
 
     async fn release_of(&self, node: NodeId) -> Result<u64, StoreError> {
         Ok(self.writer.write_plain(tasks::release_of(node)).await?.changed)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        tasks::next_due(&self.readers).await
+    async fn next_due(&self) -> Result<Option<NextDue>, StoreError> {
+        tasks::next_due(&self.readers, self.clock.now()).await
     }
 }
 

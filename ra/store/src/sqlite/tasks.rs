@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
 use portreeve_ra::NodeId;
-use portreeve_ra::ports::{CLAIM_KEPT, StoreError};
+use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX, NextDue, StoreError};
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
 use crate::row::time;
 
-pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = ?, holder = ?, fence = fence + 1, attempts = attempts + 1 \
+/// A number that cannot grow any more does not fail the claim of the others: whoever reads the row sees it.
+pub(crate) const CLAIM_DUE: &str = "UPDATE task SET ready_at = ?, holder = ?, \
+    fence = min(fence, 9007199254740991) + 1, attempts = min(attempts, 1073741823) + 1 \
     WHERE id IN (SELECT id FROM task WHERE ready_at <= ? ORDER BY ready_at, id LIMIT ?) \
     RETURNING id, kind, subject_kind, subject, attempts, fence, due";
 
@@ -20,8 +22,8 @@ pub(crate) const NEXT_DUE: &str = "SELECT ready_at FROM task ORDER BY ready_at L
 
 const LEASE: &str = "INSERT INTO lease (duty, node, fence, until) VALUES (?, ?, 1, ?) \
     ON CONFLICT (duty) DO UPDATE SET until = excluded.until, node = excluded.node, \
-    fence = lease.fence + (lease.node <> excluded.node) \
-    WHERE lease.node = excluded.node OR lease.until <= ? RETURNING fence, until";
+    fence = min(max(lease.fence, 0), 9007199254740991) + (lease.node <> excluded.node) \
+    WHERE lease.node = excluded.node OR lease.until <= ? OR lease.until > ? RETURNING fence, until";
 
 pub(crate) const SWEEP: [&str; 3] = [
     "DELETE FROM spent WHERE key IN (SELECT key FROM spent WHERE until < ? ORDER BY until LIMIT ?)",
@@ -53,9 +55,10 @@ pub(crate) fn release_of(node: NodeId) -> Plan {
 }
 
 /// When the next task may be claimed.
-pub(crate) async fn next_due(readers: &Readers) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) async fn next_due(readers: &Readers, now: Timestamp) -> Result<Option<NextDue>, StoreError> {
     let row = readers.row(sqlx::query(NEXT_DUE)).await?;
-    row.map(|row| time(&row, 0)).transpose()
+    let at = row.map(|row| time(&row, 0)).transpose()?;
+    Ok(at.map(|at| NextDue { at, now }))
 }
 
 /// Takes or extends a duty.
@@ -64,15 +67,17 @@ pub(crate) fn take_duty(duty: &str, node: NodeId, term: Duration, now: Timestamp
     plan.text(duty)
         .blob(*node.as_bytes())
         .integer(now.saturating_add(term).unix_millis())
-        .integer(now.unix_millis());
+        .integer(now.unix_millis())
+        .integer(now.saturating_add(term.saturating_mul(2)).unix_millis());
     plan
 }
 
 /// Removes what has had its time.
 pub(crate) fn sweep(now: Timestamp, limit: u32) -> Plan {
     let mut plan = Plan::new();
+    let over = now.saturating_sub(CLOCKS_APART_MAX);
     let claims_before = now.saturating_sub(CLAIM_KEPT);
-    for (sql, before) in SWEEP.into_iter().zip([now, claims_before, now]) {
+    for (sql, before) in SWEEP.into_iter().zip([over, claims_before, over]) {
         plan.step(sql, Expected::Whatever)
             .integer(before.unix_millis())
             .integer(limit.into());

@@ -1,8 +1,10 @@
 //! Rows to write. Everything is made from small numbers, so that cases read as tables.
 
+use std::time::Duration;
+
 use portreeve_pkix::{SerialNumber, Timestamp, sha256};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Clock, CommitError, Conflict, DocumentId, DocumentKey, DocumentWrite, NewTask,
+    Batch, CertificateRow, CommitError, Conflict, DocumentId, DocumentKey, DocumentWrite, NewTask,
     RequestRow, RevokedRow, Spend, TaskKind,
 };
 use portreeve_ra::{
@@ -10,8 +12,6 @@ use portreeve_ra::{
     IncidentEvent, KeyId, NodeId, Operation, Origin, Place, Purpose, Record, Requester, RevocationReason,
     StreamId, StreamKind, TaskId, Unsigned,
 };
-
-use crate::fakes::HandClock;
 
 /// 16 octets that sort by the number.
 pub fn octets(number: u64) -> [u8; 16] {
@@ -149,12 +149,12 @@ pub fn documents(documents: impl IntoIterator<Item = DocumentWrite>) -> Batch {
 }
 
 /// A task due now that nobody holds.
-pub fn task(number: u64, clock: &HandClock) -> NewTask {
+pub fn task(number: u64) -> NewTask {
     NewTask {
         id: task_id(number),
         kind: TaskKind::Enrollment,
         subject: StreamId::enrollment(enrollment(number)),
-        due: clock.now(),
+        wait: Duration::ZERO,
         lease: None,
     }
 }

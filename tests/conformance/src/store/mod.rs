@@ -61,6 +61,7 @@ macro_rules! store_suite {
             tasks {
                 a_lease_runs_out, a_task_is_claimed_once, stale_fences_are_refused, retried_later,
                 leased_from_the_start, released_after_a_restart, the_oldest_first, duties,
+                a_damaged_task_is_told_of, a_duty_held_for_too_long_is_free,
             }
             lists {
                 streams_of_a_kind, requests, certificates, revoked, foreign_cursors,

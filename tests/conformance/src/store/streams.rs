@@ -90,7 +90,7 @@ pub async fn a_batch_is_all_or_nothing(subject: &mut dyn StoreUnderTest) {
     batch.spends.push(spend(1, far));
     batch.claims.push(claim(1, 1, far));
     batch.documents.push(document(1, 1, "body"));
-    batch.tasks.push(task(1, &clock));
+    batch.tasks.push(task(1));
     batch.records.push(record(stream(9), 1));
     let neighbours: Vec<_> = (20..40)
         .map(|number| {

@@ -97,8 +97,8 @@ impl Store for Away {
         self.inner.revoked(backend, not_after_min, after, limit).await
     }
 
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.inner.sweep(now, limit).await
+    async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
+        self.inner.sweep(limit).await
     }
 
     async fn probe(&self) -> Result<Duration, StoreError> {

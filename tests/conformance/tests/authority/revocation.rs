@@ -1,6 +1,8 @@
 //! Revocation: every right, every race, and nothing without a signed event.
 
 use portreeve_ra::{Event, KeyReportEvent, key_report_stream};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use super::*;
 
@@ -90,7 +92,7 @@ async fn a_task_alone_revokes_nothing() {
         id: TaskId::from_bytes([9; 16]),
         kind: TaskKind::Revoke,
         subject: StreamId::enrollment(issuance.enrollment),
-        due: authority.ra.now(),
+        wait: Duration::ZERO,
         lease: None,
     };
     let batch = Batch {
@@ -110,6 +112,38 @@ async fn a_task_alone_revokes_nothing() {
         revoked_serials(&backend),
         [issuance.certificate.serial().to_string()]
     );
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_used_is_an_incident_and_keeps_back_no_other() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let tasks = [1, 2].map(|number| NewTask {
+        id: TaskId::from_bytes([number; 16]),
+        kind: TaskKind::Revoke,
+        subject: StreamId::enrollment(EnrollmentId::from_bytes([number; 16])),
+        wait: Duration::ZERO,
+        lease: None,
+    });
+    let batch = Batch {
+        tasks: tasks.to_vec(),
+        ..Batch::default()
+    };
+    authority.store.commit(batch).await.expect("tasks");
+    let file = SqliteConnectOptions::new().filename(authority.directory.path().join("portreeve.db"));
+    let mut writer = file.connect().await.unwrap();
+    let damage = format!("UPDATE task SET kind = 77 WHERE id = x'{}'", "01".repeat(16));
+    writer.execute(AssertSqlSafe(damage)).await.unwrap();
+    let writer = tokio::sync::Mutex::new(writer);
+    for _ in 0..2 {
+        authority.ra.work().await.unwrap();
+    }
+    assert_eq!(incidents(&authority).await, ["tampered"]);
+    authority
+        .work_until("the other is done", || async {
+            let mut writer = writer.lock().await;
+            writer.fetch_all("SELECT id FROM task").await.unwrap().len() == 1
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Tables that grow: partitions, and statements that do not go through whole tables.
 
 use portreeve_conformance::store::fixtures::{certificate_row, record, records, request_row, stream};
-use portreeve_ra::ports::{Batch, Clock, Conflict, Projection};
+use portreeve_ra::ports::{Batch, Conflict, Projection};
 use portreeve_ra::{EnrollmentId, StreamId, StreamKind};
 use portreeve_store::finding_statements;
 
@@ -87,7 +87,7 @@ async fn sweeping_makes_the_partitions_to_come() {
     let made = rows(&subject.raw_url, QUARTERS).await;
     assert_eq!(made.len(), 12, "three quarters of four tables: {made:?}");
     execute(&subject.raw_url, &format!("DROP TABLE {}", made[2])).await;
-    subject.store.sweep(subject.clock.now(), 10).await.unwrap();
+    subject.store.sweep(10).await.unwrap();
     assert_eq!(rows(&subject.raw_url, QUARTERS).await, made);
 
     // A quarter that has rows elsewhere already gets none, and the sweeping goes on.
@@ -109,7 +109,7 @@ async fn sweeping_makes_the_partitions_to_come() {
         })
         .await
         .unwrap();
-    subject.store.sweep(subject.clock.now(), 10).await.unwrap();
+    subject.store.sweep(10).await.unwrap();
     let found = subject
         .store
         .requests(&Default::default(), None, 5)

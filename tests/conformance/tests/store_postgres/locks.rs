@@ -74,13 +74,19 @@ async fn a_node_that_comes_back_after_its_lease_is_refused() {
     let other = subject.open().await.unwrap();
     let term = Duration::from_secs(30);
     let create = Batch {
-        tasks: vec![task(1, &subject.clock)],
+        tasks: vec![task(1)],
         ..Batch::default()
     };
     subject.store.commit(create).await.unwrap();
-    let first = subject.store.claim_due(node(1), term, 1).await.unwrap().remove(0);
+    let first = subject
+        .store
+        .claim_due(node(1), term, 1)
+        .await
+        .unwrap()
+        .leases
+        .remove(0);
     subject.clock.advance(term);
-    let second = other.claim_due(node(2), term, 1).await.unwrap().remove(0);
+    let second = other.claim_due(node(2), term, 1).await.unwrap().leases.remove(0);
     assert!(second.fence > first.fence);
     let complete = |lease: &TaskLease| {
         let mut batch = records([record(stream(1), 1)]);

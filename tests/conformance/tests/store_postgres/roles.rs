@@ -231,7 +231,7 @@ async fn an_edge_can_do_its_own_work_and_a_worker_the_rest() {
             1,
             clock.now_plus_hour(),
         ));
-    received.tasks.push(task(1, &clock));
+    received.tasks.push(task(1));
     let mut order = document(1, 1, "order");
     order.id.kind = "acme.order";
     received.documents.push(order);
@@ -250,7 +250,7 @@ async fn an_edge_can_do_its_own_work_and_a_worker_the_rest() {
         "an edge does no work"
     );
 
-    let leases = worker.claim_due(node(2), term, 5).await.unwrap();
+    let leases = worker.claim_due(node(2), term, 5).await.unwrap().leases;
     assert_eq!(leases.len(), 1);
     let mut issued = records([record_by(Purpose::Worker, (stream(1), 2), "issued")]);
     issued
@@ -261,7 +261,7 @@ async fn an_edge_can_do_its_own_work_and_a_worker_the_rest() {
         });
     issued.projections = shown(1).projections;
     worker.commit(issued).await.unwrap();
-    worker.sweep(clock.now_plus_hour(), 10).await.unwrap();
+    worker.sweep(10).await.unwrap();
     assert_eq!(
         edge.load(&[stream(1)]).await.unwrap()[0].len(),
         2,

@@ -94,7 +94,7 @@ async fn sessions_are_durable_whatever_the_default() {
 /// Without a clock of a test the store goes by the database's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_time_is_the_database_s_own() {
-    use portreeve_conformance::store::fixtures::{node, task};
+    use portreeve_conformance::store::fixtures::{node, spend, task};
     use portreeve_ra::ports::{Batch, NewTask};
     let subject = Postgres::new().await;
     let mut options = options(&subject.clock);
@@ -102,14 +102,8 @@ async fn the_time_is_the_database_s_own() {
     let database = PostgresDatabase::open(&subject.url, options).await.unwrap();
     let store = database.into_store(Arc::clone(&subject.sealer));
     let hour = std::time::Duration::from_secs(3_600);
-    let due = |number, due| NewTask {
-        due,
-        ..task(number, &subject.clock)
-    };
-    let tasks = vec![
-        due(1, now().saturating_sub(hour)),
-        due(2, now().saturating_add(hour)),
-    ];
+    let due = |number, wait| NewTask { wait, ..task(number) };
+    let tasks = vec![due(1, std::time::Duration::ZERO), due(2, hour)];
     store
         .commit(Batch {
             tasks,
@@ -118,7 +112,19 @@ async fn the_time_is_the_database_s_own() {
         .await
         .unwrap();
     let claimed = store.claim_due(node(1), hour, 5).await.unwrap();
-    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed.leases.len(), 1);
+    store
+        .commit(Batch {
+            spends: vec![spend(1, now().saturating_add(hour))],
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        store.sweep(5).await.unwrap(),
+        0,
+        "whatever the clock of this node says"
+    );
     let held = store.lease("duty", node(1), hour).await.unwrap().unwrap();
     let until = now().saturating_add(hour);
     assert!(
