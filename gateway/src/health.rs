@@ -131,7 +131,9 @@ impl Health {
             checks.push(neighbours::redis(redis));
             checks.push(self.neighbours.check(self.queue.nodes.as_ref()).await);
         }
-        checks.extend(lists(&self.shelf.lists(), self.clock.now()));
+        let now = self.clock.now();
+        let lists = self.shelf.lists().into_iter();
+        checks.extend(lists.map(|one| list(one.ca, one.until, (one.late(now), now))));
         let report = Report {
             degraded: checks.iter().any(|check| check.degraded),
             ready: checks.iter().all(|check| check.ok),
@@ -199,17 +201,18 @@ fn database(facts: &ServerFacts) -> Finding {
     }
 }
 
-/// Whether each CRL is there and not overdue.
-fn lists(lists: &[(&str, Option<Timestamp>)], now: Timestamp) -> Vec<Finding> {
-    let look = |(ca, until): &(&str, Option<Timestamp>)| {
-        let state = match until {
-            Some(until) if *until > now => Ok(format!("valid until {until}")),
-            Some(until) => Err(format!("overdue since {until}")),
-            None => Err("there is none; the log says why".to_owned()),
-        };
-        less_well(format!("CRL {ca}"), state)
+/// Whether a CRL is there and not overdue, and the next one not due for long.
+fn list(ca: &str, until: Option<Timestamp>, (late, now): (Option<Timestamp>, Timestamp)) -> Finding {
+    let state = match (until, late) {
+        (Some(until), None) if until > now => Ok(format!("valid until {until}")),
+        (Some(until), Some(since)) if until > now => Err(format!(
+            "valid until {until}; the next one has been due since {since} and no node signs it: look at the log of the \
+             status nodes"
+        )),
+        (Some(until), _) => Err(format!("overdue since {until}")),
+        (None, _) => Err("there is none; the log says why".to_owned()),
     };
-    lists.iter().map(look).collect()
+    less_well(format!("CRL {ca}"), state)
 }
 
 /// What is no reason to send clients elsewhere.
@@ -239,19 +242,16 @@ mod tests {
     fn a_list_that_is_overdue_or_missing_is_found() {
         let now = Timestamp::from_unix_seconds(1_800_000_000);
         let later = now.saturating_add(Duration::from_secs(1));
-        let found = lists(
-            &[("fresh", Some(later)), ("late", Some(now)), ("none", None)],
-            now,
-        );
-        let degraded: Vec<(&str, bool)> = found
-            .iter()
-            .map(|one| (one.check.as_str(), one.degraded))
-            .collect();
-        assert_eq!(
-            degraded,
-            [("CRL fresh", false), ("CRL late", true), ("CRL none", true)]
-        );
-        assert!(found.iter().all(|one| one.ok), "clients are not sent elsewhere");
+        let rows = [
+            ("fresh", Some(later), None, false),
+            ("not renewed", Some(later), Some(now), true),
+            ("overdue", Some(now), None, true),
+            ("none", None, None, true),
+        ];
+        for (name, until, late, degraded) in rows {
+            let found = list(name, until, (late, now));
+            assert_eq!((found.ok, found.degraded), (true, degraded), "{name}");
+        }
     }
 
     #[test]

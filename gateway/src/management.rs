@@ -62,8 +62,9 @@ impl Management {
             store: self.store.statistics(),
             redis: self.queue.statistics(),
         };
-        for (ca, until) in self.shelf.lists() {
-            self.metrics.crl_left(ca, seconds_left(until, self.clock.now()));
+        for list in self.shelf.lists() {
+            let left = seconds_left(list.until, self.clock.now());
+            self.metrics.crl_left(list.ca, left);
         }
         match self.metrics.encode(scrape) {
             Ok(text) => respond(StatusCode::OK, METRICS_TYPE, Bytes::from(text)),

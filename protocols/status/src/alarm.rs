@@ -33,6 +33,22 @@ pub(crate) fn vanished(ca: &BackendName, serial: &SerialNumber) -> Incident {
     }
 }
 
+/// A list is due and no node signs it. The same on every node that notices.
+pub(crate) fn overdue(ca: &BackendName, number: Option<u64>) -> Incident {
+    let which = number.map_or_else(
+        || "the first CRL".to_owned(),
+        |number| format!("the CRL after number {number}"),
+    );
+    Incident {
+        what: IncidentKind::CrlOverdue,
+        subject: StreamId {
+            kind: StreamKind::Document,
+            id: head_id(ca).id,
+        },
+        detail: format!("{which} of {ca} is due and nobody signs it: look at the log of the status nodes"),
+    }
+}
+
 /// Somebody has written to a stored document.
 pub(crate) fn tampered(document: &DocumentId, how: &str) -> Incident {
     Incident {

@@ -12,9 +12,10 @@ mod list;
 mod publisher;
 mod revoked;
 mod shelf;
+mod turn;
 
 pub use alarm::Alarm;
 pub use config::StatusConfig;
 pub use edge::StatusEdge;
 pub use publisher::{CrlPublisher, PublisherParts};
-pub use shelf::Shelf;
+pub use shelf::{ListStanding, Shelf};

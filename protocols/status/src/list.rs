@@ -1,6 +1,6 @@
 //! A signed CRL as it is stored: a head that counts, the octets in parts, and the entries in parts of their own.
 //!
-//! The head of a CA is replaced by compare-and-set, which makes the CRL number grow by one and never repeat
+//! The head of a CA is replaced by compare-and-set, which makes the CRL number grow and never repeat
 //! (RFC 5280 section 5.2.3). The parts belong to one number, are written once, and go when the next CRLs are out. The entries
 //! stay until the next CRL takes their place, however long that takes: it must not lose any of them.
 
@@ -52,8 +52,14 @@ pub(crate) struct Head {
 impl Head {
     /// When it is time for the next one, even if nothing was revoked: at half of its life.
     pub(crate) fn renew_at(&self) -> Timestamp {
-        self.this_update
-            .saturating_add(self.next_update.since(self.this_update) / 2)
+        half_time(self.this_update, self.next_update)
+    }
+
+    /// The number of the next one: larger than this one's, and than any before it that may have been lost with its
+    /// documents, since no number is ahead of the store's time by much: it counts milliseconds.
+    pub(crate) fn next_number(head: Option<&Self>, moment: Timestamp) -> u64 {
+        let follows = head.map_or(1, |head| head.number.saturating_add(1));
+        follows.max(u64::try_from(moment.unix_millis()).unwrap_or(0))
     }
 
     /// Until when its parts are kept.
@@ -102,6 +108,11 @@ impl Head {
         let octets = joined(parts).filter(|octets| sha256(octets) == self.entries)?;
         Entries::decode(&octets)
     }
+}
+
+/// When half of a list's life is over.
+pub(crate) fn half_time(this_update: Timestamp, next_update: Timestamp) -> Timestamp {
+    this_update.saturating_add(next_update.since(this_update) / 2)
 }
 
 /// The name of a CA's head.

@@ -12,14 +12,12 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::{BackendName, NodeId};
 
-use crate::alarm::{Alarm, tampered, vanished};
+use crate::alarm::{Alarm, overdue, tampered, vanished};
 use crate::config::StatusConfig;
 use crate::list::{self, Head, Signed};
 use crate::revoked::Entries;
 use crate::shelf::{Published, Shelf};
-
-/// How long a node that was interrupted keeps others from signing.
-const LEASE: Duration = Duration::from_secs(60);
+use crate::turn::Memory;
 
 /// How long to wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -73,7 +71,7 @@ enum PublishError {
 }
 
 /// The head that was read last, with its version; version 0 stands for none.
-type Known = (Option<Head>, u64);
+pub(crate) type Known = (Option<Head>, u64);
 
 impl CrlPublisher {
     /// A publisher of these parts.
@@ -108,53 +106,66 @@ impl CrlPublisher {
         self.round(&mut BTreeMap::new()).await
     }
 
-    async fn round(&self, known: &mut BTreeMap<BackendName, Known>) -> Timestamp {
+    async fn round(&self, memories: &mut BTreeMap<BackendName, Memory>) -> Timestamp {
         let now = self.parts.clock.now();
         let mut next = now.saturating_add(self.parts.config.look_every);
         for (ca, backend) in &self.parts.backends {
             if backend.revocation_list().is_none() {
                 continue;
             }
-            let last = known.get(ca).cloned().unwrap_or((None, 0));
+            let memory = memories.entry(ca.clone()).or_default();
             let soon = now.saturating_add(AFTER_FAILURE);
-            match self.look(ca, backend.as_ref(), last).await {
-                Ok(current) => {
-                    // One that is overdue is another node's to sign, or will be this node's when that one has gone.
-                    let due = current.0.as_ref().map_or(soon, Head::renew_at);
-                    next = next.min(due.max(soon));
-                    known.insert(ca.clone(), current);
-                }
-                Err(error) => {
-                    // The last good one goes on being served.
-                    tracing::error!(%ca, %error, "CRL not published");
-                    next = next.min(soon);
-                }
+            let looked = self.look((ca, backend.as_ref()), memory).await;
+            if let Err(error) = &looked {
+                // The last good one goes on being served.
+                tracing::error!(%ca, %error, "CRL not published");
+                memory.waits(now);
             }
+            let is_reachable = !matches!(looked, Err(PublishError::Store(_)));
+            self.tell_if_late(ca, memory, is_reachable).await;
+            // One that is overdue is another node's to sign, or will be this node's when that one has gone.
+            let due = match &memory.known.0 {
+                Some(head) if !memory.is_waiting() => head.renew_at(),
+                Some(_) | None => soon,
+            };
+            next = next.min(due.max(soon));
         }
         next
     }
 
+    /// Reads what others signed, and signs what is due in this node's turn.
     async fn look(
         &self,
-        ca: &BackendName,
-        backend: &dyn CaBackend,
-        last: Known,
-    ) -> Result<Known, PublishError> {
-        let current = self.take_over(ca, last).await?;
-        if !self.is_due(ca, current.0.as_ref()).await? {
-            return Ok(current);
+        (ca, backend): (&BackendName, &dyn CaBackend),
+        memory: &mut Memory,
+    ) -> Result<(), PublishError> {
+        let now = self.parts.clock.now();
+        let current = self.take_over(ca, memory.known.clone()).await?;
+        if current.1 != memory.known.1 {
+            memory.somebody_signed();
         }
-        let duty = format!("crl/{ca}");
-        if self
-            .parts
-            .leases
-            .lease(&duty, self.parts.node, LEASE)
-            .await?
-            .is_none()
-        {
-            return Ok(current);
+        memory.known = current;
+        if !self.is_due(ca, memory.known.0.as_ref()).await? {
+            memory.settled();
+            return Ok(());
         }
-        self.sign(ca, backend, current).await
+        memory.waits(now);
+        let who = (ca, self.parts.node);
+        if let Some(moment) = memory.turn(self.parts.leases.as_ref(), who, now).await? {
+            memory.known = self.sign((ca, backend), memory.known.clone(), moment).await?;
+            memory.settled();
+        }
+        Ok(())
+    }
+
+    /// A list that has been due for minutes is told of, whoever should have signed it: once, and in `/readyz`.
+    async fn tell_if_late(&self, ca: &BackendName, memory: &mut Memory, is_reachable: bool) {
+        let late = memory.late(self.parts.clock.now());
+        self.parts.shelf.note_late(ca, late);
+        if late.is_some() && is_reachable && memory.tell() {
+            let number = memory.known.0.as_ref().map(|head| head.number);
+            self.parts.alarm.raise(overdue(ca, number)).await;
+        }
     }
 
     /// Reads the head, and puts the CRL on the shelf when it is another one than before.
@@ -269,16 +280,17 @@ impl CrlPublisher {
         Ok(complete)
     }
 
+    /// `moment` is the store's time when this node's turn began.
     async fn sign(
         &self,
-        ca: &BackendName,
-        backend: &dyn CaBackend,
+        (ca, backend): (&BackendName, &dyn CaBackend),
         (head, version): Known,
+        moment: Timestamp,
     ) -> Result<Known, PublishError> {
         let Some(source) = backend.revocation_list() else {
             return Ok((head, version));
         };
-        let number = head.as_ref().map_or(1, |head| head.number.saturating_add(1));
+        let number = Head::next_number(head.as_ref(), moment);
         // Certificates that ended before the last CRL was made have been on it, if they were revoked.
         let horizon = head
             .as_ref()

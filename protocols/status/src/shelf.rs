@@ -8,6 +8,9 @@ use portreeve_pkix::{Timestamp, sha256};
 use portreeve_ra::BackendName;
 use portreeve_ra::ports::CaBackend;
 
+use crate::list::half_time;
+use crate::turn::LATE;
+
 /// One file with what its headers need.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Published {
@@ -17,6 +20,27 @@ pub(crate) struct Published {
     pub(crate) modified: Timestamp,
     /// After this it is no longer fresh.
     pub(crate) until: Timestamp,
+}
+
+/// How the CRL of a CA stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListStanding<'a> {
+    /// The CA.
+    pub ca: &'a str,
+    /// The end of the one that is served; `None` where there is none yet.
+    pub until: Option<Timestamp>,
+    /// When half of its life is over, and the next one is due at the latest.
+    renew_at: Option<Timestamp>,
+    /// Since when the next one is due, if the publisher has noticed that nobody signs it.
+    late_since: Option<Timestamp>,
+}
+
+impl ListStanding<'_> {
+    /// Since when a new one has been due for longer than it should, whether or not a publisher noticed.
+    pub fn late(&self, now: Timestamp) -> Option<Timestamp> {
+        let renewal = self.renew_at.filter(|at| now.since(*at) >= LATE);
+        self.late_since.or(renewal)
+    }
 }
 
 impl Published {
@@ -39,6 +63,7 @@ pub struct Shelf {
     listed: BTreeSet<String>,
     certificates: BTreeMap<String, Arc<Published>>,
     lists: RwLock<BTreeMap<String, Arc<Published>>>,
+    late: RwLock<BTreeMap<String, Timestamp>>,
 }
 
 impl Shelf {
@@ -67,10 +92,28 @@ impl Shelf {
         }
     }
 
-    /// The CAs that publish a CRL, with the end of the one that is served; `None` where there is none yet.
-    pub fn lists(&self) -> Vec<(&str, Option<Timestamp>)> {
-        let until = |ca: &str| self.list(ca).map(|published| published.until);
-        self.listed.iter().map(|ca| (ca.as_str(), until(ca))).collect()
+    /// How the CRLs of the CAs stand that publish one.
+    pub fn lists(&self) -> Vec<ListStanding<'_>> {
+        let late = self.late.read().unwrap_or_else(PoisonError::into_inner);
+        let standing = |ca| {
+            let list = self.list(ca);
+            ListStanding {
+                ca,
+                until: list.as_ref().map(|list| list.until),
+                renew_at: list.map(|list| half_time(list.modified, list.until)),
+                late_since: late.get(ca).copied(),
+            }
+        };
+        self.listed.iter().map(|ca| standing(ca.as_str())).collect()
+    }
+
+    /// Notes since when the next CRL has been due for too long.
+    pub(crate) fn note_late(&self, ca: &BackendName, since: Option<Timestamp>) {
+        let mut late = self.late.write().unwrap_or_else(PoisonError::into_inner);
+        match since {
+            Some(since) => drop(late.insert(ca.to_string(), since)),
+            None => drop(late.remove(ca.as_str())),
+        }
     }
 
     /// Whether this CA publishes a CRL.

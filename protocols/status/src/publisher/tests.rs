@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
@@ -20,6 +20,9 @@ use portreeve_ra::{
 
 use super::*;
 
+#[path = "turns.rs"]
+mod turns;
+
 const START: i64 = 2_000_000;
 
 /// A store that knows revocations and documents, a clock, leases, and a CA, all by hand.
@@ -34,6 +37,12 @@ struct World {
     holder: Mutex<Option<NodeId>>,
     signed: AtomicUsize,
     broken: AtomicUsize,
+    /// The store's time, in milliseconds, apart from the nodes'.
+    store_now: AtomicI64,
+    /// When leases end, in seconds after the start; 0: never.
+    lease_ends: AtomicI64,
+    /// The node that cannot sign.
+    lame: AtomicU8,
 }
 
 type Stored<T> = Result<T, StoreError>;
@@ -164,13 +173,18 @@ impl Alarm for World {
 
 #[async_trait]
 impl Leases for World {
-    async fn lease(&self, duty: &str, node: NodeId, _: Duration) -> Stored<Option<LeaseRow>> {
+    async fn lease(&self, duty: &str, node: NodeId, term: Duration) -> Stored<Option<LeaseRow>> {
         assert_eq!(duty, "crl/issuing");
         let mut holder = self.holder.lock().unwrap();
+        let ends = self.lease_ends.load(Ordering::Relaxed);
+        if ends > 0 && self.now.load(Ordering::Relaxed) >= ends {
+            *holder = None;
+        }
         let mine = *holder.get_or_insert(node) == node;
+        let now = Timestamp::from_unix_millis(self.store_now.load(Ordering::Relaxed));
         Ok(mine.then_some(LeaseRow {
             fence: 1,
-            until: Timestamp::default(),
+            until: now.saturating_add(term),
         }))
     }
 }
@@ -195,7 +209,7 @@ impl Wakeups for World {
 }
 
 /// Signs by writing down what it was asked to sign.
-struct Ca(BackendName, Arc<World>);
+struct Ca(BackendName, Arc<World>, u8);
 
 #[async_trait]
 impl RevocationListSource for Ca {
@@ -206,6 +220,9 @@ impl RevocationListSource for Ca {
         _: Timestamp,
         revoked: &[(SerialNumber, Timestamp, RevocationReason)],
     ) -> Result<Vec<u8>, CaError> {
+        if self.1.lame.load(Ordering::Relaxed) == self.2 {
+            return Err(CaError::NeedsOperator("no signer".to_owned()));
+        }
         self.1.signed.fetch_add(1, Ordering::Relaxed);
         let serials: Vec<String> = revoked.iter().map(|(serial, ..)| serial.to_hex()).collect();
         let at = this_update.unix_seconds() - START;
@@ -257,13 +274,13 @@ impl CaBackend for Ca {
 }
 
 /// One node of the installation.
-struct Node(CrlPublisher, Arc<Shelf>, Mutex<BTreeMap<BackendName, Known>>);
+struct Node(CrlPublisher, Arc<Shelf>, Mutex<BTreeMap<BackendName, Memory>>);
 
 impl Node {
     fn new(world: &Arc<World>, number: u8) -> Self {
-        let shelf = Arc::new(Shelf::default());
+        let shelf = Arc::new(Shelf::awaiting("issuing"));
         let ca = BackendName::new("issuing").unwrap();
-        let backend: Arc<dyn CaBackend> = Arc::new(Ca(ca.clone(), Arc::clone(world)));
+        let backend: Arc<dyn CaBackend> = Arc::new(Ca(ca.clone(), Arc::clone(world), number));
         let parts = PublisherParts {
             store: world.clone(),
             documents: world.clone(),
@@ -402,10 +419,10 @@ fn the_number_never_repeats_even_without_the_lease() {
     let ca = BackendName::new("issuing").unwrap();
     let backend = one.0.parts.backends[&ca].clone();
     let none: Known = (None, 0);
-    let first = ready(one.0.sign(&ca, backend.as_ref(), none.clone())).unwrap();
-    let second = ready(two.0.sign(&ca, backend.as_ref(), none)).unwrap();
+    let first = ready(one.0.sign((&ca, backend.as_ref()), none.clone(), world.now())).unwrap();
+    let second = ready(two.0.sign((&ca, backend.as_ref()), none, world.now())).unwrap();
     assert_eq!(first, second, "the slower one adopts what was stored");
-    assert_eq!(first.0.unwrap().number, 1);
+    assert_eq!(first.0.unwrap().number, u64::try_from(START * 1_000).unwrap());
 }
 
 #[test]

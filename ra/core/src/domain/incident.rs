@@ -22,6 +22,8 @@ pub enum IncidentKind {
     SerialTaken,
     /// A revocation that was published is missing in the store: somebody wrote to the database.
     RevocationVanished,
+    /// A CRL is due, and no node has signed it for minutes.
+    CrlOverdue,
 }
 
 impl IncidentKind {
@@ -34,6 +36,7 @@ impl IncidentKind {
             Self::InDoubt => "in_doubt",
             Self::SerialTaken => "serial_taken",
             Self::RevocationVanished => "revocation_vanished",
+            Self::CrlOverdue => "crl_overdue",
         }
     }
 }
