@@ -1,5 +1,7 @@
 //! The installation on disk: data directory, keyset, store, signer. Everything else is built on these.
 
+mod wall;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +12,12 @@ use portreeve_ra::ports::{Clock, Random, SignError, StoreError};
 use portreeve_ra::{NodeId, Purpose, Role, Roles};
 use portreeve_signer::{SignerCommand, SignerKek, SignerProcess};
 use portreeve_store::{MadeBy, OpenDatabase, OpenError, OpenStore, Options, PendingMigrations, StoreUrl};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::{Config, ConfigError, KekSources, SignerSection};
 use crate::data_dir::{self, DataDirError, Making};
 use crate::dev::replace_file;
+pub use wall::Breach;
 
 /// The raw value under which the store keeps the wrapped keyset.
 const KEYSET_VALUE: &str = "keyset";
@@ -78,6 +81,9 @@ pub enum InstallationError {
     /// The keyset.
     #[error(transparent)]
     Keyset(#[from] KeysetError),
+    /// An edge that does not judge could open what only those who judge should.
+    #[error(transparent)]
+    Wall(#[from] Breach),
     /// The store has no keyset.
     #[error("{0} holds no installation yet: run `portreeve ca create root` first")]
     Absent(String),
@@ -137,6 +143,8 @@ pub struct Installation {
     pub keyset: Arc<Keyset>,
     /// What this node does.
     pub roles: Roles,
+    /// What is wrong with the wall around an edge that does not judge; under `serve` it does not open then.
+    pub breach: Option<Breach>,
     /// The child that holds CA keys; only workers and status nodes have one.
     pub signer: Option<SignerProcess>,
     /// This node.
@@ -184,6 +192,12 @@ pub async fn open(
     let sources = config.keyset.sources(data_dir);
     let wrapped = wrapped_keyset(&mut database, mode, (&sources, random.as_ref())).await?;
     let keyset = open_keyset(&wrapped, &sources, roles)?;
+    let breach = wall::examine(&wrapped, &sources, roles)?;
+    match &breach {
+        Some(breach) if mode == Mode::Serve => return Err(breach.clone().into()),
+        Some(breach) => warn!(%breach, "fine for trials"),
+        None => {}
+    }
     let signer = if roles.sign() {
         let section = config.signer.get("soft").cloned().unwrap_or_default();
         Some(start_signer(&section, (data_dir, program), (sources, wrapped.to_bytes()?)).await?)
@@ -197,6 +211,7 @@ pub async fn open(
         store,
         keyset,
         roles,
+        breach,
         signer,
         node,
         heads,

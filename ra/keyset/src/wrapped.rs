@@ -148,6 +148,17 @@ impl WrappedKeyset {
         Self::authenticated(body, new)
     }
 
+    /// The purposes whose secrets this key encryption key wraps, going by what the keyset says of itself.
+    pub fn purposes_under(&self, kek: &Kek) -> Vec<Purpose> {
+        let under = self
+            .0
+            .body
+            .purposes
+            .iter()
+            .filter(|(_, keys)| keys.kek == kek.check());
+        under.map(|(name, _)| name.0).collect()
+    }
+
     /// Names the set of keys, whatever wraps them: nodes with equal fingerprints understand each other.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut input = Vec::new();

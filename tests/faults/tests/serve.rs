@@ -125,6 +125,14 @@ async fn the_owner_makes_an_installation_and_a_lesser_role_serves_it() {
     let edge = configuration(folder.path(), "edge", &url.replace("harness@", "edge:edge@"));
     let refused = started(&edge).await.err().unwrap();
     assert!(refused.contains("42501"), "{refused}");
+
+    // Nor may it play edge only with the key of the whole keyset.
+    let refused = run(&edge, &["serve", "--roles", "edge"]);
+    let examined = run(&edge, &["doctor", "--roles", "edge"]);
+    assert_eq!(examined.status.code(), Some(4), "{}", examined.stdout);
+    for said in [refused.text(), examined.text()] {
+        assert!(said.contains("keyset.keks") && said.contains("worker"), "{said}");
+    }
     for shown in [
         &doctor,
         &ready,

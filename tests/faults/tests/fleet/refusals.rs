@@ -98,6 +98,17 @@ async fn what_does_not_fit_is_refused_and_said() {
         own.restore();
     }
 
+    // A key that is not for an edge was left on its machine.
+    let left = Kek::of(&fleet, "worker1", "keks/worker");
+    let place = Kek {
+        path: edge_config.with_extension("").join("keks/worker"),
+        ..left
+    };
+    place.restore();
+    let said = refused(&edge_config, edge);
+    assert!(said.contains("keyset.keks.worker"), "{said}");
+    place.remove();
+
     // More than the database role and the keys allow.
     let said = refused(&edge_config, worker);
     assert!(said.contains("keks/worker"), "{said}");
