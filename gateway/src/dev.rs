@@ -1,6 +1,6 @@
 //! `portreeve dev`: a whole gateway on this machine, for development and trials.
 
-mod database;
+mod given;
 mod manifest;
 mod objects;
 mod ports;
@@ -14,7 +14,7 @@ use crate::config::{
 };
 use crate::control::socket_for;
 
-pub use database::remember as remember_database;
+pub use given::remember as remember_given;
 pub use manifest::{AcmePart, CaPart, Manifest, manifest_path, replace_file};
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
@@ -137,11 +137,7 @@ pub fn configuration(
         origin: "dev".to_owned(),
         reason: error.to_string(),
     })?;
-    if let Some(url) = database::remembered(data_dir)?
-        && let Some(section) = table.get_mut("database").and_then(toml::Value::as_table_mut)
-    {
-        section.insert("url".to_owned(), url);
-    }
+    given::lay_over(data_dir, &mut table)?;
     Config::from_table(table, overrides)
 }
 

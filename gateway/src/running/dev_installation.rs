@@ -15,7 +15,7 @@ use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
     AcmePart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files, dev_objects,
-    manifest_path, remember_database, replace_file,
+    manifest_path, remember_given, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
@@ -139,7 +139,7 @@ pub(super) async fn write_files(
             crl: crl_url(&server.status_url, ISSUING_CA),
         },
     };
-    remember_database(data_dir, &config.database).map_err(|source| StartError::File {
+    remember_given(data_dir, config).map_err(|source| StartError::File {
         path: data_dir.to_owned(),
         source,
     })?;
