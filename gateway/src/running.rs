@@ -28,6 +28,7 @@ use crate::queue::Queue;
 use crate::router::{Router, RouterParts};
 use crate::wiring::{Node, Shared, WiringError, operator_api};
 use crate::worker::{Sweeper, run_tasks, watch_endpoints};
+use dev_installation::Known;
 use duties::Duties;
 use stopping::Stopping;
 
@@ -135,6 +136,7 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     tls::install_provider();
     let mut config = options.config;
     let roles = options.roles;
+    let given = Known::given(&config);
     config.server.keep_listeners_of(roles);
     if options.mode == Mode::Dev && !own_certificate::shown_by(roles) {
         // What `dev` serves over HTTPS as well is there over HTTP.
@@ -144,10 +146,16 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     let sockets = bind_all(&config)?;
     let addresses = addresses(&sockets);
     if options.mode == Mode::Dev {
-        dev_installation::fill_addresses(&mut config, &addresses);
+        let bound = addresses.clone();
+        dev_installation::fill_addresses(&mut config, &Known { given, bound });
         config.check()?;
     }
-    config.server.check_serving()?;
+    // One file is for all nodes of an installation in earnest, so it names what any of them needs.
+    let needing = match options.mode {
+        Mode::Dev => roles,
+        Mode::Serve | Mode::Create => Roles::ALL,
+    };
+    config.server.check_serving(needing)?;
     let program = match options.program {
         Some(program) => SignerProgram {
             program,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use portreeve_ra::Roles;
 
 use super::{CliError, Exit, Format, Surroundings};
 use crate::config::{Config, Override};
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, Cl
     match arguments.verb {
         Verb::Check(source) => {
             let config = Config::load(&source.config, &source.set)?;
-            config.server.check_serving()?;
+            config.server.check_serving(Roles::ALL)?;
             around
                 .output
                 .text(&format!("{} is fine\n", source.config.display()))?;

@@ -24,7 +24,8 @@ pub(super) struct Arguments {
     /// Where everything lies; made if absent, kept over restarts.
     #[arg(long, value_name = "DIR", default_value = DEV_DATA_DIR)]
     data_dir: PathBuf,
-    /// Public HTTPS: ACME. Port 0 picks a free port, and the same one again on a restart.
+    /// Public HTTPS: ACME. Port 0 picks a free port, and the same one again on a restart. Nodes without the role edge do
+    /// not listen there; like the next one, give it to all nodes of an installation alike, since it stands in URLs.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
     /// Public HTTP: CRLs and CA certificates.
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
     listen_management: SocketAddr,
     /// The database, in place of the embedded one: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Several nodes share
-    /// one; give them the same key encryption key with --set keyset.kek. A restart remembers it.
+    /// one; give them the same key encryption key with --set keyset.kek. A restart remembers both.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// Allows addresses that are not loopback.

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let config = Config::load(&arguments.config, &arguments.set)?;
-    config.server.check_serving()?;
+    config.server.check_serving(Roles::ALL)?;
     let roles: Roles = arguments.roles.into_iter().collect();
     check_roles(roles, &config)?;
     start_logs(&config.telemetry).map_err(|error| CliError::Failed(error.to_string()))?;

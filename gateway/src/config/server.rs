@@ -125,11 +125,14 @@ impl MountGroup {
 }
 
 impl ServerSection {
-    /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file.
+    /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file. A
+    /// listener with ACME is for edges alone, whatever else it mounts: where nodes share an address, a connection that
+    /// reached another node would find no ACME there.
     pub fn keep_listeners_of(&mut self, roles: Roles) {
         let serves = |group: &MountGroup| group.role().is_none_or(|role| roles.has(role));
+        let is_for = |mounts: &[MountGroup]| roles.has(Role::Edge) || !mounts.contains(&MountGroup::Acme);
         self.listeners
-            .retain(|_, listener| listener.mounts.iter().any(serves));
+            .retain(|_, listener| listener.mounts.iter().any(serves) && is_for(&listener.mounts));
     }
 }
 
@@ -190,22 +193,29 @@ impl ServerSection {
         self.limits.check()
     }
 
-    /// What `serve` needs beyond what `config check` can ask of every file.
-    pub fn check_serving(&self) -> Result<(), ConfigError> {
-        if self.external_url.is_empty() {
+    /// What nodes with these roles need beyond what can be asked of every configuration: edges the address that clients
+    /// use, and those who sign the one of CRLs.
+    ///
+    /// # Errors
+    /// When one is not there, or nothing would listen.
+    pub fn check_serving(&self, roles: Roles) -> Result<(), ConfigError> {
+        if self.external_url.is_empty() && roles.has(Role::Edge) {
             return Err(invalid(
                 "server.external_url",
                 "is needed: clients sign it, so it must be the address they use, such as https://pki.example.com",
             ));
         }
-        if self.status_url.is_empty() {
+        if self.status_url.is_empty() && roles.sign() {
             return Err(invalid(
                 "server.status_url",
                 "is needed: it is written into certificates, such as http://pki.example.com",
             ));
         }
         if self.listeners.is_empty() {
-            return Err(invalid("server.listeners", "is empty: nothing would listen"));
+            return Err(invalid(
+                "server.listeners",
+                "has none for this node: nothing would listen. One that mounts acme is for nodes with the role edge",
+            ));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use portreeve_ra::{Role, Roles};
 
 const EXAMPLE: &str = include_str!("../../portreeve.example.toml");
 
@@ -27,7 +28,7 @@ fn keys(value: &toml::Value, prefix: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn the_example_loads_and_can_be_served() {
     let config = load(EXAMPLE, &[]).unwrap();
-    config.server.check_serving().unwrap();
+    config.server.check_serving(Roles::ALL).unwrap();
     assert_eq!(config.server.limits, LimitsSection::default());
     assert_eq!(config.telemetry, TelemetrySection::default());
     assert_eq!(config.database, DatabaseSection::default());
@@ -46,7 +47,7 @@ fn the_example_loads_and_can_be_served() {
 fn the_configuration_of_the_containers_loads_and_can_be_served() {
     let text = include_str!("../../../deploy/container/portreeve.toml");
     let config = Config::from_toml(text, "deploy/container/portreeve.toml", &[]).unwrap();
-    config.server.check_serving().unwrap();
+    config.server.check_serving(Roles::ALL).unwrap();
     assert_eq!(config.keyset.keks.len(), 6, "every purpose has a key of its own");
 }
 
@@ -219,5 +220,24 @@ fn the_url_of_the_database_is_shown_without_its_password() {
     for url in ["postgres://u:s3cret@h/db?x=1", "mysql://u:s3cret@h/db"] {
         let error = load(&format!("[database]\nurl = \"{url}\"\n"), &[]).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    }
+}
+
+#[test]
+fn only_edges_listen_where_clients_of_acme_come() {
+    let of = |roles: &[Role]| {
+        let mut server = load(EXAMPLE, &[]).unwrap().server;
+        server.keep_listeners_of(roles.iter().copied().collect());
+        server.listeners.into_keys().collect::<Vec<_>>().join(" ")
+    };
+    let rows: [(&[Role], &str); 5] = [
+        (&[Role::Edge], "management public"),
+        (&[Role::Worker], "management"),
+        (&[Role::Console], "management"),
+        (&[Role::Status, Role::Worker], "http management"),
+        (&[Role::Edge, Role::Status], "http management public"),
+    ];
+    for (roles, expected) in rows {
+        assert_eq!(of(roles), expected, "{roles:?}");
     }
 }

@@ -24,9 +24,34 @@ const ROOT_CA: &str = "root";
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
+/// Where a `dev` gateway listens, or another node of its installation does.
+pub(super) struct Known {
+    /// The addresses it was given, those of listeners that are other nodes' among them.
+    pub(super) given: BTreeMap<String, SocketAddr>,
+    /// Where it listens.
+    pub(super) bound: BTreeMap<String, SocketAddr>,
+}
+
+impl Known {
+    /// What this configuration names, before listeners are left out.
+    pub(super) fn given(config: &Config) -> BTreeMap<String, SocketAddr> {
+        let listeners = config.server.listeners.iter();
+        listeners
+            .map(|(name, listener)| (name.clone(), listener.addr))
+            .collect()
+    }
+
+    /// Where a listener is, here or at another node: nodes are given the same addresses. A port that another node chose
+    /// for itself is not known.
+    fn at(&self, name: &str) -> Option<SocketAddr> {
+        let given = || self.given.get(name).filter(|address| address.port() != 0);
+        self.bound.get(name).or_else(given).copied()
+    }
+}
+
 /// The URLs of a `dev` gateway follow from where it listens, unless they were set.
-pub(super) fn fill_addresses(config: &mut Config, addresses: &BTreeMap<String, SocketAddr>) {
-    let at = |name: &str| addresses.get(name).copied();
+pub(super) fn fill_addresses(config: &mut Config, known: &Known) {
+    let at = |name: &str| known.at(name);
     if config.server.external_url.is_empty()
         && let Some(address) = at(PUBLIC)
     {
@@ -37,6 +62,11 @@ pub(super) fn fill_addresses(config: &mut Config, addresses: &BTreeMap<String, S
     {
         config.server.status_url = format!("http://{}", authority(address));
     }
+}
+
+/// A URL below another; empty where that is not known.
+fn below(url: &str, whole: impl FnOnce(&str) -> String) -> String {
+    if url.is_empty() { String::new() } else { whole(url) }
 }
 
 /// Host and port of a URL; an address that stands for all is named by the loopback name.
@@ -130,13 +160,15 @@ pub(super) async fn write_files(
         control_socket: configured_socket(config),
         management: management_url.unwrap_or_default(),
         acme: AcmePart {
-            directory: format!("{}/acme/default/directory", server.external_url),
+            directory: below(&server.external_url, |url| {
+                format!("{url}/acme/default/directory")
+            }),
         },
         ca: CaPart {
             name: ISSUING_CA.to_owned(),
             chain,
             root,
-            crl: crl_url(&server.status_url, ISSUING_CA),
+            crl: below(&server.status_url, |url| crl_url(url, ISSUING_CA)),
         },
     };
     remember_given(data_dir, config).map_err(|source| StartError::File {
@@ -148,4 +180,83 @@ pub(super) async fn write_files(
         .write(&path)
         .map_err(|source| StartError::File { path, source })?;
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Override;
+    use crate::dev::{DevAddresses, configuration};
+    use portreeve_ra::{Role, Roles};
+
+    /// The URLs of a node with these roles that was given these ports, and whether it can do with them.
+    fn urls(roles: &[Role], ports: [u16; 2]) -> (String, String, bool) {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let addresses = DevAddresses {
+            public: at(ports[0]),
+            http: at(ports[1]),
+            management: at(0),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = configuration(folder.path(), addresses, &[] as &[Override]).unwrap();
+        let roles: Roles = roles.iter().copied().collect();
+        let given = Known::given(&config);
+        config.server.keep_listeners_of(roles);
+        // As the system does for port 0.
+        let bind = |address: SocketAddr| match address.port() {
+            0 => at(4711),
+            _ => address,
+        };
+        let listeners = config.server.listeners.iter();
+        let bound = listeners
+            .map(|(name, listener)| (name.clone(), bind(listener.addr)))
+            .collect();
+        fill_addresses(&mut config, &Known { given, bound });
+        let can = config.server.check_serving(roles).is_ok();
+        (config.server.external_url, config.server.status_url, can)
+    }
+
+    #[test]
+    fn a_node_with_one_role_knows_the_addresses_of_the_others() {
+        let all = [Role::Edge, Role::Worker, Role::Status, Role::Console];
+        let (public, http) = ("https://127.0.0.1:8443", "http://127.0.0.1:8080");
+        let rows: [(&str, &[Role], [u16; 2], [&str; 2], bool); 8] = [
+            ("all", &all, [8443, 8080], [public, http], true),
+            ("edge", &[Role::Edge], [8443, 8080], [public, http], true),
+            ("worker", &[Role::Worker], [8443, 8080], [public, http], true),
+            ("status", &[Role::Status], [8443, 8080], [public, http], true),
+            (
+                "an edge, and nobody knows where the status node is",
+                &[Role::Edge],
+                [0, 0],
+                ["https://127.0.0.1:4711", ""],
+                true,
+            ),
+            (
+                "a status node, and nobody knows where the edge is",
+                &[Role::Status],
+                [0, 0],
+                ["", "http://127.0.0.1:4711"],
+                true,
+            ),
+            (
+                "a worker that cannot name CRLs",
+                &[Role::Worker],
+                [8443, 0],
+                [public, ""],
+                false,
+            ),
+            (
+                "a console needs neither",
+                &[Role::Console],
+                [0, 0],
+                ["", ""],
+                true,
+            ),
+        ];
+        for (name, roles, ports, [external, status], can) in rows {
+            let found = urls(roles, ports);
+            assert_eq!(found, (external.to_owned(), status.to_owned(), can), "{name}");
+        }
+    }
 }

@@ -81,9 +81,11 @@ impl Nodes {
                 let mut options = place.options(number);
                 options.database = Some(place.url.replace(OWNER, &format!("{login}:{login}")));
                 options.roles = Some(roles.to_owned());
-                options
-                    .settings
-                    .push("server.status_url=\"http://127.0.0.1:8080\"".to_owned());
+                // An edge does without; the others write it into certificates.
+                if roles != "edge" {
+                    let status = "server.status_url=\"http://127.0.0.1:8080\"";
+                    options.settings.push(status.to_owned());
+                }
                 gateways.push(Gateway::start_dev(options)?);
             }
             Ok(gateways)

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use http::{Method, StatusCode};
 use portreeve_faults::client::request_for;
 use portreeve_faults::nodes::Nodes;
 use portreeve_faults::{journal, os};
+use portreeve_harness::process::Gateway;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -141,6 +143,13 @@ async fn dev_starts_nodes_that_play_one_role_each() {
         let readiness = format!("{}/readyz", gateway.dev_text("/management").unwrap());
         assert_eq!(nodes.wire.get(&readiness).await.unwrap().status, StatusCode::OK);
     }
+    let listens = |gateway: &Gateway| TcpStream::connect(("127.0.0.1", gateway.public_port())).is_ok();
+    let listening: Vec<bool> = nodes.gateways.iter().map(listens).collect();
+    assert_eq!(
+        listening,
+        [true, false, false, false],
+        "only the edge listens where clients come"
+    );
     let client = nodes.client().await.unwrap();
     client.obtain("apart.localhost", LIMIT).await.unwrap();
     assert_whole(&mut nodes, 1).await;
