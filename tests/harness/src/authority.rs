@@ -208,13 +208,13 @@ impl TestAuthority {
         }
     }
 
-    /// Works until this condition holds; panics after 20 seconds.
+    /// Works until this condition holds; panics when it never does.
     pub async fn work_until<F, Fut>(&self, what: &str, mut holds: F)
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = bool>,
     {
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + crate::pace::PATIENCE;
         while !holds().await {
             assert!(std::time::Instant::now() < deadline, "never happened: {what}");
             self.ra.work().await.expect("work");

@@ -14,7 +14,7 @@ use crate::process::free_port;
 
 const PREFIX: &str = "/.well-known/acme-challenge/";
 const PATIENCE: Duration = Duration::from_millis(20);
-const READ_LIMIT: Duration = Duration::from_secs(10);
+const READ_LIMIT: Duration = Duration::from_secs(60);
 const PORTS_TRIED: usize = 20;
 
 /// What a request is answered with.

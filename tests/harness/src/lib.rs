@@ -6,6 +6,7 @@ pub mod clients;
 pub mod dns;
 mod error;
 pub mod http01;
+pub mod pace;
 pub mod postgres;
 pub mod process;
 pub mod redis;

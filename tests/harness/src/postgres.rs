@@ -21,8 +21,8 @@ pub const OWNER: &str = "harness";
 /// Where Debian keeps the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
-const START_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// The role that is let in with a client certificate in its name, and in no other way.
 pub const CERTIFIED: &str = "certified";

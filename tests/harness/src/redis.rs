@@ -17,7 +17,7 @@ use crate::process::{free_port, until};
 pub use certificates::RedisFiles;
 
 const PROGRAM: &str = "/usr/bin/redis-server";
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(120);
 /// Another process may take a free port before the server does.
 const ATTEMPTS_MAX: u32 = 5;
 
@@ -121,7 +121,7 @@ impl Redis {
         };
         let client = redis::Client::open(self.url()).map_err(failed)?;
         let mut connection = client
-            .get_connection_with_timeout(Duration::from_secs(5))
+            .get_connection_with_timeout(Duration::from_secs(60))
             .map_err(failed)?;
         let mut command = redis::Cmd::new();
         for word in words {

@@ -1,9 +1,7 @@
-use std::time::Duration;
-
 use portreeve_harness::redis::Redis;
 use portreeve_ra::ports::{WakeKey, Wakeups};
 
-use crate::support::{STREAMS, connected, enrollment, eventually, hears_again, key, news, node};
+use crate::support::{PATIENCE, STREAMS, connected, enrollment, eventually, hears_again, key, news, node};
 
 #[tokio::test]
 async fn entries_of_somebody_else_are_ignored() {
@@ -49,7 +47,7 @@ async fn entries_of_somebody_else_are_ignored() {
     hears_again(&one, &two).await;
     // One that looks right wakes somebody for nothing.
     let forged = ["XADD", &key("tasks"), "*", "node", node_id, "what", "tasks"];
-    let woken = two.wakeups().wait(WakeKey::Tasks, Duration::from_secs(20));
+    let woken = two.wakeups().wait(WakeKey::Tasks, PATIENCE);
     let _: String = redis.ask(&forged).unwrap();
     woken.await;
 }

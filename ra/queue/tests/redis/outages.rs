@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use portreeve_harness::process::free_port;
@@ -8,7 +8,7 @@ use portreeve_queue::{LinkState, RedisError};
 use portreeve_ra::ports::{WakeKey, Wakeups};
 
 use crate::support::{
-    INSTALLATION, PATIENCE, connected, crosses, enrollment, eventually, hears_again, node, node_of,
+    INSTALLATION, PATIENCE, SOON, connected, crosses, enrollment, eventually, hears_again, node, node_of,
 };
 
 /// How long a client on one node waits for a result that another node puts into a store, when it looks each time a
@@ -39,10 +39,10 @@ async fn a_killed_server_costs_time_and_nothing_else_and_comes_back_by_itself() 
     for _ in 0..3 {
         redis.kill();
         let took = sees_a_result(&one, &two).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < SOON, "{took:?}");
         eventually("it is noticed", || matches!(one.state(), LinkState::Down(_))).await;
         let took = sees_a_result(&one, &two).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < SOON, "{took:?}");
         redis.restart().unwrap();
         connected(&one).await;
         connected(&two).await;
@@ -57,7 +57,7 @@ async fn a_server_that_hangs_costs_time_and_nothing_else() {
     redis.pause();
     for _ in 0..8 {
         let took = sees_a_result(&one, &two).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < SOON, "{took:?}");
     }
     eventually("it is noticed", || !two.is_connected() && !one.is_connected()).await;
     redis.resume();
@@ -74,7 +74,8 @@ async fn whoever_waits_when_the_server_dies_looks_at_once() {
     let begun = Instant::now();
     redis.kill();
     woken.await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Without that it would look after five seconds.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -82,29 +83,28 @@ async fn a_server_that_is_emptied_all_the_time_breaks_nothing() {
     let redis = Arc::new(Redis::start().unwrap());
     let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
     let stop = Arc::new(AtomicBool::new(false));
+    let flushed = Arc::new(AtomicU32::new(0));
     let flusher = {
-        let (redis, stop) = (Arc::clone(&redis), Arc::clone(&stop));
+        let (redis, stop, flushed) = (Arc::clone(&redis), Arc::clone(&stop), Arc::clone(&flushed));
         std::thread::spawn(move || {
-            let mut count = 0_u32;
             while !stop.load(Ordering::SeqCst) {
                 redis.flush().unwrap();
-                count += 1;
+                flushed.fetch_add(1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(50));
             }
-            count
         })
     };
-    let mut heard = 0;
-    for number in 0..40 {
+    let (mut heard, begun) = (0_u8, Instant::now());
+    while heard < 20 || flushed.load(Ordering::SeqCst) < 10 {
         let took = sees_a_result(&one, &two).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
-        heard += u32::from(crosses(&two, &one, number).await.is_some());
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(took < SOON, "{took:?}");
+        heard = heard.saturating_add(u8::from(crosses(&two, &one, heard).await.is_some()));
+        assert!(begun.elapsed() < PATIENCE, "only {heard} hints were heard");
     }
     stop.store(true, Ordering::SeqCst);
-    assert!(flusher.join().unwrap() > 10);
-    assert!(heard > 20, "only {heard} of 40 hints were heard");
-    assert!(one.is_connected() && two.is_connected());
+    flusher.join().unwrap();
+    connected(&one).await;
+    connected(&two).await;
     hears_again(&one, &two).await;
 }
 
@@ -117,7 +117,7 @@ async fn a_server_that_evicts_breaks_nothing() {
     for round in 0..20 {
         let _: Result<(), _> = redis.ask(&["EVAL", fill, "0", &round.to_string()]);
         let took = sees_a_result(&one, &two).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < SOON, "{took:?}");
     }
     let evicted: String = redis.ask(&["INFO", "stats"]).unwrap();
     assert!(!evicted.contains("evicted_keys:0\r"), "nothing was evicted");
@@ -133,10 +133,13 @@ async fn a_server_without_memory_is_said_until_it_has_some() {
     one.wakeups().wake(WakeKey::Tasks);
     let is_full = || matches!(one.refusal(), Some(RedisError::Refused(reason)) if reason.starts_with("OOM"));
     eventually("it is said", is_full).await;
-    assert!(one.statistics().hints_dropped > 0);
+    eventually("the hint is dropped", || one.statistics().hints_dropped > 0).await;
     // It can still be heard, by a node that begins to listen now too.
     let three = node(&redis, 3).await;
-    assert!(one.is_connected() && two.is_connected() && three.is_connected());
+    eventually("all are connected", || {
+        one.is_connected() && two.is_connected() && three.is_connected()
+    })
+    .await;
     let () = redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     hears_again(&one, &two).await;
     eventually("it is over", || one.refusal().is_none()).await;
@@ -154,5 +157,5 @@ async fn a_node_starts_without_a_server_and_finds_it_later() {
     eventually("the hint is dropped", || one.statistics().hints_dropped == 1).await;
     let begun = Instant::now();
     one.stop().await;
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }

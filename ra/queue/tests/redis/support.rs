@@ -8,8 +8,10 @@ use portreeve_queue::{NodeReport, RedisQueue, RedisServer, RedisTarget, SystemCl
 use portreeve_ra::ports::{ApprovalHint, ApprovalNews, WakeKey, Wakeups};
 use portreeve_ra::{EnrollmentId, NodeId, ProposalId};
 
-/// Anything that happens soon has happened by then.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use portreeve_harness::pace::PATIENCE;
+
+/// Far less than [`PATIENCE`], for which a wait lasts when nothing ends it, and far more than anything else takes.
+pub(crate) const SOON: Duration = Duration::from_secs(15);
 
 pub(crate) const INSTALLATION: [u8; 16] = [42; 16];
 
@@ -85,6 +87,18 @@ pub(crate) async fn crosses(from: &RedisQueue, to: &RedisQueue, number: u8) -> O
     (to.statistics().hints_received > received).then_some(took)
 }
 
+/// A hint of one node wakes whoever waits on the other: how soon the wait has ended. The hint must arrive, however late.
+pub(crate) async fn arrives(from: &RedisQueue, to: &RedisQueue, number: u8) -> Duration {
+    let received = to.statistics().hints_received;
+    let woken = to.wakeups().wait(enrollment(number), PATIENCE);
+    let begun = Instant::now();
+    from.wakeups().wake(enrollment(number));
+    woken.await;
+    let took = begun.elapsed();
+    eventually("a hint", || to.statistics().hints_received > received).await;
+    took
+}
+
 /// Waits until hints of one node arrive at the other: after trouble the first ones may be lost.
 pub(crate) async fn hears_again(from: &RedisQueue, to: &RedisQueue) {
     let begun = Instant::now();
@@ -92,5 +106,26 @@ pub(crate) async fn hears_again(from: &RedisQueue, to: &RedisQueue) {
     while crosses(from, to, number).await.is_none() {
         assert!(begun.elapsed() < PATIENCE, "hints do not arrive");
         number = number.wrapping_add(1);
+    }
+}
+
+/// Plays a scene of limits, on other keys each time, until Redis has answered every question in it: one that is answered
+/// late is decided by the node alone.
+pub(crate) async fn together<T>(nodes: &[&RedisQueue], mut scene: impl AsyncFnMut(u32) -> T) -> T {
+    let alone = || {
+        nodes
+            .iter()
+            .map(|node| node.statistics().limits_alone)
+            .sum::<u64>()
+    };
+    let (begun, mut round) = (Instant::now(), 0);
+    loop {
+        let before = alone();
+        let seen = scene(round).await;
+        if alone() == before {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "Redis is late each time");
+        round += 1;
     }
 }

@@ -1,12 +1,16 @@
 use std::time::{Duration, Instant};
 
+use portreeve_harness::pace::within;
 use portreeve_harness::redis::Redis;
 use portreeve_ra::ports::{WakeKey, Wakeups};
 
 use crate::support::{
-    INSTALLATION, PATIENCE, STREAMS, connected, crosses, enrollment, eventually, hears_again, key, news,
-    node, node_of,
+    INSTALLATION, PATIENCE, SOON, STREAMS, arrives, connected, crosses, enrollment, eventually, hears_again,
+    key, news, node, node_of,
 };
+
+/// Less than the five seconds after which whoever waits for a list looks by itself.
+const BEFORE_LOOKING: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn a_wake_up_reaches_the_node_where_somebody_waits() {
@@ -14,12 +18,14 @@ async fn a_wake_up_reaches_the_node_where_somebody_waits() {
     let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
     let mut times: Vec<Duration> = Vec::new();
     for number in 0..50 {
-        times.push(crosses(&one, &two, number).await.expect("a hint arrives"));
-        times.push(crosses(&two, &one, number).await.expect("a hint arrives"));
+        times.push(arrives(&one, &two, number).await);
+        times.push(arrives(&two, &one, number).await);
     }
     times.sort_unstable();
     let middle = times[times.len() / 2];
-    assert!(middle < Duration::from_millis(20), "{middle:?} of {times:?}");
+    // Who hears nothing looks by itself after half a second.
+    let most = within(Duration::from_millis(20)).min(Duration::from_millis(300));
+    assert!(middle < most, "{middle:?} of {times:?}");
 }
 
 #[tokio::test]
@@ -51,15 +57,11 @@ async fn a_wake_up_of_its_own_makes_no_round_trip() {
     let redis = Redis::start().unwrap();
     let one = node(&redis, 1).await;
     redis.pause();
-    let woken = one.wakeups().wait(enrollment(1), PATIENCE);
+    let woken = one.wakeups().wait(WakeKey::Status, PATIENCE);
     let begun = Instant::now();
-    one.wakeups().wake(enrollment(1));
+    one.wakeups().wake(WakeKey::Status);
     woken.await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(100),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < BEFORE_LOOKING, "{:?}", begun.elapsed());
     redis.resume();
 }
 
@@ -67,16 +69,12 @@ async fn a_wake_up_of_its_own_makes_no_round_trip() {
 async fn a_wake_up_before_the_first_poll_is_not_lost() {
     let redis = Redis::start().unwrap();
     let (one, two) = (node(&redis, 1).await, node(&redis, 2).await);
-    let woken = two.wakeups().wait(enrollment(1), PATIENCE);
-    one.wakeups().wake(enrollment(1));
+    let woken = two.wakeups().wait(WakeKey::Status, PATIENCE);
+    one.wakeups().wake(WakeKey::Status);
     eventually("the hint", || two.statistics().hints_received == 1).await;
     let begun = Instant::now();
     woken.await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(50),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < BEFORE_LOOKING, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -87,7 +85,7 @@ async fn installations_share_a_server_without_hearing_each_other() {
     connected(&stranger).await;
     stranger.wakeups().wake(enrollment(1));
     eventually("it is written", || stranger.statistics().hints_sent == 1).await;
-    crosses(&one, &two, 2).await.expect("a hint arrives");
+    arrives(&one, &two, 2).await;
     assert_eq!(two.statistics().hints_received, 1);
     assert_eq!(stranger.statistics().hints_received, 0);
 }
@@ -144,7 +142,7 @@ async fn more_hints_than_fit_are_dropped_and_counted_and_nothing_blocks() {
         one.wakeups()
             .wake(WakeKey::Enrollment(portreeve_ra::EnrollmentId::from_bytes(id)));
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     eventually("hints are dropped", || one.statistics().hints_dropped >= 15_000).await;
     redis.resume();
     let two = node(&redis, 2).await;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::error::HarnessError;
 use crate::process::{free_port, until};
 
-const START_LIMIT: Duration = Duration::from_secs(20);
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const START_LIMIT: Duration = Duration::from_secs(120);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running DNS server: 127.0.0.1 for every name without a record of its own.
 #[derive(Debug)]

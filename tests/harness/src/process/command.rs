@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn output_and_status_are_kept() {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         let finished = attempt(&mut shell("echo out; echo err >&2; exit 3"), limit).unwrap();
         assert_eq!(
             (finished.stdout.as_str(), finished.stderr.as_str()),
@@ -228,7 +228,7 @@ mod tests {
     fn a_program_that_does_not_exist_is_named() {
         let error = attempt(
             &mut Command::new("portreeve-no-such-program"),
-            Duration::from_secs(1),
+            Duration::from_secs(60),
         )
         .unwrap_err();
         assert!(error.to_string().contains("portreeve-no-such-program"), "{error}");

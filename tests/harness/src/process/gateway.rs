@@ -20,9 +20,9 @@ const LISTENERS: [&str; 4] = [
     "--listen-admin",
     "--listen-management",
 ];
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 const LOG_LINES_SHOWN: usize = 60;
 
 /// How a gateway is started.

@@ -11,9 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{Finished, attempt, default_binary, until};
 use crate::error::HarnessError;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 const LOG_LINES_SHOWN: usize = 40;
 
 /// Runs a command about the installation of a configuration file.
