@@ -56,6 +56,8 @@ struct Known {
     not_before: Option<String>,
     not_after: Option<String>,
     approvals: u8,
+    /// The time of judgement, RFC 3339; absent: 2027-01-15T08:00:00Z, a Friday.
+    now: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +78,7 @@ struct Expected {
     policies: Option<Vec<String>>,
     basic_constraints: Option<bool>,
     publication: Option<[bool; 3]>,
+    approvals: Option<u8>,
     #[serde(default)]
     findings: Vec<ExpectedFinding>,
 }
@@ -92,6 +95,7 @@ struct ExpectedFinding {
 /// A case with everything built.
 struct Ready {
     name: String,
+    profile_name: String,
     profile: Profile,
     request: CertificationRequest,
     facts: Facts,
@@ -131,6 +135,7 @@ fn ready(case: Case, profile: Profile) -> Ready {
     let facts = facts(&case.facts, &request);
     Ready {
         name: case.name,
+        profile_name: case.profile,
         profile,
         request,
         facts,
@@ -166,7 +171,10 @@ fn facts(known: &Known, request: &CertificationRequest) -> Facts {
             .collect()
     };
     Facts {
-        now: Timestamp::from_unix_seconds(NOW),
+        now: known
+            .now
+            .as_deref()
+            .map_or(Timestamp::from_unix_seconds(NOW), |now| now.parse().unwrap()),
         endpoint: Arc::new(endpoint),
         requester: Requester::Key(request.public_key().fingerprint()),
         validated: known.proven.as_ref().map_or_else(of_request, listed),
@@ -190,6 +198,7 @@ fn relative(text: &str) -> Timestamp {
 fn run(case: &Ready, rules: impl IntoIterator<Item = &'static Rule>) -> Result<(), String> {
     let blocklist = Blocklist::embedded();
     let question = Question {
+        name: &case.profile_name,
         profile: &case.profile,
         facts: &case.facts,
         request: &case.request,
@@ -212,6 +221,7 @@ fn compare(verdict: &Verdict, expect: &Expected) -> Result<(), String> {
             contents, approval, ..
         } => {
             same("approvals", &(approval.approvals > 0), &true)?;
+            optional("approvals", &approval.approvals, expect.approvals.as_ref())?;
             compare_contents(contents, expect)?;
         }
     }
@@ -288,6 +298,7 @@ fn find(findings: &[Finding], expected: &ExpectedFinding) -> Result<(), String> 
         Outcome::Held => "held",
         Outcome::Applied => "applied",
         Outcome::Dropped => "dropped",
+        Outcome::Referred => "referred",
         Outcome::Refused => "refused",
     };
     let found = findings.iter().any(|finding| {

@@ -2,16 +2,18 @@
 
 use portreeve_pkix::{CertificationRequest, DistinguishedName, GeneralName, KeyUsage, Oid};
 use portreeve_ra::{
-    CertificateContents, Facts, Finding, NameRejection, Outcome, Publication, Refusal, ValidityPeriod,
-    Verdict,
+    ApprovalPolicy, CertificateContents, Facts, Finding, NameRejection, Outcome, Publication, Refusal,
+    ValidityPeriod, Verdict,
 };
 
 use crate::hygiene::Blocklist;
-use crate::profile::Profile;
+use crate::profile::{Profile, Referral};
 use crate::shown;
 
 /// What rules look at.
 pub(crate) struct Question<'a> {
+    /// The name of the profile.
+    pub(crate) name: &'a str,
     pub(crate) profile: &'a Profile,
     pub(crate) facts: &'a Facts,
     pub(crate) request: &'a CertificationRequest,
@@ -32,7 +34,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    fn of(question: &Question<'_>) -> Self {
+    pub(crate) fn of(question: &Question<'_>) -> Self {
         let shortest = question.profile.validity.min;
         Self {
             subject: question.request.subject().clone(),
@@ -78,6 +80,7 @@ pub(crate) struct Reasons {
     rule: &'static str,
     findings: Vec<Finding>,
     refusal: Option<Refusal>,
+    referred: bool,
 }
 
 impl Reasons {
@@ -94,6 +97,12 @@ impl Reasons {
     /// The rule dropped something that was asked for.
     pub(crate) fn dropped(&mut self, text: impl Into<String>) {
         self.say(Outcome::Dropped, text.into());
+    }
+
+    /// The rule leaves the decision to people.
+    pub(crate) fn refer(&mut self, text: impl Into<String>) {
+        self.say(Outcome::Referred, text.into());
+        self.referred = true;
     }
 
     /// The rule refuses the request, in the words of the refusal.
@@ -154,24 +163,50 @@ pub(crate) fn judge(question: &Question<'_>, rules: impl IntoIterator<Item = &'s
         rule: "",
         findings: Vec::new(),
         refusal: None,
+        referred: false,
     };
     for rule in rules {
         reasons.rule = rule.name;
         (rule.judge)(question, &mut draft, &mut reasons);
     }
     let Reasons {
-        findings, refusal, ..
+        findings,
+        refusal,
+        referred,
+        ..
     } = reasons;
     if let Some(refusal) = refusal {
         return Verdict::Refuse { refusal, findings };
     }
     let contents = draft.into_contents(question);
-    match &question.facts.endpoint.approval {
-        Some(approval) => Verdict::Refer {
-            contents,
-            approval: approval.clone(),
+    let of_endpoint = question.facts.endpoint.approval.as_ref();
+    let of_profile = question.profile.referral.as_ref().filter(|_| referred);
+    match (of_endpoint, of_profile) {
+        (None, None) if referred => Verdict::Refuse {
+            refusal: Refusal::Condition("people must decide, and nobody is named who could".to_owned()),
             findings,
         },
-        None => Verdict::Permit { contents, findings },
+        (None, None) => Verdict::Permit { contents, findings },
+        (of_endpoint, of_profile) => Verdict::Refer {
+            contents,
+            approval: stricter(of_endpoint, of_profile),
+            findings,
+        },
+    }
+}
+
+/// What both ask for: the larger number of approvals, within the shorter time.
+fn stricter(of_endpoint: Option<&ApprovalPolicy>, of_profile: Option<&Referral>) -> ApprovalPolicy {
+    let approvals = [
+        of_endpoint.map(|one| one.approvals),
+        of_profile.map(|one| one.approvals),
+    ];
+    let ages = [
+        of_endpoint.map(|one| one.age_max),
+        of_profile.map(|one| one.age_max),
+    ];
+    ApprovalPolicy {
+        approvals: approvals.into_iter().flatten().max().unwrap_or(u8::MAX),
+        age_max: ages.into_iter().flatten().min().unwrap_or_default(),
     }
 }

@@ -28,6 +28,8 @@ const SEQUENCE: u8 = 0x30;
 pub struct Assumptions {
     /// The time of judgement.
     pub now: Timestamp,
+    /// The name of the profile.
+    pub profile: String,
     /// Whether the endpoint asks for proven names.
     pub names: NameAuthority,
     /// What the requester has proven; `None`: every name of the request.
@@ -43,10 +45,12 @@ pub struct Assumptions {
 }
 
 impl Assumptions {
-    /// An endpoint that asks for proven names, all of them proven, no times asked for, nobody to agree.
+    /// An endpoint that asks for proven names, all of them proven, no times asked for, nobody to agree. The profile has
+    /// no name.
     pub const fn at(now: Timestamp) -> Self {
         Self {
             now,
+            profile: String::new(),
             names: NameAuthority::Proven,
             validated: None,
             not_before_asked: None,
@@ -117,6 +121,7 @@ pub fn explain(
     let facts = facts(&request, assumptions)?;
     let blocklist = Blocklist::embedded();
     let question = Question {
+        name: &assumptions.profile,
         profile: &profile,
         facts: &facts,
         request: &request,

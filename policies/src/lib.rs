@@ -13,6 +13,7 @@ mod cache;
 mod endpoint;
 mod engine;
 pub mod explain;
+pub mod expression;
 pub mod hygiene;
 mod policies;
 pub mod profile;

@@ -55,9 +55,11 @@ impl Policies {
         profile: &ObjectVersion,
         request: &CertificationRequest,
     ) -> Result<Verdict, PolicyError> {
+        let name = &profile.name;
         let profile = self.profile(profile)?;
         Ok(judge(
             &Question {
+                name,
                 profile: &profile,
                 facts,
                 request,

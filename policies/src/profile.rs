@@ -5,6 +5,7 @@
 //! certificate for any purpose, cannot be published.
 
 mod check;
+mod conditions;
 mod extensions;
 mod key;
 mod names;
@@ -17,6 +18,7 @@ use portreeve_pkix::Oid;
 use serde::Deserialize;
 
 pub use check::ProfileError;
+pub use conditions::{Condition, Otherwise, Referral};
 pub use extensions::{ExtensionRules, Handling, PublicationRules};
 pub use key::{KeyRange, KeyRules};
 pub use names::{DnsRules, DnsScope, EmailRules, IpRules, NameRules, UriRules};
@@ -60,6 +62,11 @@ pub struct Profile {
     /// What happens to requested extensions that are not named above.
     #[serde(default)]
     pub extensions: ExtensionRules,
+    /// Conditions that data cannot say.
+    #[serde(default, rename = "condition")]
+    pub conditions: Vec<Condition>,
+    /// Who decides where a condition refers to people.
+    pub referral: Option<Referral>,
 }
 
 impl Profile {

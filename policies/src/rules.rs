@@ -6,6 +6,7 @@
 
 mod basic_constraints;
 mod certificate_policies;
+mod conditions;
 mod extended_key_usage;
 mod key_algorithm;
 mod key_blocked;
@@ -94,6 +95,8 @@ rules! {
     "publication" => publication,
     /// Other requested extensions are not certified.
     "extensions" => other_extensions,
+    /// The conditions of the profile that are written as expressions are true.
+    "conditions" => conditions,
 }
 
 /// Why these rules do not let a name pass, if they do not: the first reason a client would be told. For edges that

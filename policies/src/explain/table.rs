@@ -42,11 +42,11 @@ fn write_findings(f: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Resu
         .max()
         .unwrap_or(0)
         .max("RULE".len());
-    writeln!(f, "{:width$}  OUTCOME  REASON", "RULE")?;
+    writeln!(f, "{:width$}  OUTCOME   REASON", "RULE")?;
     for finding in findings {
         writeln!(
             f,
-            "{:width$}  {:7}  {}",
+            "{:width$}  {:8}  {}",
             finding.rule,
             word(finding.outcome),
             finding.text
@@ -60,6 +60,7 @@ const fn word(outcome: Outcome) -> &'static str {
         Outcome::Held => "held",
         Outcome::Applied => "applied",
         Outcome::Dropped => "dropped",
+        Outcome::Referred => "referred",
         Outcome::Refused => "refused",
     }
 }

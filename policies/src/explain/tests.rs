@@ -37,26 +37,26 @@ subject  CN=a.example,O=Evil Ltd
 names    a.example, *.a.example
 key      P-256
 
-RULE                OUTCOME  REASON
-possession          held     signed with the key of the request
-key.algorithm       held     P-256 is allowed
-key.hygiene         held     no known weakness
-key.blocked         held     not reported as compromised
-names.common_name   held     a.example is the common name and a subject alternative name
-names.dns           held     2 DNS names lie in allowed domains
-names.wildcard      held     *.a.example: wildcards are allowed
-names.count         held     2 names
-names.proven        held     2 names were proven by the requester
-subject.attributes  dropped  O=Evil Ltd: the profile has no rule for it
-subject.common_name held     a.example is one of the names
-subject.required    held     the subject is CN=a.example
-validity            applied  90d, beginning 1h back from the profile
-key_usage           applied  digitalSignature from the profile
-extended_key_usage  applied  serverAuth from the profile
-basic_constraints   held     no CA certificate is asked for
-publication         applied  address of the CRL
-publication         applied  address of the CA certificate
-publication         applied  address of the OCSP responder
+RULE                OUTCOME   REASON
+possession          held      signed with the key of the request
+key.algorithm       held      P-256 is allowed
+key.hygiene         held      no known weakness
+key.blocked         held      not reported as compromised
+names.common_name   held      a.example is the common name and a subject alternative name
+names.dns           held      2 DNS names lie in allowed domains
+names.wildcard      held      *.a.example: wildcards are allowed
+names.count         held      2 names
+names.proven        held      2 names were proven by the requester
+subject.attributes  dropped   O=Evil Ltd: the profile has no rule for it
+subject.common_name held      a.example is one of the names
+subject.required    held      the subject is CN=a.example
+validity            applied   90d, beginning 1h back from the profile
+key_usage           applied   digitalSignature from the profile
+extended_key_usage  applied   serverAuth from the profile
+basic_constraints   held      no CA certificate is asked for
+publication         applied   address of the CRL
+publication         applied   address of the CA certificate
+publication         applied   address of the OCSP responder
 
 verdict: permit
   subject             CN=a.example

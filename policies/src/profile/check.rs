@@ -13,6 +13,7 @@ use portreeve_pkix::duration::Spelled;
 
 const DESCRIPTION_CHARS_MAX: usize = 200;
 const POLICIES_MAX: usize = 16;
+pub(super) const CONDITIONS_MAX: usize = 16;
 const LIFETIME_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
 const CERTIFICATE_REQUEST_AGENT: &str = "1.3.6.1.4.1.311.20.2.1";
 
@@ -79,6 +80,20 @@ pub enum ProfileError {
     /// Too many policies, the same twice, or anyPolicy.
     #[error("policies: at most {POLICIES_MAX}, none twice, and not anyPolicy")]
     Policies,
+    /// A condition that is not well made.
+    #[error("condition {name}: {reason}")]
+    Condition {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Too many conditions.
+    #[error("condition: at most {CONDITIONS_MAX}")]
+    Conditions,
+    /// A condition refers to people and nobody is named, or the proposal would stay open too long.
+    #[error("referral: {0}")]
+    Referral(&'static str),
 }
 
 /// Checks everything that one key alone does not show.
@@ -96,7 +111,8 @@ pub(super) fn check(profile: &Profile) -> Result<(), ProfileError> {
     check_validity(profile)?;
     check_key_usage(profile)?;
     check_purposes(profile)?;
-    check_policies(&profile.policies)
+    check_policies(&profile.policies)?;
+    super::conditions::check(profile)
 }
 
 fn check_attributes(rules: &[AttributeRule]) -> Result<(), ProfileError> {

@@ -183,9 +183,11 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         Refusal::KeyInUse(_) | Refusal::AlreadyDecided | Refusal::DigestMismatch => {
             (StatusCode::CONFLICT, Type::Malformed)
         }
-        Refusal::NotAuthorized | Refusal::NamesUnproven(_) | Refusal::Denied | Refusal::Expired => {
-            (StatusCode::FORBIDDEN, Type::Unauthorized)
-        }
+        Refusal::NotAuthorized
+        | Refusal::NamesUnproven(_)
+        | Refusal::Condition(_)
+        | Refusal::Denied
+        | Refusal::Expired => (StatusCode::FORBIDDEN, Type::Unauthorized),
         Refusal::ClaimConflict => (StatusCode::FORBIDDEN, Type::OrderNotReady),
         Refusal::AlreadySpent => (StatusCode::BAD_REQUEST, Type::BadNonce),
         Refusal::Malformed(_) | Refusal::Validity(_) => (StatusCode::BAD_REQUEST, Type::Malformed),

@@ -160,6 +160,7 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::Key(_)
         | Refusal::Subject(_)
         | Refusal::Extension(_)
+        | Refusal::Condition(_)
         | Refusal::RateLimited(_)
         | Refusal::ClaimConflict
         | Refusal::AlreadySpent

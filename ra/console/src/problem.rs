@@ -128,6 +128,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Subject(_)
         | Refusal::Validity(_)
         | Refusal::Extension(_)
+        | Refusal::Condition(_)
         | Refusal::CaRejected
         | Refusal::NotIssued
         | Refusal::RevocationReason => StatusCode::UNPROCESSABLE_ENTITY,

@@ -17,6 +17,15 @@ fn absent_sections_allow_nothing() {
     assert!(profile.subject.attributes.is_empty());
 }
 
+#[test]
+fn conditions_are_bounded() {
+    let condition =
+        |n: usize| format!("[[condition]]\nname = \"c{n}\"\nexpression = \"true\"\nmessage = \"no\"\n");
+    let text = |count: usize| format!("{MINIMAL}{}", (0..count).map(condition).collect::<String>());
+    assert_eq!(Profile::parse(&text(16)).expect("sixteen").conditions.len(), 16);
+    assert_eq!(Profile::parse(&text(17)).err(), Some(ProfileError::Conditions));
+}
+
 /// Each row replaces a line of the minimal profile, or adds to it, and names the reason that must be given.
 #[test]
 fn profiles_that_make_no_sense_are_refused() {
@@ -245,6 +254,66 @@ fn profiles_that_make_no_sense_are_refused() {
             "",
             "subject = { attribute = [{ type = \"O\", fixed = \"\" }] }",
             "the value is empty",
+        ),
+        (
+            "condition that is no expression",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"now.hour >\"\nmessage = \"no\"\n",
+            "line 1",
+        ),
+        (
+            "condition of a number",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"now.hour\"\nmessage = \"no\"\n",
+            "must be true or false",
+        ),
+        (
+            "name of a condition",
+            "",
+            "[[condition]]\nname = \"A b\"\nexpression = \"true\"\nmessage = \"no\"\n",
+            "lower-case",
+        ),
+        (
+            "message in two lines",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"a\\nb\"\n",
+            "in one line",
+        ),
+        (
+            "unknown outcome",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\noutcome = \"allow\"",
+            "unknown variant",
+        ),
+        (
+            "referral that is missing",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\noutcome = \"refer\"",
+            "it must be there",
+        ),
+        (
+            "referral to nobody",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\noutcome = \"refer\"\n[referral]\napprovals = 0\nage_max = \"1d\"",
+            "at least one",
+        ),
+        (
+            "referral for ever",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\noutcome = \"refer\"\n[referral]\napprovals = 1\nage_max = \"31d\"",
+            "1s to 30d",
+        ),
+        (
+            "referral without need",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\n[referral]\napprovals = 1\nage_max = \"1d\"",
+            "no condition refers",
+        ),
+        (
+            "two conditions of one name",
+            "",
+            "[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\n[[condition]]\nname = \"a\"\nexpression = \"true\"\nmessage = \"no\"\n",
+            "two have this name",
         ),
         (
             "address as CN",

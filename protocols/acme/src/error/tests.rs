@@ -31,6 +31,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::Subject("two common names".into()),
         Refusal::Validity("longer than 90 days".into()),
         Refusal::Extension("basicConstraints".into()),
+        Refusal::Condition("only in working hours (hours)".into()),
         Refusal::Denied,
         Refusal::Expired,
         Refusal::CaRejected,

@@ -100,6 +100,9 @@ pub enum Refusal {
     /// A requested extension is refused.
     #[error("extension is not allowed: {0}")]
     Extension(String),
+    /// A condition of the profile is not met.
+    #[error("a condition is not met: {0}")]
+    Condition(String),
     /// People said no.
     #[error("request was denied")]
     Denied,
@@ -154,6 +157,7 @@ impl Refusal {
             Self::Subject(_) => "subject_rejected",
             Self::Validity(_) => "validity_rejected",
             Self::Extension(_) => "extension_rejected",
+            Self::Condition(_) => "condition_not_met",
             Self::Denied => "denied",
             Self::Expired => "expired",
             Self::CaRejected => "ca_rejected",

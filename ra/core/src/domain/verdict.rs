@@ -36,6 +36,8 @@ pub enum Outcome {
     Applied,
     /// The rule dropped something that was asked for.
     Dropped,
+    /// The rule leaves the decision to people.
+    Referred,
     /// The rule refuses.
     Refused,
 }
