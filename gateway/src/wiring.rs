@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use portreeve_acme::validator::Validator;
-use portreeve_console::{ConsoleParts, ObjectCheck};
-use portreeve_policies::{Policies, Profile, parse_endpoint};
+use portreeve_console::{ConsoleParts, ObjectCheck, ProposedObject};
+use portreeve_policies::{Policies, blocked, examine};
 use portreeve_queue::TokioSpawn;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{Store, WakeKey, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, Origin, Parts, ProfileName, RegistrationAuthority, Role};
+use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin, Parts, RegistrationAuthority, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
@@ -265,22 +265,12 @@ pub fn operator_api(node: &Node) -> axum::Router {
 struct Checks;
 
 impl ObjectCheck for Checks {
-    fn check(&self, kind: ObjectKind, name: &str, body: &str) -> Result<(), String> {
-        match kind {
-            ObjectKind::Profile => {
-                ProfileName::new(name).map_err(|error| error.to_string())?;
-                Profile::parse(body).map(drop).map_err(|error| error.to_string())
-            }
-            ObjectKind::Endpoint => parse_endpoint(name, 1, body)
-                .map(drop)
-                .map_err(|error| error.to_string()),
-            ObjectKind::Ca => Err("a CA is made with `portreeve ca create`".to_owned()),
-            ObjectKind::ApprovalPolicy
-            | ObjectKind::TrustAnchors
-            | ObjectKind::Role
-            | ObjectKind::Team
-            | ObjectKind::Operator => Err(format!("a text of kind {} is not read here", kind.as_str())),
+    fn check(&self, proposed: &ProposedObject<'_>, in_force: &[ObjectVersion]) -> Result<(), String> {
+        if proposed.kind == ObjectKind::Ca {
+            return Err("a CA is made with `portreeve ca create`".to_owned());
         }
+        let lints = examine(proposed.kind, proposed.name, proposed.body, in_force)?;
+        blocked(&lints).map_or(Ok(()), Err)
     }
 }
 

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use portreeve_pkix::duration;
 
+use crate::lints::{OverrideError, Overrides};
+
 const PROFILES_MAX: usize = 64;
 /// The signer refuses an enrollment older than 31 days (ADR 4), so no proposal may stay open for longer than 30.
 const AGE_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -41,6 +43,9 @@ pub enum EndpointError {
     /// A limit of zero.
     #[error("rate_limit: requests, period and burst must not be zero")]
     RateLimit,
+    /// A reason that is none, or for no lint of an offer.
+    #[error("{0}")]
+    Lint(#[from] OverrideError),
 }
 
 #[derive(Deserialize)]
@@ -56,6 +61,8 @@ struct Written {
     #[serde(default = "three_seconds", with = "duration")]
     retry_after: Duration,
     rate_limit: Option<WrittenRateLimit>,
+    #[serde(default)]
+    lint: Overrides,
 }
 
 #[derive(Deserialize)]
@@ -87,8 +94,17 @@ struct WrittenRateLimit {
 ///
 /// Keys: `profiles`, `backend`, `approval = { approvals, age_max }`, `names` (`"proven"`, the default, or `"profile"`),
 /// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit = { requests, period, burst }` (burst: as
-/// many as `requests`).
+/// many as `requests`), `lint.override` (see [`crate::lints`]).
 pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, EndpointError> {
+    parse_endpoint_with_overrides(name, version, text).map(|(endpoint, _)| endpoint)
+}
+
+/// Reads the endpoint and the reasons it carries for what a lint of its offers would block.
+pub fn parse_endpoint_with_overrides(
+    name: &str,
+    version: u32,
+    text: &str,
+) -> Result<(Endpoint, Overrides), EndpointError> {
     let (name, protocol) = endpoint_name(name)?;
     let written: Written = toml::from_str(text)?;
     let profiles = written.profiles;
@@ -111,7 +127,8 @@ pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, 
     if !(Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&written.retry_after) {
         return Err(EndpointError::RetryAfter);
     }
-    Ok(Endpoint {
+    written.lint.check_endpoint()?;
+    let endpoint = Endpoint {
         name,
         version,
         profiles,
@@ -124,7 +141,8 @@ pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, 
         inline_wait,
         retry_after: written.retry_after,
         rate_limit: written.rate_limit.map(rate_limit).transpose()?,
-    })
+    };
+    Ok((endpoint, written.lint))
 }
 
 fn endpoint_name(text: &str) -> Result<(EndpointName, &str), EndpointError> {
@@ -250,6 +268,18 @@ mod tests {
                 "age_max",
             ),
             ("names", "acme/a", "names = \"any\"", "unknown variant"),
+            (
+                "reason for a lint of profiles",
+                "acme/a",
+                "lint.override.validity_long = \"devices without a clock\"",
+                "a matter of the profile",
+            ),
+            (
+                "reason that is none",
+                "acme/a",
+                "lint.override.client_names = \"because\"",
+                "10 to 300",
+            ),
             ("wait", "acme/a", "inline_wait = \"61s\"", "inline_wait"),
             ("number for a duration", "acme/a", "inline_wait = 2", "string"),
             ("retry", "acme/a", "retry_after = \"0s\"", "retry_after"),

@@ -15,17 +15,20 @@ mod engine;
 pub mod explain;
 pub mod expression;
 pub mod hygiene;
+pub mod lints;
 mod policies;
 pub mod profile;
+mod publication;
 pub mod rules;
 mod shipped;
 mod shown;
 
-pub use endpoint::{EndpointError, parse_endpoint};
+pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};
 pub use explain::{Assumptions, ExplainError, Explanation, explain};
 pub use hygiene::{Blocklist, check_key};
 pub use policies::Policies;
 pub use profile::{Profile, ProfileError};
+pub use publication::{blocked, examine};
 pub use rules::name_objection;
 pub use shipped::{shipped, shipped_profile};
 

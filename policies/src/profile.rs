@@ -17,6 +17,8 @@ mod validity;
 use portreeve_pkix::Oid;
 use serde::Deserialize;
 
+use crate::lints::Overrides;
+
 pub use check::ProfileError;
 pub use conditions::{Condition, Otherwise, Referral};
 pub use extensions::{ExtensionRules, Handling, PublicationRules};
@@ -67,6 +69,9 @@ pub struct Profile {
     pub conditions: Vec<Condition>,
     /// Who decides where a condition refers to people.
     pub referral: Option<Referral>,
+    /// Reasons for what a lint would block.
+    #[serde(default)]
+    pub lint: Overrides,
 }
 
 impl Profile {

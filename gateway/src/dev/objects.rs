@@ -110,6 +110,8 @@ fn endpoints(overrides: &[Override]) -> Result<BTreeMap<String, toml::Table>, Ob
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portreeve_policies::{blocked, examine};
+    use portreeve_ra::ObjectVersion;
     use std::time::Duration;
 
     fn endpoint(overrides: &[&str], name: &str) -> portreeve_ra::Endpoint {
@@ -147,6 +149,26 @@ mod tests {
             (added.profiles[0].as_str(), added.backend.as_str()),
             ("tls-server", ISSUING_CA)
         );
+    }
+
+    /// What `dev` publishes would also be published by the API, with names that need no proof as well.
+    #[test]
+    fn no_lint_blocks_what_dev_publishes() {
+        let open = "endpoint.acme.open.names=profile".parse().unwrap();
+        let objects = dev_objects(&[open]).unwrap();
+        let versions: Vec<ObjectVersion> = objects
+            .iter()
+            .map(|object| ObjectVersion {
+                kind: object.kind,
+                name: object.name.clone(),
+                version: 1,
+                body: object.body.clone(),
+            })
+            .collect();
+        for object in &objects {
+            let lints = examine(object.kind, &object.name, &object.body, &versions).unwrap();
+            assert_eq!(blocked(&lints), None, "{}", object.name);
+        }
     }
 
     #[test]

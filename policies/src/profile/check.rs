@@ -9,13 +9,13 @@ use portreeve_pkix::{DistinguishedName, KeyAlgorithm, KeyUsage, Oid};
 use super::key::KeyRange;
 use super::subject::{AttributeRule, RequestedAttribute};
 use super::{Profile, Purpose};
+use crate::lints::OverrideError;
 use portreeve_pkix::duration::Spelled;
 
 const DESCRIPTION_CHARS_MAX: usize = 200;
 const POLICIES_MAX: usize = 16;
 pub(super) const CONDITIONS_MAX: usize = 16;
 const LIFETIME_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
-const CERTIFICATE_REQUEST_AGENT: &str = "1.3.6.1.4.1.311.20.2.1";
 
 /// Why a text is not a profile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -69,14 +69,9 @@ pub enum ProfileError {
     /// An allowed key would have no usage.
     #[error("key_usage: a {0} key would have no usage")]
     NoKeyUsage(&'static str),
-    /// An extended key usage that would open more than one purpose.
-    #[error("extended_key_usage: {0} would give more than one right and cannot be certified")]
+    /// The extended key usage that stands for all.
+    #[error("extended_key_usage: {0} would give every right and cannot be certified")]
     Purpose(String),
-    /// There could be no extended key usage, which means any.
-    #[error(
-        "extended_key_usage: fixed or default must not be empty, for a certificate without any is good for all"
-    )]
-    NoPurpose,
     /// Too many policies, the same twice, or anyPolicy.
     #[error("policies: at most {POLICIES_MAX}, none twice, and not anyPolicy")]
     Policies,
@@ -94,6 +89,9 @@ pub enum ProfileError {
     /// A condition refers to people and nobody is named, or the proposal would stay open too long.
     #[error("referral: {0}")]
     Referral(&'static str),
+    /// A reason that is none, or for no lint.
+    #[error("{0}")]
+    Lint(#[from] OverrideError),
 }
 
 /// Checks everything that one key alone does not show.
@@ -112,7 +110,8 @@ pub(super) fn check(profile: &Profile) -> Result<(), ProfileError> {
     check_key_usage(profile)?;
     check_purposes(profile)?;
     check_policies(&profile.policies)?;
-    super::conditions::check(profile)
+    super::conditions::check(profile)?;
+    Ok(profile.lint.check_profile()?)
 }
 
 fn check_attributes(rules: &[AttributeRule]) -> Result<(), ProfileError> {
@@ -250,13 +249,9 @@ fn is_of_kind(range: KeyRange, kind: KeyAlgorithm) -> bool {
 
 fn check_purposes(profile: &Profile) -> Result<(), ProfileError> {
     let rules = &profile.extended_key_usage;
-    if rules.fixed.is_empty() && rules.default.is_empty() {
-        return Err(ProfileError::NoPurpose);
-    }
-    let dangerous =
-        |purpose: &&Purpose| purpose.0 == Oid::EKU_ANY || purpose.0.to_string() == CERTIFICATE_REQUEST_AGENT;
+    let any = |purpose: &&Purpose| purpose.0 == Oid::EKU_ANY;
     let mut all = rules.fixed.iter().chain(&rules.default).chain(&rules.allowed);
-    match all.find(dangerous) {
+    match all.find(any) {
         Some(purpose) => Err(ProfileError::Purpose(purpose.to_string())),
         None => Ok(()),
     }

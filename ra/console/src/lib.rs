@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_extractor;
 use axum::routing::{get, post};
-use portreeve_ra::{ObjectKind, RegistrationAuthority};
+use portreeve_ra::{ObjectKind, ObjectVersion, RegistrationAuthority};
 
 pub use certificates::CertificateView;
 pub use incidents::{ClosingBody, IncidentView};
@@ -33,10 +33,23 @@ pub use signed_in::SignedIn;
 /// Octets of a request body, at most: an object's text is at most 64 KiB and JSON may double it.
 const BODY_BYTES_MAX: usize = 160 * 1024;
 
-/// Reads the text of an object before it is published: what cannot be read must never be in force.
+/// Reads the text of an object before it is published: what cannot be read, or gives away too much, must never be in
+/// force.
 pub trait ObjectCheck: Send + Sync {
-    /// Whether this text is an object of this kind; if not, why, for the operator.
-    fn check(&self, kind: ObjectKind, name: &str, body: &str) -> Result<(), String>;
+    /// Whether this text may be published as an object of this kind, beside these profiles and endpoints in force; if
+    /// not, why, for the operator.
+    fn check(&self, proposed: &ProposedObject<'_>, in_force: &[ObjectVersion]) -> Result<(), String>;
+}
+
+/// A text that somebody wants to publish.
+#[derive(Clone, Copy, Debug)]
+pub struct ProposedObject<'a> {
+    /// What kind of object.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub name: &'a str,
+    /// Its text.
+    pub body: &'a str,
 }
 
 /// What the API works with.

@@ -7,10 +7,10 @@ use portreeve_ra::objects::Publisher;
 use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin};
 use serde::{Deserialize, Serialize};
 
-use crate::ConsoleParts;
 use crate::paging::List;
 use crate::problem::Problem;
 use crate::signed_in::SignedIn;
+use crate::{ConsoleParts, ProposedObject};
 
 /// The version of an object that is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -80,10 +80,13 @@ async fn publish(
     kind: ObjectKind,
     (principal, publication): (SignedIn, Publication),
 ) -> Result<Json<ObjectView>, Problem> {
-    parts
-        .check
-        .check(kind, &publication.name, &publication.body)
-        .map_err(Problem::Object)?;
+    let proposed = ProposedObject {
+        kind,
+        name: &publication.name,
+        body: &publication.body,
+    };
+    let in_force = beside(parts, kind).await?;
+    parts.check.check(&proposed, &in_force).map_err(Problem::Object)?;
     let by = Publisher {
         actor: Actor::Operator(principal.principal().clone()),
         origin: Origin::node(parts.ra.node()),
@@ -96,6 +99,15 @@ async fn publish(
         .await?;
     (parts.published)(kind);
     Ok(Json(view(version)))
+}
+
+/// What an object of this kind is used with: a profile at endpoints, an endpoint with its profiles.
+async fn beside(parts: &ConsoleParts, kind: ObjectKind) -> Result<Vec<ObjectVersion>, Problem> {
+    match kind {
+        ObjectKind::Profile => Ok(parts.ra.objects().list(ObjectKind::Endpoint).await?),
+        ObjectKind::Endpoint => Ok(parts.ra.objects().list(ObjectKind::Profile).await?),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn view(version: ObjectVersion) -> ObjectView {
