@@ -16,6 +16,7 @@ pub mod explain;
 pub mod expression;
 pub mod hygiene;
 pub mod lints;
+mod operators;
 mod policies;
 pub mod profile;
 mod publication;
@@ -26,11 +27,12 @@ mod shown;
 pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};
 pub use explain::{Assumptions, ExplainError, Explanation, explain};
 pub use hygiene::{Blocklist, check_key};
+pub use operators::{OperatorTextError, parse_operator, parse_role, parse_team};
 pub use policies::Policies;
 pub use profile::{Profile, ProfileError};
 pub use publication::{blocked, examine};
 pub use rules::name_objection;
-pub use shipped::{shipped, shipped_profile};
+pub use shipped::{shipped, shipped_profile, shipped_roles};
 
 #[cfg(test)]
 mod cases;

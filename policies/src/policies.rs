@@ -6,12 +6,13 @@ use std::sync::Arc;
 use portreeve_pkix::CertificationRequest;
 use portreeve_ra::ports::{Policy, PolicyError};
 use portreeve_ra::steps::ProvenRequest;
-use portreeve_ra::{Endpoint, Facts, ObjectKind, ObjectVersion, Verdict};
+use portreeve_ra::{Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Team, Verdict};
 
 use crate::cache::Cache;
 use crate::endpoint::parse_endpoint;
 use crate::engine::{Question, judge};
 use crate::hygiene::Blocklist;
+use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 use crate::rules::RULES;
 
@@ -23,6 +24,9 @@ pub struct Policies {
     blocklist: Arc<Blocklist>,
     profiles: Cache<Profile>,
     endpoints: Cache<Endpoint>,
+    roles: Cache<OperatorRole>,
+    teams: Cache<Team>,
+    operators: Cache<Operator>,
 }
 
 impl Policies {
@@ -32,6 +36,9 @@ impl Policies {
             blocklist,
             profiles: Cache::new(CACHED_MAX),
             endpoints: Cache::new(CACHED_MAX),
+            roles: Cache::new(CACHED_MAX),
+            teams: Cache::new(CACHED_MAX),
+            operators: Cache::new(CACHED_MAX),
         }
     }
 
@@ -88,6 +95,27 @@ impl Policy for Policies {
         self.endpoints.entry(object, |object| {
             parse_endpoint(&object.name, object.version, &object.body)
                 .map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    fn role(&self, object: &ObjectVersion) -> Result<Arc<OperatorRole>, PolicyError> {
+        check_kind(object, ObjectKind::Role)?;
+        self.roles.entry(object, |object| {
+            parse_role(&object.name, &object.body).map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    fn team(&self, object: &ObjectVersion) -> Result<Arc<Team>, PolicyError> {
+        check_kind(object, ObjectKind::Team)?;
+        self.teams.entry(object, |object| {
+            parse_team(&object.name, &object.body).map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    fn operator(&self, object: &ObjectVersion) -> Result<Arc<Operator>, PolicyError> {
+        check_kind(object, ObjectKind::Operator)?;
+        self.operators.entry(object, |object| {
+            parse_operator(&object.name, &object.body).map_err(|error| unreadable(object, &error))
         })
     }
 

@@ -18,6 +18,19 @@ pub const fn shipped() -> &'static [(&'static str, &'static str)] {
     SHIPPED
 }
 
+const ROLES: &[(&str, &str)] = &[
+    ("ra-officer", include_str!("../roles/ra-officer.toml")),
+    ("approver", include_str!("../roles/approver.toml")),
+    ("registrar", include_str!("../roles/registrar.toml")),
+    ("auditor", include_str!("../roles/auditor.toml")),
+    ("reader", include_str!("../roles/reader.toml")),
+];
+
+/// Name and text of every shipped role of operators. `superadmin` is built in and has no text.
+pub const fn shipped_roles() -> &'static [(&'static str, &'static str)] {
+    ROLES
+}
+
 /// The shipped profile with this name.
 pub fn shipped_profile(name: &str) -> Option<Result<Profile, ProfileError>> {
     SHIPPED
@@ -38,6 +51,17 @@ mod tests {
             let profile = Profile::parse(body).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(!profile.description.is_empty(), "{name}");
             assert!(body.len() < 64 * 1024, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_role_reads_and_none_may_change_operators() {
+        for (name, body) in shipped_roles() {
+            let role = crate::parse_role(name, body).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(
+                !role.rights.contains(&portreeve_ra::Right::OperatorWrite),
+                "{name}"
+            );
         }
     }
 

@@ -26,6 +26,16 @@ pub struct Attribute {
     pub value: String,
 }
 
+impl Attribute {
+    fn normalised(&self) -> Self {
+        let words: Vec<&str> = self.value.split_whitespace().collect();
+        Self {
+            oid: self.oid.clone(),
+            value: words.join(" ").to_lowercase(),
+        }
+    }
+}
+
 /// A distinguished name: a sequence of relative names, each a set of attributes, most significant first.
 ///
 /// Values decode from any DirectoryString or IA5String and are compared as text. Values that are not text, are empty,
@@ -61,6 +71,18 @@ impl DistinguishedName {
             value: value.into(),
         }]);
         self
+    }
+
+    /// The name for comparison: values in lower case, blanks at their ends removed and each run of blanks inside made one
+    /// (in the manner of RFC 5280 section 7.1), attributes of a relative name sorted.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let rdns = self.rdns.iter().map(|rdn| {
+            let mut attributes: Vec<Attribute> = rdn.iter().map(Attribute::normalised).collect();
+            attributes.sort();
+            attributes
+        });
+        Self { rdns: rdns.collect() }
     }
 
     /// All attributes in encoding order.

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod error;
 mod ledger;
 pub mod objects;
+mod operators;
 pub mod ports;
 pub mod proofs;
 pub mod registrations;

@@ -109,6 +109,23 @@ fn string_types_of_rfc_5280_are_written() {
     }
 }
 
+#[test]
+fn normalised_names_are_equal_as_rfc_5280_compares_them() {
+    let rows = [
+        ("case", "CN=Alice", "cn=ALICE", true),
+        ("blanks", "CN=Alice \\  Liddell,O=B", "CN=alice liddell,O=b", true),
+        ("order within one", "CN=a+O=b", "O=b+CN=a", true),
+        ("order of several", "CN=a,O=b", "O=b,CN=a", false),
+        ("type", "CN=a", "O=a", false),
+        ("one more", "CN=a,O=b", "CN=a", false),
+        ("no blank", "CN=a b", "CN=ab", false),
+    ];
+    for (name, left, right, equal) in rows {
+        let normal = |text| DistinguishedName::parse(text).expect(name).normalised();
+        assert_eq!(normal(left) == normal(right), equal, "{name}");
+    }
+}
+
 fn names() -> impl Strategy<Value = DistinguishedName> {
     let oids = prop::sample::select(vec![
         Oid::COMMON_NAME,

@@ -63,7 +63,7 @@ impl RegistrationAuthority {
         let settled = async {
             loop {
                 let woken = self.wait_for(id, at_most);
-                let enrollment = self.standing(id).await?;
+                let enrollment = self.present(id).await?;
                 if !is_moving(enrollment.value()) {
                     return Ok(enrollment);
                 }
@@ -72,11 +72,11 @@ impl RegistrationAuthority {
         };
         match within(self.parts.clock.as_ref(), at_most, settled).await {
             Some(settled) => settled,
-            None => self.standing(id).await,
+            None => self.present(id).await,
         }
     }
 
-    async fn standing(&self, id: EnrollmentId) -> Result<Verified<Enrollment>, Error> {
+    async fn present(&self, id: EnrollmentId) -> Result<Verified<Enrollment>, Error> {
         Ok(self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?)
     }
 }

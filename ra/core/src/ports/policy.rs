@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Endpoint, Facts, ObjectVersion, Verdict};
+use crate::domain::{Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Team, Verdict};
 use crate::steps::ProvenRequest;
 
 /// A published object that cannot be read. Publishing checks this, so it means a newer or damaged object.
@@ -21,6 +21,12 @@ pub struct PolicyError {
 pub trait Policy: Send + Sync {
     /// The endpoint in this text.
     fn endpoint(&self, object: &ObjectVersion) -> Result<Arc<Endpoint>, PolicyError>;
+    /// The role of operators in this text.
+    fn role(&self, object: &ObjectVersion) -> Result<Arc<OperatorRole>, PolicyError>;
+    /// The team in this text.
+    fn team(&self, object: &ObjectVersion) -> Result<Arc<Team>, PolicyError>;
+    /// The operator in this text.
+    fn operator(&self, object: &ObjectVersion) -> Result<Arc<Operator>, PolicyError>;
     /// Judges a request by a profile. Refers when the endpoint asks for approval.
     fn evaluate(
         &self,
