@@ -185,18 +185,20 @@ async fn signer(process: &SignerProcess) -> Finding {
     finding("signer".to_owned(), state)
 }
 
-/// What a database server says of itself. A clock that is some seconds away is a reason to look, not to send clients
-/// elsewhere.
+/// What a database server says of itself. A clock that is some seconds away, or a right that was given to this role since
+/// it started, is a reason to look, not to send clients elsewhere.
 fn database(facts: &ServerFacts) -> Finding {
     let (clock, _) = facts.clock();
     let said = [facts.answer(), facts.clock(), facts.durability()];
     let wrong = said.iter().any(|(verdict, _)| *verdict == Verdict::Wrong);
+    let rights = facts.creator.as_ref().map(|creator| format!("; {creator}"));
     let mut words = said.map(|(_, words)| words).join("; ");
     if clock != Verdict::Fine {
         words.push_str("; set the clocks of this node and of the database by the same source");
     }
+    words.push_str(rights.as_deref().unwrap_or_default());
     Finding {
-        degraded: clock == Verdict::Doubtful,
+        degraded: clock == Verdict::Doubtful || rights.is_some(),
         ..finding("database".to_owned(), if wrong { Err(words) } else { Ok(words) })
     }
 }
@@ -272,6 +274,7 @@ mod tests {
                 not_durable: Vec::new(),
                 standby: false,
                 encrypted: false,
+                creator: None,
             });
             assert_eq!((found.ok, found.degraded), expected, "{name}");
         }

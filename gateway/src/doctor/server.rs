@@ -17,11 +17,12 @@ pub(super) async fn checks(store: &StoreUrl) -> Vec<Finding> {
     findings
 }
 
-fn of(facts: &ServerFacts) -> [Finding; 3] {
+fn of(facts: &ServerFacts) -> [Finding; 4] {
     [
         ("database server", facts.answer()),
         ("database clock", facts.clock()),
         ("database durability", facts.durability()),
+        ("database rights", facts.rights()),
     ]
     .map(|(check, (verdict, words))| Finding::new(check, severity(verdict), words))
 }

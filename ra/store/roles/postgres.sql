@@ -13,21 +13,25 @@
 
 SET client_min_messages = warning;
 
+-- Names are looked up in this schema and among the server's own, whatever the session says besides. What stands before
+-- the rights are taken away below is written out, for who could create in the schema so far.
 DO $$
 DECLARE
     name text;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path',
+        pg_catalog.quote_ident(pg_catalog.current_schema()::text) OPERATOR(pg_catalog.||) ', pg_temp', false);
     FOREACH name IN ARRAY ARRAY['portreeve_edge', 'portreeve_worker', 'portreeve_status', 'portreeve_console'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) name::name) THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', name);
         END IF;
-        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', current_schema(), name);
-        EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM %I', current_schema(), name);
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), name);
+        EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', pg_catalog.current_schema(), name);
+        EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA %I FROM %I', pg_catalog.current_schema(), name);
+        EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I', pg_catalog.current_schema(), name);
     END LOOP;
     -- Whoever may create in the schema could put a function or an operator before those of the server, and have the
     -- owner's functions call it. PostgreSQL 13 and 14 let everybody create in `public`.
-    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+    EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', pg_catalog.current_schema());
 END
 $$;
 

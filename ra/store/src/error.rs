@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use portreeve_ra::ports::StoreError;
 
+use crate::postgres::Creator;
+
 /// Why a store does not open. Nothing was changed, except by [`OpenError::Migration`] and [`OpenError::Store`],
 /// after which the schema is either as before or complete.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,9 @@ pub enum OpenError {
         /// Why; no credentials.
         reason: String,
     },
+    /// The role of this node has rights that it should not have.
+    #[error(transparent)]
+    Rights(#[from] Creator),
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -21,7 +21,7 @@ pub use error::OpenError;
 pub use installation::{Installation, MadeBy, Options, PendingMigrations};
 pub use open::{OpenDatabase, OpenStore, StoreUrl, StoreUrlError};
 pub use postgres::{
-    CONNECTIONS, PostgresDatabase, PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError,
+    CONNECTIONS, Creator, PostgresDatabase, PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError,
     ROLE_PREFIX, ServerFacts, StoreTime, Verdict, finding_statements, roles_script,
 };
 pub use schema::{Migrated, SchemaStatus};

@@ -169,10 +169,15 @@ ALTER TABLE document_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sealed_key ENABLE ROW LEVEL SECURITY;
 
 -- Which role signed a record: the octet at a fixed place of the header (docs/event-format.md); NULL for a header of
--- another form. Policies look at the signed octets themselves, so that no column can say something else.
+-- another form. Policies look at the signed octets themselves, so that no column can say something else. Whoever
+-- inserts chooses where names are looked up, so none is left open.
 CREATE FUNCTION record_purpose(header bytea) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN octet_length(header) > 58 AND get_byte(header, 0) = 1 THEN get_byte(header, 58) END
+    SELECT CASE
+        WHEN pg_catalog.octet_length(header) OPERATOR(pg_catalog.>) 58
+            AND pg_catalog.get_byte(header, 0) OPERATOR(pg_catalog.=) 1
+        THEN pg_catalog.get_byte(header, 58)
+    END
 $$;
 
 -- The store's time: what a test gives, else the database's clock.
@@ -181,7 +186,8 @@ LANGUAGE sql VOLATILE AS $$
     SELECT coalesce(given, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 $$;
 
--- The parts of a commit. Each takes what the one before gave back, the store's time, so that a batch is one statement
+-- The parts of a commit, run with the rights of whoever commits; a session of a node looks names up in this schema and
+-- among the server's own (postgres/connect.rs), and nobody but the owner may create in it. Each takes what the one before gave back, the store's time, so that a batch is one statement
 -- that nests them, and runs them in this order: SELECT commit_records(commit_spends(store_time($1), $2, $3), $4, ...).
 -- A conflict ends the statement and with it everything: its code says what, its detail which of them, from 1.
 
@@ -449,32 +455,39 @@ BEGIN
 END
 $$;
 
--- The first identifier that a UUIDv7 of this time can be.
-CREATE FUNCTION first_id(moment timestamp) RETURNS bytea
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT decode(lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('00', 10), 'hex')
-$$;
-
 -- Makes the partitions of this quarter and of the next ones where they are missing; says how many. It runs with the
--- rights of the owner, so that a node needs none on the schema. Rows that have gone into the partition for the rest
--- stay there: a quarter of which it has some gets no partition of its own. Making one needs the table for itself for a
--- moment; whoever has to wait for that lets the others wait as well, so it gives up soon, and is tried again.
+-- rights of the owner, so that a node needs none on the schema. So it looks names up among the server's own alone, and
+-- the schema is written into it: nothing that others make, here or elsewhere, runs with these rights. Rows that have gone
+-- into the partition for the rest stay there: a quarter of which it has some gets no partition of its own. Making one
+-- needs the table for itself for a moment; whoever has to wait for that lets the others wait as well, so it gives up soon,
+-- and is tried again. A partition begins with the first identifier that a UUIDv7 of its time can be.
+DO $do$
+BEGIN
+    EXECUTE pg_catalog.replace($make$
 CREATE FUNCTION make_partitions(ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '250ms' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $body$
 DECLARE
+    home CONSTANT text := @schema@;
     parent text;
     name text;
     beginning timestamp;
+    border timestamp;
+    borders bytea[];
     made integer := 0;
 BEGIN
     FOREACH parent IN ARRAY ARRAY['record_by_time', 'request', 'certificate', 'revoked'] LOOP
         FOR step IN 0 .. least(ahead, 8) LOOP
             beginning := date_trunc('quarter', clock_timestamp() AT TIME ZONE 'UTC') + step * interval '3 months';
             name := parent || to_char(beginning, '"_"YYYY"q"Q');
-            CONTINUE WHEN to_regclass(name) IS NOT NULL;
+            CONTINUE WHEN to_regclass(format('%I.%I', home, name)) IS NOT NULL;
+            borders := ARRAY[]::bytea[];
+            FOREACH border IN ARRAY ARRAY[beginning, beginning + interval '3 months'] LOOP
+                borders := borders || decode(
+                    lpad(to_hex(floor(extract(epoch FROM border) * 1000)::bigint), 12, '0') || repeat('00', 10), 'hex');
+            END LOOP;
             BEGIN
-                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-                    name, parent, first_id(beginning), first_id(beginning + interval '3 months'));
+                EXECUTE format('CREATE TABLE %I.%I PARTITION OF %I.%I FOR VALUES FROM (%L) TO (%L)',
+                    home, name, home, parent, borders[1], borders[2]);
                 made := made + 1;
             EXCEPTION WHEN check_violation OR duplicate_table OR lock_not_available THEN
                 RAISE WARNING 'partition % was not made: %', name, SQLERRM;
@@ -483,7 +496,10 @@ BEGIN
     END LOOP;
     RETURN made;
 END
-$$;
+$body$
+    $make$, '@schema@', pg_catalog.quote_literal(pg_catalog.current_schema()::text));
+END
+$do$;
 
 REVOKE ALL ON FUNCTION make_partitions(integer) FROM PUBLIC;
 

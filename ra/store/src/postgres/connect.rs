@@ -26,29 +26,34 @@ pub(crate) enum Session {
 
 impl Session {
     /// Sets up a session in one round trip, and asks where it has ended up. A commit is acknowledged when it is on
-    /// disk, or later if the server is set so; never earlier.
+    /// disk, or later if the server is set so; never earlier. Names are looked up in the store's schema and among the
+    /// server's own: nothing of another schema is run, however well its arguments fit.
     const fn statement(self) -> &'static str {
         match self {
             Self::Serving => {
-                "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                "SELECT pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') \
                  WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), \
-                 set_config('statement_timeout', '3500', false), set_config('lock_timeout', '2000', false), \
-                 set_config('idle_in_transaction_session_timeout', '5000', false), \
-                 set_config('default_transaction_isolation', 'read committed', false), \
-                 set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
-                 set_config('plan_cache_mode', 'force_generic_plan', false), \
-                 current_setting('transaction_read_only') AS read_only, \
-                 current_setting('server_version_num') AS version"
+                 pg_catalog.set_config('statement_timeout', '3500', false), pg_catalog.set_config('lock_timeout', '2000', false), \
+                 pg_catalog.set_config('idle_in_transaction_session_timeout', '5000', false), \
+                 pg_catalog.set_config('default_transaction_isolation', 'read committed', false), \
+                 pg_catalog.set_config('client_min_messages', 'warning', false), pg_catalog.set_config('jit', 'off', false), \
+                 pg_catalog.set_config('search_path', coalesce(pg_catalog.quote_ident(pg_catalog.current_schema()::text) || ', pg_temp', \
+                 pg_catalog.current_setting('search_path')), false), \
+                 pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false), \
+                 pg_catalog.current_setting('transaction_read_only') AS read_only, \
+                 pg_catalog.current_setting('server_version_num') AS version"
             }
             Self::Schema => {
-                "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                "SELECT pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') \
                  WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), \
-                 set_config('statement_timeout', '600000', false), set_config('lock_timeout', '30000', false), \
-                 set_config('idle_in_transaction_session_timeout', '60000', false), \
-                 set_config('default_transaction_isolation', 'read committed', false), \
-                 set_config('client_min_messages', 'warning', false), set_config('jit', 'off', false), \
-                 current_setting('transaction_read_only') AS read_only, \
-                 current_setting('server_version_num') AS version"
+                 pg_catalog.set_config('statement_timeout', '600000', false), pg_catalog.set_config('lock_timeout', '30000', false), \
+                 pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', false), \
+                 pg_catalog.set_config('default_transaction_isolation', 'read committed', false), \
+                 pg_catalog.set_config('client_min_messages', 'warning', false), pg_catalog.set_config('jit', 'off', false), \
+                 pg_catalog.set_config('search_path', coalesce(pg_catalog.quote_ident(pg_catalog.current_schema()::text) || ', pg_temp', \
+                 pg_catalog.current_setting('search_path')), false), \
+                 pg_catalog.current_setting('transaction_read_only') AS read_only, \
+                 pg_catalog.current_setting('server_version_num') AS version"
             }
         }
     }

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::connect::{Server, Session};
-use super::examine::{FACTS, ServerFacts, facts};
+use super::examine::{FACTS, ServerFacts, creator, facts};
 use super::failure::{Failure, opening};
 use super::schema;
 use super::store::PostgresStore;
@@ -96,6 +96,11 @@ impl PostgresDatabase {
             let mut owner = server.connect(Session::Schema).await.map_err(opening)?;
             schema::apply(&mut owner).await?;
             close(owner).await;
+        }
+        let found = connection.fetch_all(FACTS).await;
+        let found = found.map_err(|error| opening(error.into()))?;
+        if let Some(creator) = found.first().map(creator).transpose()?.flatten() {
+            return Err(OpenError::Rights(creator));
         }
         let installation = installation(&mut connection, &options.common).await?;
         Ok(Self {

@@ -12,7 +12,10 @@ pub(crate) const FACTS: &str = "SELECT floor(extract(epoch FROM clock_timestamp(
     current_setting('server_version_num')::bigint, \
     current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'), \
     current_setting('full_page_writes'), pg_is_in_recovery(), \
-    coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)";
+    coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), \
+    (SELECT ARRAY[current_user::text, c.relnamespace::regnamespace::text, pg_get_userbyid(c.relowner)::text] \
+     FROM pg_class c WHERE c.oid = to_regclass('schema_version') \
+     AND has_schema_privilege(c.relnamespace, 'CREATE') AND NOT pg_has_role(c.relowner, 'MEMBER'))";
 
 /// A clock that differs by more is worth a warning.
 const CLOCK_WARNING: i64 = 1_000;
@@ -34,6 +37,21 @@ pub enum Verdict {
     Wrong,
 }
 
+/// A role that may create in the schema of a store that is not its own.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the role {role} may create in the schema {schema}, which is {owner}'s, and so have others run what it makes: run \
+     `portreeve migrate roles` again as {owner}, or REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role}"
+)]
+pub struct Creator {
+    /// Which.
+    pub role: String,
+    /// The schema.
+    pub schema: String,
+    /// The role that owns the store.
+    pub owner: String,
+}
+
 /// What a server says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerFacts {
@@ -52,6 +70,8 @@ pub struct ServerFacts {
     pub standby: bool,
     /// Whether the connection is encrypted.
     pub encrypted: bool,
+    /// The role of this connection, if it may create in the store's schema without owning the store.
+    pub creator: Option<Creator>,
 }
 
 impl ServerFacts {
@@ -90,6 +110,17 @@ impl ServerFacts {
         (Verdict::Wrong, words)
     }
 
+    /// Whether the role of the connection has no more rights than it should, in words.
+    pub fn rights(&self) -> (Verdict, String) {
+        match &self.creator {
+            Some(creator) => (Verdict::Wrong, creator.to_string()),
+            None => (
+                Verdict::Fine,
+                "its role owns the store, or creates nothing in its schema".to_owned(),
+            ),
+        }
+    }
+
     /// Version and latency, in words.
     pub fn answer(&self) -> (Verdict, String) {
         let verdict = if self.latency > LATENCY_WARNING {
@@ -124,6 +155,20 @@ pub(crate) fn facts(row: &PgRow, asked: Timestamp, latency: Duration) -> Result<
         not_durable,
         standby: column(row, 6)?,
         encrypted: column(row, 7)?,
+        creator: creator(row)?,
+    })
+}
+
+/// Who may create in the schema without owning it, of a row of [`FACTS`].
+pub(crate) fn creator(row: &PgRow) -> Result<Option<Creator>, StoreError> {
+    let found: Option<Vec<String>> = column(row, 8)?;
+    Ok(match found.as_deref() {
+        Some([role, schema, owner]) => Some(Creator {
+            role: role.clone(),
+            schema: schema.clone(),
+            owner: owner.clone(),
+        }),
+        Some(_) | None => None,
     })
 }
 
@@ -140,6 +185,7 @@ mod tests {
             not_durable: Vec::new(),
             standby: false,
             encrypted: false,
+            creator: None,
         }
     }
 

@@ -16,7 +16,7 @@ mod tasks;
 mod url;
 
 pub use database::{CONNECTIONS, PostgresDatabase, PostgresOptions, StoreTime};
-pub use examine::{ServerFacts, Verdict};
+pub use examine::{Creator, ServerFacts, Verdict};
 pub use roles::{ROLE_PREFIX, roles_script};
 pub use statements::finding_statements;
 pub use store::PostgresStore;

@@ -306,3 +306,109 @@ async fn the_octet_the_policies_look_at_is_the_purpose() {
         }
     }
 }
+
+/// What is put before the functions of the server, in a schema of one's own or in another: it is never run.
+const IMPOSTORS: &str = "
+    CREATE FUNCTION NAMES.octet_length(bytea) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1000';
+    CREATE FUNCTION NAMES.get_byte(bytea, integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+    CREATE FUNCTION NAMES.wrong() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'impostor'; END $$;
+    CREATE FUNCTION NAMES.cardinality(bytea[]) RETURNS integer LANGUAGE sql AS 'SELECT NAMES.wrong()';
+    CREATE FUNCTION NAMES.format(text, text, text) RETURNS text LANGUAGE sql AS 'SELECT NAMES.wrong()::text';
+    CREATE FUNCTION NAMES.format(text, text, text, bytea, bytea) RETURNS text LANGUAGE sql
+        AS 'SELECT NAMES.wrong()::text';
+    CREATE FUNCTION NAMES.format(text, text, text, text, text, bytea, bytea) RETURNS text LANGUAGE sql
+        AS 'SELECT NAMES.wrong()::text';
+    GRANT USAGE ON SCHEMA NAMES TO PUBLIC";
+
+async fn put_impostors(url: &str, schema: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let script = IMPOSTORS.replace("NAMES", schema);
+    connection
+        .execute(sqlx::raw_sql(AssertSqlSafe(script)))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_search_path_of_an_edge_does_not_open_the_wall() {
+    let nodes = Nodes::new("wall_e").await;
+    execute(&nodes.owner.raw_url, "CREATE SCHEMA impostors").await;
+    put_impostors(&nodes.owner.raw_url, "impostors").await;
+    let url = nodes.url(&["edge"]).await;
+    let header = record_by(Purpose::Worker, (stream(1), 1), "approved")
+        .to_stored()
+        .header;
+    let hex: String = header.iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let path = "SET search_path = impostors, pg_catalog, public";
+    connection.execute(path).await.unwrap();
+    let decision = format!(
+        r"INSERT INTO record (kind, stream, position, header, payload_digest, key, signature)
+          VALUES (6, decode(repeat('01', 16), 'hex'), 1, '\x{hex}', '\x00', '\x00', '\x00')"
+    );
+    let refused = connection.execute(AssertSqlSafe(decision)).await.unwrap_err();
+    let code = refused.as_database_error().unwrap().code().unwrap().into_owned();
+    assert_eq!(code, INSUFFICIENT_PRIVILEGE, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_of_others_are_not_run() {
+    // In a schema that the sessions of nodes go through as well, and in the store's own.
+    let subject = Postgres::new().await;
+    execute(&subject.raw_url, "CREATE SCHEMA impostors").await;
+    put_impostors(&subject.raw_url, "impostors").await;
+    let database = rows(&subject.raw_url, "SELECT current_database()::text")
+        .await
+        .remove(0);
+    let path = format!("ALTER DATABASE {database} SET search_path = public, impostors");
+    execute(&subject.raw_url, &path).await;
+    let store = subject.open().await.unwrap();
+    let batch = Batch {
+        spends: vec![spend(1, subject.clock.now_plus_hour())],
+        ..Batch::default()
+    };
+    store.commit(batch).await.unwrap();
+
+    put_impostors(&subject.raw_url, "public").await;
+    let quarters =
+        "SELECT relname::text FROM pg_class WHERE relname ~ '^request_[0-9]{4}q[1-4]$' ORDER BY relname";
+    let made = rows(&subject.raw_url, quarters).await;
+    execute(&subject.raw_url, &format!("DROP TABLE {}", made[1])).await;
+    store.sweep(1).await.unwrap();
+    assert_eq!(rows(&subject.raw_url, quarters).await, made);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_may_create_in_the_schema_is_refused() {
+    let nodes = Nodes::new("wall_f").await;
+    let url: PostgresUrl = nodes.url(&["worker"]).await.parse().unwrap();
+    let mut options = options(&nodes.owner.clock);
+    options.common.pending = PendingMigrations::Refuse;
+    let doctor = portreeve_store::StoreUrl::Postgres(Box::new(url.clone()));
+    let rows = [
+        ("GRANT CREATE ON SCHEMA public TO PUBLIC", true),
+        ("REVOKE CREATE ON SCHEMA public FROM PUBLIC", false),
+        ("GRANT CREATE ON SCHEMA public TO wall_f_worker", true),
+    ];
+    for (sql, refused) in rows {
+        execute(&nodes.owner.raw_url, sql).await;
+        match PostgresDatabase::open(&url, options.clone()).await {
+            Err(OpenError::Rights(creator)) => {
+                assert!(refused, "{sql}");
+                assert_eq!(
+                    (creator.role.as_str(), creator.schema.as_str()),
+                    ("wall_f_node_worker", "public")
+                );
+            }
+            Err(error) => panic!("{sql}: {error}"),
+            Ok(_) => assert!(!refused, "{sql}"),
+        }
+        let facts = doctor
+            .server(portreeve_pkix::Timestamp::default)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(facts.creator.is_some(), refused, "{sql}");
+    }
+    nodes.owner.open().await.expect("the owner may create");
+}
