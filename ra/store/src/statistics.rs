@@ -19,6 +19,8 @@ pub struct Statistics {
     pub checkpoints: u64,
     /// Statements run again because another transaction stood in their way. SQLite has one writer.
     pub retries: u64,
+    /// Messages in which PostgreSQL was asked for records and documents, of one question or of several.
+    pub questions: u64,
 }
 
 /// The live counters.
@@ -31,6 +33,7 @@ pub(crate) struct Counters {
     pub(crate) turned_away: Counter,
     pub(crate) checkpoints: Counter,
     pub(crate) retries: Counter,
+    pub(crate) questions: Counter,
 }
 
 impl Counters {
@@ -43,6 +46,7 @@ impl Counters {
             turned_away: self.turned_away.read(),
             checkpoints: self.checkpoints.read(),
             retries: self.retries.read(),
+            questions: self.questions.read(),
         }
     }
 }

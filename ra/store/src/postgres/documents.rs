@@ -1,8 +1,11 @@
 //! Reading documents.
 
+use std::sync::Arc;
+
 use portreeve_ra::ports::{Cursor, DocumentId, DocumentKey, Page, StoreError, StoredDocument};
 use sqlx::postgres::PgRow;
 
+use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use crate::cursor;
 use crate::row::{column, number, octets};
@@ -19,20 +22,18 @@ pub(crate) const FIND: &str = "SELECT d.id, d.version, d.sealed, d.sequence \
 
 /// These documents, opened, in the order asked.
 pub(crate) async fn read(
-    pool: &Pool,
+    gatherer: &Arc<Gatherer<DocumentId>>,
     bodies: &Bodies,
     ids: &[DocumentId],
 ) -> Result<Vec<Option<StoredDocument>>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let kinds: Vec<&str> = ids.iter().map(|id| id.kind).collect();
-    let octets: Vec<[u8; 16]> = ids.iter().map(|id| id.id).collect();
-    let question = Question::new(READ).bind(kinds).bind(octets);
+    let answer = gatherer.ask(ids).await?;
     let mut opened = vec![None; ids.len()];
-    for row in &pool.read(&question).await? {
-        let index = number::<usize>(row, 0)?.saturating_sub(1);
-        if let (Some(slot), Some(id)) = (opened.get_mut(index), ids.get(index)) {
+    for row in answer.rows() {
+        let (place, row) = row?;
+        if let (Some(slot), Some(id)) = (opened.get_mut(place), ids.get(place)) {
             let sealed = SealedDocument {
                 id: id.clone(),
                 version: number(row, 1)?,
@@ -42,6 +43,13 @@ pub(crate) async fn read(
         }
     }
     Ok(opened)
+}
+
+/// Asks for these documents.
+pub(crate) fn question(ids: &[DocumentId]) -> Question {
+    let kinds: Vec<&str> = ids.iter().map(|id| id.kind).collect();
+    let octets: Vec<[u8; 16]> = ids.iter().map(|id| id.id).collect();
+    Question::new(READ).bind(kinds).bind(octets)
 }
 
 /// Which documents are looked for.

@@ -6,6 +6,7 @@ pub(crate) mod database;
 mod documents;
 mod examine;
 mod failure;
+mod gather;
 mod pool;
 mod read;
 mod roles;

@@ -136,6 +136,12 @@ impl Pool {
         }
     }
 
+    /// As [`Pool::read`], counted: for questions that are gathered.
+    pub(crate) async fn ask(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
+        self.counters.questions.add(1);
+        self.read(question).await
+    }
+
     /// Runs a statement that may write. When the connection is lost it is not known whether it did.
     pub(crate) async fn once(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
         let _permit = match tokio::time::timeout(WAIT, self.permits.acquire()).await {

@@ -1,14 +1,17 @@
 //! Reading records, claims, reservations and lists. Each question is one statement, so it sees one state of the store.
 
+use std::sync::Arc;
+
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
     CertificateRow, Cursor, Page, RequestFilter, RequestRow, RevokedRow, Space, StoreError,
 };
 use portreeve_ra::{Claim, ClaimKey, Record, StreamId, StreamKind};
 
+use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use crate::cursor;
-use crate::row::{SERIAL_LENGTH, number, padded, stream};
+use crate::row::{SERIAL_LENGTH, padded, stream};
 use crate::rows;
 
 /// Streams of one question, at most.
@@ -34,24 +37,32 @@ pub(crate) const ALL_REVOKED: &str = "SELECT enrollment, backend, serial, reason
     WHERE backend = $1 AND (serial, enrollment) > ($2, $3) AND not_after > $4 ORDER BY serial, enrollment LIMIT $5";
 
 /// The records of these streams, each in order; answers in the order asked.
-pub(crate) async fn load(pool: &Pool, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
+pub(crate) async fn load(
+    gatherer: &Arc<Gatherer<StreamId>>,
+    streams: &[StreamId],
+) -> Result<Vec<Vec<Record>>, StoreError> {
     if streams.is_empty() {
         return Ok(Vec::new());
     }
     if streams.len() > STREAMS_MAX {
         return Err(StoreError::Broken(format!("{} streams at once", streams.len())));
     }
-    let kinds: Vec<i64> = streams.iter().map(|stream| stream.kind.number().into()).collect();
-    let ids: Vec<[u8; 16]> = streams.iter().map(|stream| stream.id).collect();
-    let question = Question::new(LOAD).bind(kinds).bind(ids);
+    let answer = gatherer.ask(streams).await?;
     let mut found = vec![Vec::new(); streams.len()];
-    for row in &pool.read(&question).await? {
-        let place = number::<usize>(row, 0)?;
-        if let Some(records) = place.checked_sub(1).and_then(|index| found.get_mut(index)) {
+    for row in answer.rows() {
+        let (place, row) = row?;
+        if let Some(records) = found.get_mut(place) {
             records.push(rows::record(row)?);
         }
     }
     Ok(found)
+}
+
+/// Asks for the records of these streams.
+pub(crate) fn streams_question(streams: &[StreamId]) -> Question {
+    let kinds: Vec<i64> = streams.iter().map(|stream| stream.kind.number().into()).collect();
+    let ids: Vec<[u8; 16]> = streams.iter().map(|stream| stream.id).collect();
+    Question::new(LOAD).bind(kinds).bind(ids)
 }
 
 /// The claim with this key.

@@ -19,6 +19,7 @@ use super::database::{PUT_VALUE, PostgresDatabase, READ_VALUE, StoreTime};
 use super::documents::{self, Search};
 use super::examine::{self, ServerFacts};
 use super::failure::Failure;
+use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use super::read;
 use super::tasks;
@@ -44,7 +45,9 @@ const PUT_KEY: &str = "INSERT INTO sealed_key (name, value) VALUES ($1, $2) \
 /// Any number of nodes share a database. A commit is one statement and acknowledged when it is durable, and every read
 /// that starts after that sees it. Nothing here waits longer than about five seconds.
 pub struct PostgresStore {
-    pool: Pool,
+    pool: Arc<Pool>,
+    streams: Arc<Gatherer<StreamId>>,
+    gathered_documents: Arc<Gatherer<DocumentId>>,
     bodies: Bodies,
     time: StoreTime,
     installation: Installation,
@@ -57,7 +60,10 @@ impl PostgresStore {
         let counters = Arc::new(Counters::default());
         let pool = Pool::new(database.server, database.connections_max, Arc::clone(&counters));
         pool.keep(database.connection);
+        let pool = Arc::new(pool);
         Arc::new(Self {
+            streams: Gatherer::new(Arc::clone(&pool), read::streams_question),
+            gathered_documents: Gatherer::new(Arc::clone(&pool), documents::question),
             pool,
             bodies: Bodies::new(sealer),
             time: database.time,
@@ -182,7 +188,7 @@ impl Store for PostgresStore {
     }
 
     async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        read::load(&self.pool, streams).await
+        read::load(&self.streams, streams).await
     }
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
@@ -275,12 +281,12 @@ impl Tasks for PostgresStore {
 #[async_trait]
 impl Documents for PostgresStore {
     async fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StoreError> {
-        let found = documents::read(&self.pool, &self.bodies, std::slice::from_ref(id)).await?;
+        let found = documents::read(&self.gathered_documents, &self.bodies, std::slice::from_ref(id)).await?;
         Ok(found.into_iter().next().flatten())
     }
 
     async fn documents(&self, ids: &[DocumentId]) -> Result<Vec<Option<StoredDocument>>, StoreError> {
-        documents::read(&self.pool, &self.bodies, ids).await
+        documents::read(&self.gathered_documents, &self.bodies, ids).await
     }
 
     async fn find(

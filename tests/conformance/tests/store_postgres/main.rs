@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod gathered;
 mod growth;
 mod locks;
 mod outage;
