@@ -6,6 +6,7 @@
     reason = "helpers of tests may panic"
 )]
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -17,6 +18,8 @@ use portreeve::{
     StartOptions, dev_configuration, manifest_path, start,
 };
 use portreeve_console::{List, ObjectView, Publication};
+use portreeve_harness::pace::PATIENCE;
+use portreeve_harness::process::free_port;
 use portreeve_ra::ObjectKind;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -35,6 +38,20 @@ fn home() -> tempfile::TempDir {
         .unwrap()
 }
 
+/// Ports out of the range from which the system takes those of outgoing connections: after a restart they are free again.
+/// The second time the gateway is to remember them.
+fn addresses(data_dir: &Path) -> DevAddresses {
+    if manifest_path(data_dir).exists() {
+        return DevAddresses::remembered();
+    }
+    let free = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+    DevAddresses {
+        public: free(),
+        http: free(),
+        management: free(),
+    }
+}
+
 fn options(config: Config, mode: Mode) -> StartOptions {
     StartOptions {
         config,
@@ -46,7 +63,7 @@ fn options(config: Config, mode: Mode) -> StartOptions {
 
 fn dev_options(data_dir: &Path) -> StartOptions {
     options(
-        dev_configuration(data_dir, DevAddresses::remembered(), &[]).unwrap(),
+        dev_configuration(data_dir, addresses(data_dir), &[]).unwrap(),
         Mode::Dev,
     )
 }
@@ -90,10 +107,7 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "{what} did not happen"
-        );
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

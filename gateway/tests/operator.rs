@@ -17,6 +17,7 @@ use portreeve::{
     ClientError, ControlClient, DevAddresses, Mode, Running, StartOptions, Substitutes, dev_configuration,
     start,
 };
+use portreeve_harness::pace::PATIENCE;
 use portreeve_pkix::{Certificate, DnsName, Identifier, PublicKey, Timestamp};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::ports::{
@@ -191,7 +192,7 @@ impl Operator {
     async fn reach(&self, id: &str, state: &str) {
         let started = Instant::now();
         while self.json(&["request", "show", id]).await["state"] != state {
-            assert!(started.elapsed() < Duration::from_secs(30), "never {state}");
+            assert!(started.elapsed() < PATIENCE, "never {state}");
         }
     }
 }

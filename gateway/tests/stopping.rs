@@ -16,6 +16,7 @@ use portreeve::{
     ControlClient, DevAddresses, DrainOutcome, Manifest, Mode, StartOptions, dev_configuration,
     manifest_path, start,
 };
+use portreeve_harness::pace::PATIENCE;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -41,10 +42,7 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "{what} did not happen"
-        );
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -160,9 +158,7 @@ async fn a_gateway_whose_store_writes_no_more_says_so_and_stops() {
     let all_is_well = tokio::time::timeout(Duration::from_millis(50), running.failed()).await;
     assert!(all_is_well.is_err(), "{all_is_well:?}");
     running.installation().store.close().await;
-    let failed = tokio::time::timeout(Duration::from_secs(30), running.failed())
-        .await
-        .unwrap();
+    let failed = tokio::time::timeout(PATIENCE, running.failed()).await.unwrap();
     assert_eq!(failed.duty, "store writer");
     assert_eq!(running.stop().await, DrainOutcome::Clean);
 }

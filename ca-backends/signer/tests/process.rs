@@ -141,7 +141,7 @@ fn pid_of(process: &SignerProcess) -> Pid {
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(started.elapsed() < Duration::from_secs(60), "never: {what}");
         tokio::task::yield_now().await;
     }
 }
@@ -277,7 +277,8 @@ async fn nothing_is_lost_when_the_child_is_killed_at_work() {
 async fn a_child_that_hangs_is_replaced() {
     let installation = Installation::new();
     let command = SignerCommand {
-        patience: Duration::from_millis(500),
+        // Long for a child that works, on a busy machine too.
+        patience: Duration::from_secs(4),
         ..installation.command()
     };
     let process = SignerProcess::start(command, installation.keyset.clone())

@@ -24,7 +24,7 @@ impl Database {
         let file = files(data_dir, "portreeve.db")?.pop().ok_or_else(absent)?;
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .busy_timeout(std::time::Duration::from_secs(10));
+            .busy_timeout(std::time::Duration::from_secs(60));
         Ok(Self(SqliteConnection::connect_with(&options).await?))
     }
 

@@ -34,7 +34,7 @@ pub use member::{Member, Plan};
 const IN_A_ROW: usize = 30;
 
 /// How long nodes have for what follows from something that was done at another one.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Nodes that share a database, and what their clients need.
 pub struct Fleet {

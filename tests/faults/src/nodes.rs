@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::responder::Responder;
 use crate::wire::Wire;
 
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 
 /// Gateways that share a database, and what their clients need.
 pub struct Nodes {

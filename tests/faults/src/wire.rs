@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use crate::FaultError;
 
 /// A request that takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -13,7 +13,7 @@ use portreeve_faults::ledger::Ledger;
 use portreeve_faults::site::{FileLimit, Site};
 use portreeve_ra::EnrollmentId;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Statements that break something, each alone.
 const EDITS: [(&str, &str); 9] = [

@@ -13,7 +13,7 @@ use portreeve_faults::site::{FileLimit, Site};
 use tokio::task::JoinSet;
 
 const CLIENTS: usize = 4;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 fn repetitions() -> u32 {
     std::env::var("PORTREEVE_CRASH_REPEAT")

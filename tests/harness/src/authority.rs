@@ -74,7 +74,8 @@ pub fn clock() -> Arc<dyn Clock> {
 }
 
 impl TestAuthority {
-    /// An authority with this backend and this text appended to its endpoint.
+    /// An authority with this backend and this text appended to its endpoint. A client waits for 20 s, unless the text
+    /// says otherwise.
     pub async fn start(backend: Arc<dyn CaBackend>, endpoint_text: &str) -> Self {
         let directory = TempDir::new().expect("directory");
         Self::start_in(directory, backend, endpoint_text).await
@@ -151,8 +152,13 @@ impl TestAuthority {
             .iter()
             .find(|(name, _)| *name == "dev")
             .expect("shipped");
+        // So long that what is issued at all is issued within it, on a busy machine too.
+        let wait = match endpoint_text.contains("inline_wait") {
+            true => "",
+            false => "inline_wait = \"20s\"\n",
+        };
         let body = format!(
-            "profiles = [\"dev\"]\nbackend = \"scripted\"\ninline_wait = \"2s\"\nretry_after = \"1s\"\n{endpoint_text}\n"
+            "profiles = [\"dev\"]\nbackend = \"scripted\"\n{wait}retry_after = \"1s\"\n{endpoint_text}\n"
         );
         let objects = self.ra.objects();
         objects

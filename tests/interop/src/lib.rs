@@ -12,8 +12,8 @@ use portreeve_harness::process::{DevOptions, Gateway, attempt, free_port, until}
 use portreeve_harness::redis::Redis;
 use tempfile::TempDir;
 
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
-const PUBLICATION_LIMIT: Duration = Duration::from_secs(30);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+const PUBLICATION_LIMIT: Duration = Duration::from_secs(120);
 
 /// A gateway of its own for one test, with everything around it.
 #[derive(Debug)]

@@ -354,7 +354,7 @@ impl Account {
                 tokio::task::yield_now().await;
             }
         };
-        let reached = tokio::time::timeout(Duration::from_secs(20), reach).await;
+        let reached = tokio::time::timeout(portreeve_harness::pace::PATIENCE, reach).await;
         assert!(reached.is_ok(), "{url} never became {state}");
     }
 }
@@ -371,6 +371,14 @@ pub(crate) struct Order {
 pub(crate) fn impatient() -> AcmeConfig {
     AcmeConfig {
         challenge_wait: Duration::ZERO,
+        ..AcmeConfig::default()
+    }
+}
+
+/// A configuration that waits for validations until they have ended, however busy the machine is.
+pub(crate) fn patient() -> AcmeConfig {
+    AcmeConfig {
+        challenge_wait: portreeve_harness::pace::PATIENCE,
         ..AcmeConfig::default()
     }
 }

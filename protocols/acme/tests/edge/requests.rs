@@ -1,6 +1,6 @@
 //! Requests over several nodes: nonces are good once, orders are limited, finalizing twice issues once.
 
-use crate::node::{Account, Network, Node, authority};
+use crate::node::{Account, Network, Node, authority, patient};
 use portreeve_acme::AcmeConfig;
 use portreeve_ra::ports::{RequestFilter, Store};
 use portreeve_wire::jose::{Algorithm, SigningKey};
@@ -9,8 +9,8 @@ use serde_json::json;
 #[tokio::test]
 async fn a_nonce_of_one_node_is_good_once_on_all() {
     let authority = authority().await;
-    let one = Node::new(&authority, &Network::open(), AcmeConfig::default());
-    let two = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let one = Node::new(&authority, &Network::open(), patient());
+    let two = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&one).await;
     let contact = |name: &str| json!({"contact": [format!("mailto:{name}@example.com")]});
 
@@ -37,7 +37,7 @@ async fn a_nonce_of_one_node_is_good_once_on_all() {
         "on another node"
     );
 
-    let restarted = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let restarted = Node::new(&authority, &Network::open(), patient());
     let replayed = account
         .post_with(&restarted, &account.url, contact("e"), &nonce)
         .await;
@@ -53,7 +53,7 @@ async fn a_nonce_of_one_node_is_good_once_on_all() {
 #[tokio::test]
 async fn a_nonce_expires() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let nonce = node.nonce().await;
     node.clock.set(3601);
@@ -66,7 +66,7 @@ async fn open_orders_are_limited_and_ended_ones_do_not_count() {
     let authority = authority().await;
     let config = AcmeConfig {
         orders_pending_max: 2,
-        ..AcmeConfig::default()
+        ..patient()
     };
     let node = Node::new(&authority, &Network::open(), config);
     let account = Account::open(&node).await;
@@ -86,7 +86,7 @@ async fn new_accounts_are_limited_by_address() {
     let authority = authority().await;
     let config = AcmeConfig {
         accounts_per_address_max: 2,
-        ..AcmeConfig::default()
+        ..patient()
     };
     let node = Node::new(&authority, &Network::open(), config);
     let key = || SigningKey::generate(Algorithm::Es256).unwrap();
@@ -108,7 +108,7 @@ async fn open_orders_still_count_after_a_restart() {
     let authority = authority().await;
     let config = || AcmeConfig {
         orders_pending_max: 2,
-        ..AcmeConfig::default()
+        ..patient()
     };
     let node = Node::new(&authority, &Network::open(), config());
     let account = Account::open(&node).await;
@@ -122,8 +122,8 @@ async fn open_orders_still_count_after_a_restart() {
 #[tokio::test]
 async fn two_finalizes_at_once_issue_one_certificate() {
     let authority = authority().await;
-    let one = Node::new(&authority, &Network::open(), AcmeConfig::default());
-    let two = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let one = Node::new(&authority, &Network::open(), patient());
+    let two = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&one).await;
     let order = account.order(&one, "a.test").await;
     account.post(&one, &order.challenge, json!({})).await;
@@ -146,7 +146,7 @@ async fn two_finalizes_at_once_issue_one_certificate() {
 #[tokio::test]
 async fn a_bad_csr_leaves_the_order_as_it_was() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let order = account.order(&node, "a.test").await;
     account.post(&node, &order.challenge, json!({})).await;
@@ -160,7 +160,7 @@ async fn a_bad_csr_leaves_the_order_as_it_was() {
 #[tokio::test]
 async fn names_that_no_profile_allows_are_refused_before_they_are_proven() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let refused = account
         .new_order(&node, &["a.refused", "ok.test", "b.refused"])
@@ -176,7 +176,7 @@ async fn names_that_no_profile_allows_are_refused_before_they_are_proven() {
 #[tokio::test]
 async fn what_belongs_to_others_looks_as_if_it_were_not_there() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let (owner, other) = (Account::open(&node).await, Account::open(&node).await);
     let order = owner.order(&node, "a.test").await;
     owner.post(&node, &order.challenge, json!({})).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::node::{Account, Network, Node, authority};
+use crate::node::{Account, Network, Node, authority, patient};
 use portreeve_acme::AcmeConfig;
 use portreeve_harness::authority::{TestAuthority, clock};
 use portreeve_ra::ports::{Batch, DocumentId, DocumentWrite, Store};
@@ -39,7 +39,7 @@ async fn remove(authority: &TestAuthority, authorization: &str) {
 #[tokio::test]
 async fn an_order_without_its_authorizations_is_invalid() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let order = account.order(&node, "a.test").await;
     let kept = account.order(&node, "b.test").await;
@@ -61,7 +61,7 @@ async fn an_authorization_stays_as_long_as_its_order() {
     let authority = authority().await;
     let config = AcmeConfig {
         authorization_lifetime: Duration::from_secs(DAY),
-        ..AcmeConfig::default()
+        ..patient()
     };
     let node = Node::new(&authority, &Network::open(), config);
     let account = Account::open(&node).await;

@@ -1,6 +1,6 @@
 //! Validations: once however often they are asked for, recorded once, and never lost.
 
-use crate::node::{Account, Network, Node, authority, impatient};
+use crate::node::{Account, Network, Node, authority, impatient, patient};
 use portreeve_acme::AcmeConfig;
 use portreeve_harness::authority::TestAuthority;
 use portreeve_ra::StreamKind;
@@ -28,7 +28,7 @@ async fn proofs(authority: &TestAuthority) -> usize {
 #[tokio::test]
 async fn a_fast_validation_is_answered_at_once() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let order = account.order(&node, "a.test").await;
     let answer = account.post(&node, &order.challenge, json!({})).await;
@@ -68,8 +68,8 @@ async fn two_posts_to_one_challenge_at_once_validate_once() {
 #[tokio::test]
 async fn two_nodes_that_validate_at_once_record_one_proof() {
     let authority = authority().await;
-    let one = Node::new(&authority, &Network::closed(), AcmeConfig::default());
-    let two = Node::new(&authority, &one.network, AcmeConfig::default());
+    let one = Node::new(&authority, &Network::closed(), patient());
+    let two = Node::new(&authority, &one.network, patient());
     let account = Account::open(&one).await;
     let order = account.order(&one, "a.test").await;
     let release = async {
@@ -101,7 +101,7 @@ async fn a_validation_that_was_cut_off_is_taken_up() {
         "processing"
     );
 
-    let after = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let after = Node::new(&authority, &Network::open(), patient());
     assert_eq!(account.read(&after, &order.challenge).await.state(), "processing");
     assert_eq!(after.network.begun(), 0, "it may still be running somewhere");
     after.clock.set(11);
@@ -118,7 +118,7 @@ async fn a_validation_that_was_cut_off_is_taken_up() {
 #[tokio::test]
 async fn a_failed_validation_ends_the_order() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     node.network.fail(true);
     let account = Account::open(&node).await;
     let order = account.order(&node, "a.test").await;
@@ -149,7 +149,7 @@ async fn a_failed_validation_ends_the_order() {
 #[tokio::test]
 async fn an_authorization_that_was_deactivated_gives_no_right() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let first = account.order(&node, "a.test").await;
     account.post(&node, &first.challenge, json!({})).await;
@@ -179,7 +179,7 @@ async fn without_reuse_every_order_is_proven_anew() {
     let authority = authority().await;
     let config = AcmeConfig {
         authorization_reuse: false,
-        ..AcmeConfig::default()
+        ..patient()
     };
     let node = Node::new(&authority, &Network::open(), config);
     let account = Account::open(&node).await;
@@ -192,7 +192,7 @@ async fn without_reuse_every_order_is_proven_anew() {
 #[tokio::test]
 async fn nothing_stays_open_for_ever() {
     let authority = authority().await;
-    let node = Node::new(&authority, &Network::open(), AcmeConfig::default());
+    let node = Node::new(&authority, &Network::open(), patient());
     let account = Account::open(&node).await;
     let pending = account.order(&node, "a.test").await;
     let ready = account.order(&node, "b.test").await;

@@ -16,7 +16,7 @@ use super::key::Signer;
 use super::site::Site;
 
 /// Longer than any test should wait for a change of status.
-const STATUS_LIMIT: Duration = Duration::from_secs(60);
+const STATUS_LIMIT: Duration = Duration::from_secs(120);
 
 /// An order as last seen.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use portreeve_conformance::acme::{Answer, Client, Site, base64url, new_key};
 use serde_json::json;
 
 /// Far more than any refusal takes, and far less than a hanging one would.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(80);
 
 #[track_caller]
 fn is_refused(row: &str, statuses: &[u16], answer: &Answer) {

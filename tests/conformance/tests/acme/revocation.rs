@@ -7,7 +7,7 @@ use portreeve_harness::process::until;
 use portreeve_wire::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
-const PUBLICATION_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+const PUBLICATION_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 
 fn wish(retrieved: &Retrieved, reason: Option<i64>) -> Value {
     let mut wish = json!({"certificate": base64url(retrieved.leaf().der())});

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The end is fixed when the order is finalized, the certificate made a moment later.
-const TOLERANCE: Duration = Duration::from_secs(5);
+const TOLERANCE: Duration = Duration::from_secs(60);
 
 fn now() -> Timestamp {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -98,7 +98,7 @@ fn a_profile_of_ten_minutes_stays_at_ten_minutes() {
         let certificate = certificate("short", "short.validity.test", &times);
         let left = certificate.not_after().since(now());
         assert!(
-            left <= Duration::from_secs(600) && left >= Duration::from_secs(500),
+            left <= Duration::from_secs(600) && left >= Duration::from_secs(600) - TOLERANCE,
             "{times}: {left:?}"
         );
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use portreeve_harness::authority::operator;
+use portreeve_harness::pace::{PATIENCE, within};
 use portreeve_harness::redis::Redis;
 use portreeve_queue::{LocalWakeups, NodeReport, RedisQueue, RedisServer, RedisTarget};
 use portreeve_ra::ports::{ApprovalNews, Wakeups};
@@ -119,10 +120,7 @@ impl TwoNodes {
     async fn authority_has<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
         let begun = Instant::now();
         while !holds().await {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "never happened: {what}"
-            );
+            assert!(begun.elapsed() < PATIENCE, "never happened: {what}");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -159,7 +157,9 @@ async fn a_client_that_waits_on_another_node_is_woken_by_redis() {
         times.push(two.later(&order, || queues[1].wakeups().waiting()).await);
     }
     times.sort_unstable();
-    assert!(times[4] < Duration::from_millis(20), "{times:?}");
+    // Who hears nothing looks by itself after half a second.
+    let most = within(Duration::from_millis(20)).min(Duration::from_millis(300));
+    assert!(times[4] < most, "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +174,11 @@ async fn without_redis_it_looks_into_the_store_within_a_second() {
     for number in 0..5 {
         let order = format!("order {number}");
         let took = two.later(&order, || wakeups[1].waiting()).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        // Nothing else would end the wait before its 20 s.
+        assert!(
+            took < within(Duration::from_secs(1)).min(Duration::from_secs(10)),
+            "{took:?}"
+        );
     }
 }
 
@@ -242,7 +246,7 @@ async fn a_proposal_that_expires_is_announced() {
         if let Ok(heard) = news.try_recv() {
             break heard;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "it does not expire");
+        assert!(begun.elapsed() < PATIENCE, "it does not expire");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert_eq!(heard.news, ApprovalNews::Expired);

@@ -16,6 +16,9 @@ use portreeve_ra::{
 
 use crate::Odd;
 
+/// The wait of a client for what does not come.
+const BRIEF: &str = "inline_wait = \"500ms\"";
+
 /// A store, an edge, a worker and a console, each with the keys of its role alone.
 struct Installation {
     authority: TestAuthority,
@@ -118,7 +121,7 @@ async fn an_edge_hands_over_and_a_worker_issues_in_three_records() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_worker_it_waits_and_nothing_is_lost() {
-    let these = Installation::start("").await;
+    let these = Installation::start(BRIEF).await;
     let pending = these.enroll("order", csr("a.test")).await.unwrap();
     assert!(matches!(pending, Disposition::Pending { .. }), "{pending:?}");
     let working = these.working();
@@ -144,7 +147,7 @@ async fn what_the_edge_can_see_to_be_wrong_is_not_handed_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_judges_anew_what_was_handed_over() {
-    let these = Installation::start("").await;
+    let these = Installation::start(BRIEF).await;
     these.enroll("order", csr("a.test")).await.unwrap();
     let change = portreeve_ra::accounts::Change {
         origin: Origin::node(these.edge.node()),
@@ -296,7 +299,10 @@ async fn of_two_revocations_that_are_handed_over_at_once_one_is_carried_out() {
 /// An edge whose process was taken over has the key of purpose `edge` and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edge_that_says_approved_is_not_believed() {
-    let these = Installation::start("approval = { approvals = 1, age_max = \"7d\" }").await;
+    let these = Installation::start(&format!(
+        "{BRIEF}\napproval = {{ approvals = 1, age_max = \"7d\" }}"
+    ))
+    .await;
     let Disposition::Pending { enrollment, .. } = these.enroll("order", csr("a.test")).await.unwrap() else {
         panic!("not handed over");
     };

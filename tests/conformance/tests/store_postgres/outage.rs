@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use portreeve_conformance::store::fixtures::{record, records, stream};
+use portreeve_harness::pace::within;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::*;
 
-/// Back within this time after the server is.
+/// Back within this time after the server is, where nothing else runs.
 const BACK: Duration = Duration::from_secs(5);
 
-async fn until_written(subject: &Postgres, number: u64, limit: Duration) {
-    let started = Instant::now();
+async fn until_written(subject: &Postgres, number: u64) {
+    let (started, limit) = (Instant::now(), within(BACK));
     loop {
         match subject.store.commit(records([record(stream(number), 1)])).await {
             Ok(()) => return,
@@ -72,13 +73,13 @@ async fn a_restart_of_the_server_loses_nothing_that_was_acknowledged() {
                 .await;
             assert!(unavailable(&outcome), "{outcome:?}");
             assert!(
-                started.elapsed() < Duration::from_secs(1),
+                started.elapsed() < within(Duration::from_secs(1)),
                 "{:?}",
                 started.elapsed()
             );
         }
         tokio::task::block_in_place(|| server.start_again()).unwrap();
-        until_written(&subject, base + 9_998, BACK).await;
+        until_written(&subject, base + 9_998).await;
         sender.send(true).unwrap();
         for writer in writers {
             let acknowledged = writer.await.unwrap();
@@ -106,7 +107,7 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
             "a reader does not notice"
         );
         rows(&subject.raw_url, end).await;
-        until_written(&subject, number, BACK).await;
+        until_written(&subject, number).await;
     }
 }
 
@@ -194,12 +195,12 @@ async fn a_server_that_no_longer_answers_is_given_up_in_time() {
         );
     }
     assert!(
-        started.elapsed() < Duration::from_millis(6_500),
+        started.elapsed() < within(Duration::from_millis(6_500)),
         "{:?}",
         started.elapsed()
     );
 
     open.send(true).unwrap();
-    until_written(&subject, 3, BACK).await;
+    until_written(&subject, 3).await;
     assert_eq!(subject.store.load(&[stream(1)]).await.unwrap()[0].len(), 1);
 }

@@ -1,7 +1,5 @@
 //! A worker stands still past its lease.
 
-use std::time::Duration;
-
 use portreeve_faults::client::request_for;
 use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_faults::{journal, os};
@@ -74,10 +72,7 @@ async fn a_worker_that_wakes_up_past_its_lease_is_refused() {
     assert_eq!(client.complete(&url, &request, LIMIT).await.unwrap(), certificate);
     // It goes on with other work.
     fleet.node(other).unwrap().process.pause();
-    client
-        .obtain("awake.localhost", Duration::from_secs(10))
-        .await
-        .unwrap();
+    client.obtain("awake.localhost", LIMIT).await.unwrap();
     fleet.node(other).unwrap().process.resume();
     assert_eq!(assert_whole(&mut fleet).await, 2);
 }

@@ -19,7 +19,7 @@ use portreeve_faults::fleet::Fleet;
 use portreeve_faults::wire::Exchange;
 use tokio::task::JoinSet;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Clients that order one name after the other until they are told to stop.
 struct Load {

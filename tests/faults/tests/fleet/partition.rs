@@ -9,7 +9,7 @@ use portreeve_faults::os;
 use crate::{Load, assert_only_unavailable, assert_whole, more_certificates};
 
 /// How long a node may take to notice, and to be back.
-const NOTICED: Duration = Duration::from_secs(20);
+const NOTICED: Duration = Duration::from_secs(60);
 
 async fn until_degraded(fleet: &Fleet, name: &str, degraded: bool) {
     os::eventually(&format!("{name} degraded: {degraded}"), NOTICED, || async {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_harness::process::{attempt, default_binary};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Two nodes are enough: one that can be looked at while the other does not start.
 const PLAN: Plan = Plan {

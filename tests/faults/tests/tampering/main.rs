@@ -17,7 +17,7 @@ use portreeve_faults::forge::Signed;
 use portreeve_faults::site::{FileLimit, Site};
 use portreeve_ra::{Event, Record, StreamId};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Whose signature a forgery bears, given a genuine record.
 type Signature = for<'a> fn(&'a Record) -> Signed<'a>;
