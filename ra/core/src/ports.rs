@@ -1,5 +1,6 @@
 //! Ports: what the RA needs from the world. Each is implemented in a crate of its own and wired by the gateway.
 
+mod audit;
 mod backend;
 mod heads;
 mod keys;
@@ -7,6 +8,10 @@ mod policy;
 mod runtime;
 mod store;
 
+pub use audit::{
+    AuditLog, CheckpointRow, RecordPlace, Seal, SealError, SealHolder, SealProgress, SealedRecord, Sealing,
+    TILE, TreeNode, UnsealedRecord,
+};
 pub use backend::{
     CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, IssuedCertificate, ReconcileOutcome,
     RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome,

@@ -26,7 +26,7 @@ const ACME: &str = "portreeve-acme";
 const RA: &str = "portreeve-ra";
 const KEYSET: &str = "portreeve-keyset";
 
-const ARROWS: [Row; 14] = [
+const ARROWS: [Row; 15] = [
     Row { name: PKIX, may: &[] },
     Row {
         name: WIRE,
@@ -65,6 +65,10 @@ const ARROWS: [Row; 14] = [
         may: &[RA, PKIX],
     },
     Row {
+        name: "portreeve-audit",
+        may: &[RA, PKIX],
+    },
+    Row {
         name: "portreeve-console",
         may: &[RA, PKIX],
     },
@@ -93,7 +97,7 @@ struct Ban {
 
 const SERVERS: &[&str] = &["axum", "hyper", "hyper-util", "tokio-rustls", "sqlx", "redis"];
 
-const BANS: [Ban; 8] = [
+const BANS: [Ban; 9] = [
     Ban {
         scope: "protocols/pkix",
         without: &["tokio", "http", "axum", "hyper", "rustls", "sqlx", "toml", "clap"],
@@ -133,6 +137,10 @@ const BANS: [Ban; 8] = [
             "toml",
             "clap",
         ],
+    },
+    Ban {
+        scope: "ra/audit",
+        without: &["tokio", "http", "axum", "hyper", "rustls", "sqlx", "toml", "clap"],
     },
     Ban {
         scope: "policies",

@@ -5,6 +5,7 @@ mod begin;
 mod deadline;
 mod drive;
 mod enroll;
+mod erase;
 mod incidents;
 mod judge;
 mod resolve;
@@ -39,6 +40,7 @@ use crate::secrets::Secrets;
 use crate::steps::{Verified, verify};
 
 pub use approve::DecisionRequest;
+pub use erase::Erasure;
 pub use incidents::IncidentStanding;
 
 /// What a Registration Authority is made of.

@@ -110,7 +110,7 @@ impl RegistrationAuthority {
     }
 }
 
-fn said_by(request: &DecisionRequest) -> Saying {
+pub(super) fn said_by(request: &DecisionRequest) -> Saying {
     let actor = Actor::Operator(request.by.clone());
     Saying::new(Purpose::Console, actor, request.origin.clone(), &request.comment)
 }

@@ -92,6 +92,11 @@ impl RegistrationAuthority {
     pub(super) async fn behind(&self, claim: &Claim) -> Result<Verified<Enrollment>, Error> {
         let stream = StreamId::enrollment(claim.enrollment);
         let enrollment = self.load_enrollment(claim.enrollment).await?;
+        if let Some(erased) = &enrollment
+            && erased.value().state() == Some(EnrollmentState::Erased)
+        {
+            return Err(Refusal::UnknownRequest.into());
+        }
         let agrees = enrollment
             .as_ref()
             .and_then(|enrollment| enrollment.value().asked())
@@ -121,7 +126,7 @@ pub(super) fn disposition(enrollment: &Enrollment, later: Duration) -> Result<Di
         })
     };
     match enrollment.state() {
-        None => Err(Refusal::UnknownRequest.into()),
+        None | Some(S::Erased) => Err(Refusal::UnknownRequest.into()),
         Some(S::Submitted | S::Received | S::Approved | S::Issuing) => {
             pending(Waiting::Issuance, SOON.min(later))
         }

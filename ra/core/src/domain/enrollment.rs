@@ -125,6 +125,8 @@ pub enum EnrollmentEvent {
     Submitted(Box<Submission>),
     /// An edge that does not revoke was asked to.
     RevocationRequested(RequestedRevocation),
+    /// An operator had what the records before this one say removed. Who and why stand in the record.
+    Erased,
 }
 
 impl EnrollmentEvent {
@@ -147,6 +149,7 @@ impl EnrollmentEvent {
             Self::Resolved { .. } => EventKind::EnrollmentResolved,
             Self::Submitted(_) => EventKind::EnrollmentSubmitted,
             Self::RevocationRequested(_) => EventKind::EnrollmentRevocationRequested,
+            Self::Erased => EventKind::EnrollmentErased,
         }
     }
 }
@@ -178,11 +181,13 @@ pub enum EnrollmentState {
     InDoubt,
     /// For an operator: another certificate came back.
     Quarantined,
+    /// End, and what there was is erased.
+    Erased,
 }
 
 impl EnrollmentState {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Submitted,
         Self::Received,
         Self::AwaitingApproval,
@@ -195,6 +200,7 @@ impl EnrollmentState {
         Self::Expired,
         Self::InDoubt,
         Self::Quarantined,
+        Self::Erased,
     ];
 
     /// The word in lists, logs and the operator API.
@@ -212,6 +218,7 @@ impl EnrollmentState {
             Self::Expired => "expired",
             Self::InDoubt => "in_doubt",
             Self::Quarantined => "quarantined",
+            Self::Erased => "erased",
         }
     }
 
@@ -219,7 +226,7 @@ impl EnrollmentState {
     pub const fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Issued | Self::Confirmed | Self::Refused | Self::Failed | Self::Expired
+            Self::Issued | Self::Confirmed | Self::Refused | Self::Failed | Self::Expired | Self::Erased
         )
     }
 }
@@ -360,6 +367,7 @@ impl Enrollment {
             (Command::Resolve(Resolution::Retry), Some(S::InDoubt))
             | (Command::Resolve(Resolution::GiveUp), Some(S::InDoubt | S::Quarantined)) => true,
             (Command::Approve(None), Some(S::Received)) => true,
+            (Command::Erase, Some(state)) => state.is_final() && state != S::Erased,
             (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
             (Command::RequestRevocation(wish), Some(S::Issued | S::Confirmed)) => {
                 self.decide(Command::Revoke(wish.reason)).is_ok()
@@ -448,6 +456,13 @@ impl Enrollment {
                 self.revoked = Some((*reason, since));
                 return;
             }
+            // The console may say this, so it counts only after an end. What was known until then is known no more,
+            // whether or not it has been removed yet.
+            EnrollmentEvent::Erased if self.state.is_none_or(S::is_final) => {
+                *self = Self::new(self.id);
+                S::Erased
+            }
+            EnrollmentEvent::Erased => return,
         };
         self.state = Some(next);
     }

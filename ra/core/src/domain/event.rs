@@ -89,6 +89,8 @@ kinds! {
     EnrollmentSubmitted = 0x010f, "enrollment.submitted";
     /// An edge asks the workers to revoke its certificate.
     EnrollmentRevocationRequested = 0x0110, "enrollment.revocation_requested";
+    /// An operator had its records erased.
+    EnrollmentErased = 0x0130, "enrollment.erased";
     /// People are asked.
     ProposalOpened = 0x0201, "proposal.opened";
     /// Somebody decided.

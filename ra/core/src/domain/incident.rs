@@ -24,6 +24,8 @@ pub enum IncidentKind {
     RevocationVanished,
     /// A CRL is due, and no node has signed it for minutes.
     CrlOverdue,
+    /// Records are not sealed in time: nobody seals, or the sealer does not trust what it finds.
+    SealingBehind,
 }
 
 impl IncidentKind {
@@ -37,6 +39,7 @@ impl IncidentKind {
             Self::SerialTaken => "serial_taken",
             Self::RevocationVanished => "revocation_vanished",
             Self::CrlOverdue => "crl_overdue",
+            Self::SealingBehind => "sealing_behind",
         }
     }
 }

@@ -67,7 +67,7 @@ impl Purpose {
             | K::EnrollmentRevoked
             | K::ProposalOpened
             | K::KeyCompromised => matches!(self, Self::Worker),
-            K::ProposalDecided | K::EnrollmentResolved => matches!(self, Self::Console),
+            K::ProposalDecided | K::EnrollmentResolved | K::EnrollmentErased => matches!(self, Self::Console),
             K::AccountOpened
             | K::AccountKeyChanged
             | K::AccountContactsChanged

@@ -201,6 +201,13 @@ pub struct StoredRecord {
     pub signature: Vec<u8>,
 }
 
+impl StoredRecord {
+    /// The leaf hash of a record with these columns, whether or not it is one.
+    pub fn leaf_hash(&self) -> Digest {
+        leaf_hash([&self.header, &self.payload_digest, &self.key, &self.signature])
+    }
+}
+
 impl Record {
     /// Reads a stored record.
     pub fn from_stored(stored: StoredRecord) -> Result<Self, RecordError> {
@@ -267,9 +274,17 @@ impl Record {
 
     /// The hash of the leaf, which the next record names as `previous`.
     pub fn hash(&self) -> Digest {
-        let mut input = self.leaf();
-        input.insert(0, 0);
-        sha256(&input)
+        leaf_hash([
+            &self.header_bytes,
+            &self.payload_digest,
+            &self.key.0,
+            &self.signature,
+        ])
+    }
+
+    /// Whether salt and payload are gone.
+    pub const fn is_erased(&self) -> bool {
+        self.content.is_none()
     }
 
     /// The events, after checking that they are the ones the signature covers.
@@ -291,6 +306,15 @@ impl Record {
         }
         Ok(events)
     }
+}
+
+/// The RFC 6962 hash of a leaf of these parts.
+fn leaf_hash(parts: [&[u8]; 4]) -> Digest {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut input = Vec::with_capacity(length.saturating_add(1));
+    input.push(0);
+    parts.iter().for_each(|part| input.extend_from_slice(part));
+    sha256(&input)
 }
 
 fn digest_of(salt: &[u8; 16], payload: &[u8]) -> Digest {

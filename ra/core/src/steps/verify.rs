@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Actor, Digest, Enrollment, EnrollmentId, Event, KeyReportEvent, KnownRegistration, KnownSecret,
-    ObjectHistory, Place, Proposal, ProvenIdentifier, Record, RegistrationId, SecretId, StreamId, StreamKind,
+    Account, Actor, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, KeyReportEvent,
+    KnownRegistration, KnownSecret, ObjectHistory, Place, Proposal, ProvenIdentifier, Record, RegistrationId,
+    SecretId, StreamId, StreamKind,
 };
 use crate::ports::{EventSigner, Head, HeadMemory};
 
@@ -103,8 +104,14 @@ impl Verifier {
             previous: [0; 32],
         };
         let mut value = Vec::with_capacity(records.len());
+        let (mut emptied, mut erased) = (0, 0);
         for record in records {
             let (events, hash) = self.record(next, record)?;
+            if events.is_empty() {
+                emptied = next.position;
+            } else if events.contains(&Event::Enrollment(EnrollmentEvent::Erased)) {
+                erased = next.position;
+            }
             if seen.is_some_and(|seen| seen.position == next.position && seen.hash != hash) {
                 return Err(ROLLED_BACK);
             }
@@ -119,6 +126,9 @@ impl Verifier {
                 position: next.position.saturating_add(1),
                 previous: hash,
             };
+        }
+        if emptied > erased {
+            return Err(Tampered("payload is gone and nobody erased it"));
         }
         self.follow(stream, seen, next)?;
         Ok(Verified { value, next })
@@ -149,6 +159,7 @@ impl Verifier {
         }
     }
 
+    /// The events of a record and its hash. One whose payload is gone has none: the events of its stream must say why.
     fn record(&self, place: Place, record: &Record) -> Result<(Vec<Event>, Digest), Tampered> {
         let header = record.header();
         if header.stream != place.stream {
@@ -171,6 +182,9 @@ impl Verifier {
                 )
                 .map_err(|_| Tampered("signature does not verify"))?;
             self.remember(hash);
+        }
+        if record.is_erased() {
+            return Ok((Vec::new(), hash));
         }
         let events = record
             .events()

@@ -48,6 +48,8 @@ pub enum Command {
     Revoke(RevocationReason),
     /// Let an operator end the doubt.
     Resolve(Resolution),
+    /// Remove what is known of it.
+    Erase,
 }
 
 /// A command that the state does not allow.
@@ -77,6 +79,7 @@ impl Command {
             Self::Quarantine { .. } => "quarantine",
             Self::Revoke(_) => "revoke",
             Self::Resolve(_) => "resolve",
+            Self::Erase => "erase",
         }
     }
 
@@ -104,6 +107,7 @@ impl Command {
             },
             Self::Revoke(reason) => EnrollmentEvent::Revoked { reason },
             Self::Resolve(resolution) => EnrollmentEvent::Resolved { resolution },
+            Self::Erase => EnrollmentEvent::Erased,
         }
     }
 }
