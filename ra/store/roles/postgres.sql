@@ -63,6 +63,14 @@ GRANT EXECUTE ON FUNCTION make_partitions(integer) TO portreeve_worker;
 -- Keys of CAs: a worker signs certificates, a status node signs CRLs. Both open them in their signer only.
 GRANT SELECT ON sealed_key TO portreeve_worker, portreeve_status;
 
+-- The audit log: a worker seals, a console shows proofs and erases. Whoever can write leaves can spoil the log, and not
+-- unseen: checkpoints of it lie outside.
+GRANT SELECT ON audit_leaf, audit_node, audit_tree, audit_checkpoint TO portreeve_worker, portreeve_console;
+GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint TO portreeve_worker;
+GRANT UPDATE ON audit_tree TO portreeve_worker;
+GRANT DELETE ON audit_checkpoint TO portreeve_worker;
+GRANT EXECUTE ON FUNCTION audit_erase(bytea, bigint) TO portreeve_console;
+
 DROP POLICY IF EXISTS sealed_key_read ON sealed_key;
 CREATE POLICY sealed_key_read ON sealed_key FOR SELECT TO portreeve_worker, portreeve_status USING (true);
 

@@ -5,6 +5,7 @@
 //! is acknowledged after it is durable, and each question is one statement. The tables are described in this crate's
 //! README.
 
+mod audit;
 mod cursor;
 mod error;
 mod installation;
@@ -14,9 +15,11 @@ mod row;
 mod rows;
 mod schema;
 mod sealed;
+mod seals;
 mod sqlite;
 mod statistics;
 
+pub use audit::AuditDatabase;
 pub use error::OpenError;
 pub use installation::{Installation, MadeBy, Options, PendingMigrations};
 pub use open::{OpenDatabase, OpenStore, StoreUrl, StoreUrlError};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{Documents, Leases, Sealer, Store, StoreError, Tasks};
+use portreeve_ra::ports::{AuditLog, Documents, Leases, Sealer, Sealing, Store, StoreError, Tasks};
 
 use crate::error::OpenError;
 use crate::installation::{Installation, Options};
@@ -190,6 +190,10 @@ pub struct OpenStore {
     pub documents: Arc<dyn Documents>,
     /// Duties of one node at a time.
     pub leases: Arc<dyn Leases>,
+    /// What is sealed.
+    pub audit: Arc<dyn AuditLog>,
+    /// Seals and erases.
+    pub sealing: Arc<dyn Sealing>,
     engine: Engine,
 }
 
@@ -201,6 +205,8 @@ impl OpenStore {
             tasks: Arc::clone(&store) as _,
             documents: Arc::clone(&store) as _,
             leases: Arc::clone(&store) as _,
+            audit: store.audit_log(),
+            sealing: Arc::clone(&store) as _,
             engine: Engine::Sqlite(store),
         }
     }
@@ -212,6 +218,8 @@ impl OpenStore {
             tasks: Arc::clone(&store) as _,
             documents: Arc::clone(&store) as _,
             leases: Arc::clone(&store) as _,
+            audit: store.audit_log(),
+            sealing: Arc::clone(&store) as _,
             engine: Engine::Postgres(store),
         }
     }

@@ -150,9 +150,14 @@ pub trait AuditLog: Send + Sync {
     async fn checkpoints(&self, before: Option<u64>, limit: u32) -> Result<Vec<CheckpointRow>, StoreError>;
     /// Numbers of the records from the one after `after` up to `last`, in order, at most `limit`.
     async fn sequences(&self, after: u64, last: u64, limit: u32) -> Result<Vec<u64>, StoreError>;
-    /// Records among these numbers that have no leaf: first and last number of each range, which do not overlap. The
-    /// lowest numbers first, at most `limit`; all from one state of the store.
-    async fn unsealed(&self, ranges: &[(u64, u64)], limit: u32) -> Result<Vec<UnsealedRecord>, StoreError>;
+    /// Records that have no leaf: in these ranges of numbers (first and last, which do not overlap), and after a number
+    /// that is above them all. The lowest numbers first, at most `limit`; all from one state of the store.
+    async fn unsealed(
+        &self,
+        ranges: &[(u64, u64)],
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<UnsealedRecord>, StoreError>;
 }
 
 /// Writes what is sealed, and erases.

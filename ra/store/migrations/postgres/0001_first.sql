@@ -504,3 +504,140 @@ $do$;
 REVOKE ALL ON FUNCTION make_partitions(integer) FROM PUBLIC;
 
 SELECT make_partitions(2);
+
+-- The audit log: which leaf each sealed record is, the roots of full subtrees of 256, 65536, … leaves, how far sealing
+-- went, and the checkpoints that were signed. Nothing of it is written by a commit: sealing follows.
+CREATE INDEX record_by_sequence ON record (sequence);
+
+CREATE TABLE audit_leaf (
+    leaf     bigint NOT NULL PRIMARY KEY CHECK (leaf >= 0),
+    sequence bigint NOT NULL,
+    kind     bigint NOT NULL,
+    stream   bytea  NOT NULL CHECK (octet_length(stream) = 16),
+    position bigint NOT NULL,
+    hash     bytea  NOT NULL CHECK (octet_length(hash) = 32),
+    CONSTRAINT audit_leaf_place UNIQUE (kind, stream, position)
+);
+
+CREATE TABLE audit_node (
+    level bigint NOT NULL CHECK (level > 0),
+    node  bigint NOT NULL CHECK (node >= 0),
+    hash  bytea  NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (level, node)
+);
+
+CREATE TABLE audit_tree (
+    singleton bigint NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    size      bigint NOT NULL,
+    high      bigint NOT NULL,
+    watermark bigint NOT NULL
+);
+INSERT INTO audit_tree (singleton, size, high, watermark) VALUES (1, 0, 0, 0);
+
+CREATE TABLE audit_checkpoint (
+    number bigint NOT NULL PRIMARY KEY CHECK (number > 0),
+    size   bigint NOT NULL,
+    at     bigint NOT NULL,
+    note   text   NOT NULL
+);
+
+-- Records without a leaf: those in the ranges, and those after a number, the lowest first. The question for a leaf is one
+-- for each row, so that no plan goes through all leaves, and the tables are never gone through in their own order.
+CREATE FUNCTION audit_unsealed(los bigint[], his bigint[], behind bigint, many bigint)
+RETURNS TABLE (
+    sequence bigint, kind bigint, stream bytea, "position" bigint, header bytea, payload_digest bytea, key bytea,
+    signature bytea
+)
+LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+    SELECT * FROM (
+        (SELECT r.sequence, r.kind, r.stream, r.position, r.header, r.payload_digest, r.key, r.signature
+         FROM unnest(los, his) AS w (lo, hi) CROSS JOIN LATERAL
+            (SELECT * FROM record WHERE record.sequence BETWEEN w.lo AND w.hi) r
+         WHERE (SELECT l.leaf FROM audit_leaf l
+                WHERE l.kind = r.kind AND l.stream = r.stream AND l.position = r.position) IS NULL)
+        UNION ALL
+        (SELECT r.sequence, r.kind, r.stream, r.position, r.header, r.payload_digest, r.key, r.signature
+         FROM record r
+         WHERE r.sequence > behind
+            AND (SELECT l.leaf FROM audit_leaf l
+                 WHERE l.kind = r.kind AND l.stream = r.stream AND l.position = r.position) IS NULL
+         ORDER BY r.sequence LIMIT many)
+    ) u ORDER BY u.sequence LIMIT many
+$$;
+
+-- Whoever seals must still have the duty. The row stays locked to the end of the statement, so that nobody else can take
+-- it meanwhile.
+CREATE FUNCTION audit_check_holder(duty_held text, holder bytea, fence_held bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM lease l WHERE l.duty = duty_held AND l.node = holder AND l.fence = fence_held FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another node has the duty' USING ERRCODE = 'PV020', DETAIL = '1';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION audit_seal(
+    duty_held text, holder bytea, fence_held bigint, size_before bigint, high_now bigint, watermark_now bigint,
+    sequences bigint[], kinds bigint[], streams bytea[], positions bigint[], hashes bytea[],
+    node_levels bigint[], nodes bigint[], node_hashes bytea[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM audit_check_holder(duty_held, holder, fence_held);
+    UPDATE audit_tree SET size = size_before + cardinality(sequences), high = high_now, watermark = watermark_now
+    WHERE singleton = 1 AND size = size_before;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the tree has another size' USING ERRCODE = 'PV021', DETAIL = '1';
+    END IF;
+    INSERT INTO audit_leaf (leaf, sequence, kind, stream, position, hash)
+    SELECT size_before + given.place - 1, given.sequence, given.kind, given.stream, given.position, given.hash
+    FROM unnest(sequences, kinds, streams, positions, hashes) WITH ORDINALITY
+        AS given (sequence, kind, stream, position, hash, place);
+    INSERT INTO audit_node (level, node, hash) SELECT * FROM unnest(node_levels, nodes, node_hashes);
+    RETURN size_before;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'a record or leaf is sealed already' USING ERRCODE = 'PV022', DETAIL = '1';
+END
+$$;
+
+CREATE FUNCTION audit_keep_checkpoint(
+    duty_held text, holder bytea, fence_held bigint, which bigint, leaves bigint, signed_at bigint, signed text,
+    kept bigint
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM audit_check_holder(duty_held, holder, fence_held);
+    INSERT INTO audit_checkpoint (number, size, at, note) VALUES (which, leaves, signed_at, signed)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is a checkpoint with this number' USING ERRCODE = 'PV021', DETAIL = '1';
+    END IF;
+    DELETE FROM audit_checkpoint c WHERE c.number < which - kept;
+    RETURN which;
+END
+$$;
+
+-- Removes what the records of an enrollment say, below the position of the record that says so, and its names where they
+-- are shown. It runs with the rights of the owner, since no node may change a record; all it can do is this, and only
+-- behind a record that a console has written.
+CREATE FUNCTION audit_erase(enrollment_erased bytea, said bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    written bigint;
+BEGIN
+    PERFORM 1 FROM record r WHERE r.kind = 1 AND r.stream = enrollment_erased AND r.position = said
+        AND record_purpose(r.header) = 4;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    UPDATE record r SET salt = NULL, payload = NULL
+    WHERE r.kind = 1 AND r.stream = enrollment_erased AND r.position < said AND r.salt IS NOT NULL;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    UPDATE request q SET names = '', requester = '' WHERE q.enrollment = enrollment_erased;
+    UPDATE certificate c SET names = '' WHERE c.enrollment = enrollment_erased;
+    RETURN written;
+END
+$$;
+
+REVOKE ALL ON FUNCTION audit_erase(bytea, bigint) FROM PUBLIC;

@@ -140,3 +140,37 @@ CREATE TABLE installation_value (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The audit log: which leaf each sealed record is, the roots of full subtrees of 256, 65536, … leaves, how far sealing
+-- went, and the checkpoints that were signed.
+CREATE TABLE audit_leaf (
+    leaf     INTEGER NOT NULL PRIMARY KEY CHECK (leaf >= 0),
+    sequence INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    stream   BLOB    NOT NULL CHECK (length(stream) = 16),
+    position INTEGER NOT NULL,
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE UNIQUE INDEX audit_leaf_place ON audit_leaf (kind, stream, position);
+
+CREATE TABLE audit_node (
+    level INTEGER NOT NULL CHECK (level > 0),
+    node  INTEGER NOT NULL CHECK (node >= 0),
+    hash  BLOB    NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (level, node)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_tree (
+    singleton INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),
+    size      INTEGER NOT NULL,
+    high      INTEGER NOT NULL,
+    watermark INTEGER NOT NULL
+) STRICT;
+INSERT INTO audit_tree (singleton, size, high, watermark) VALUES (1, 0, 0, 0);
+
+CREATE TABLE audit_checkpoint (
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    size   INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    note   TEXT    NOT NULL
+) STRICT;

@@ -12,13 +12,16 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::connect::{Server, Session};
 use super::examine::{FACTS, ServerFacts, creator, facts};
 use super::failure::{Failure, opening};
+use super::pool::{Pool, Question};
 use super::schema;
 use super::store::PostgresStore;
 use super::url::PostgresUrl;
+use crate::audit::{AuditDatabase, KEYSET, absent};
 use crate::error::OpenError;
 use crate::installation::{Installation, Options, PendingMigrations};
-use crate::row::column;
+use crate::row::{column, octets};
 use crate::schema::{Migrated, SchemaStatus};
+use crate::statistics::Counters;
 
 /// Connections of one node, unless configured.
 pub const CONNECTIONS: u32 = 20;
@@ -231,4 +234,20 @@ async fn read_installation(connection: &mut PgConnection) -> Result<Option<Insta
     };
     let made_by: String = column(row, 1)?;
     Ok(Some(Installation::from_row(row, &made_by)?))
+}
+
+/// The audit log of a database, with what is needed to verify it.
+pub(crate) async fn audit(url: &PostgresUrl) -> Result<AuditDatabase, OpenError> {
+    let pool = Pool::new(Server::new(url), 2, Arc::new(Counters::default()));
+    let value = Question::new(READ_VALUE).bind(KEYSET.to_owned());
+    let keyset = pool.read(&value).await.map_err(opening)?;
+    let row = pool
+        .read(&Question::new("SELECT id FROM installation"))
+        .await
+        .map_err(opening)?;
+    Ok(AuditDatabase {
+        keyset: column(keyset.first().ok_or_else(absent)?, 0)?,
+        installation: octets(row.first().ok_or_else(absent)?, 0)?,
+        log: Arc::new(pool),
+    })
 }

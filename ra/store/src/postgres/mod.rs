@@ -11,6 +11,7 @@ mod pool;
 mod read;
 mod roles;
 mod schema;
+mod seals;
 mod statements;
 mod store;
 mod tasks;

@@ -2,7 +2,7 @@
 
 use portreeve_ra::ports::RequestFilter;
 
-use super::{documents, read, tasks};
+use super::{documents, read, seals, tasks};
 
 /// Every statement that finds rows, by name, with the types of its parameters.
 pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
@@ -52,5 +52,19 @@ pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
         ),
         ("next due", tasks::NEXT_DUE.to_owned(), "bigint"),
         ("sweep", tasks::SWEEP.to_owned(), "bigint, bigint, bigint, bigint"),
+        ("tile of leaves", seals::LEAF_TILE.to_owned(), "bigint, bigint"),
+        (
+            "tile of nodes",
+            seals::NODE_TILE.to_owned(),
+            "bigint, bigint, bigint",
+        ),
+        ("leaves", seals::LEAVES.to_owned(), "bigint, bigint"),
+        (
+            "index of a leaf",
+            seals::INDEX_OF.to_owned(),
+            "bigint, bytea, bigint",
+        ),
+        ("checkpoints", seals::CHECKPOINTS.to_owned(), "bigint, bigint"),
+        ("sequences", seals::SEQUENCES.to_owned(), "bigint, bigint, bigint"),
     ]
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow,
-    Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
+    AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents,
+    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
     StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
@@ -59,8 +59,8 @@ impl PostgresStore {
     pub(crate) fn new(database: PostgresDatabase, sealer: Arc<dyn Sealer>) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let pool = Pool::new(database.server, database.connections_max, Arc::clone(&counters));
-        pool.keep(database.connection);
         let pool = Arc::new(pool);
+        pool.keep(database.connection);
         Arc::new(Self {
             streams: Gatherer::new(Arc::clone(&pool), read::streams_question),
             gathered_documents: Gatherer::new(Arc::clone(&pool), documents::question),
@@ -75,6 +75,11 @@ impl PostgresStore {
     /// Which installation this is.
     pub const fn installation(&self) -> &Installation {
         &self.installation
+    }
+
+    /// What is sealed of its records.
+    pub fn audit_log(&self) -> Arc<dyn AuditLog> {
+        Arc::clone(&self.pool) as _
     }
 
     /// What this node has written since the store was opened.
@@ -133,7 +138,7 @@ impl PostgresStore {
     }
 
     /// Runs a statement, again when another transaction stood in its way: then nothing was written.
-    async fn persevere(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
+    pub(super) async fn persevere(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..ATTEMPTS {
             match self.pool.once(question).await {
@@ -161,7 +166,7 @@ impl PostgresStore {
     }
 
     /// The number in the only row.
-    async fn count(&self, question: &Question) -> Result<u64, StoreError> {
+    pub(super) async fn count(&self, question: &Question) -> Result<u64, StoreError> {
         let found = self.write(question).await?;
         number(found.first().ok_or_else(no_row)?, 0)
     }

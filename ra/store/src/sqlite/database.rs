@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use super::directory::{DATABASE, HeldDirectory};
 use super::failure::{opening, reading};
+use super::readers::Readers;
 use super::schema;
 use super::store::SqliteStore;
 use crate::error::OpenError;
@@ -178,8 +179,21 @@ pub(crate) fn writing(held: &HeldDirectory) -> SqliteConnectOptions {
 
 /// A connection that reads.
 pub(crate) fn reader(held: &HeldDirectory) -> SqliteConnectOptions {
+    reading_from(&held.database())
+}
+
+/// Readers of the database in a directory, whether or not it is in use.
+pub(crate) async fn audit_reader(directory: &Path) -> Result<Readers, OpenError> {
+    let file = directory.join(DATABASE);
+    if let Err(source) = std::fs::metadata(&file) {
+        return Err(OpenError::Directory { path: file, source });
+    }
+    Ok(Readers::open(reading_from(&file)).await?)
+}
+
+fn reading_from(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
-        .filename(held.database())
+        .filename(file)
         .read_only(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "OFF")

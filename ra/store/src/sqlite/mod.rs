@@ -14,9 +14,11 @@ mod projections;
 mod read;
 mod readers;
 mod schema;
+mod seals;
 mod store;
 mod tasks;
 mod writer;
 
 pub use database::{Database, migrate, status};
+pub(crate) use database::{READ_VALUE, audit_reader};
 pub use store::SqliteStore;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents, LeaseRow,
-    Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
+    AuditLog, Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents,
+    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
     StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
@@ -39,7 +39,7 @@ const PAGES_MAX: u32 = 0xffff_fffe;
 /// One process has a directory at a time. A commit is acknowledged when it is durable, and every read that starts
 /// after that sees it.
 pub struct SqliteStore {
-    writer: WriterHandle,
+    pub(super) writer: WriterHandle,
     readers: Arc<Readers>,
     gatherer: Arc<Gatherer>,
     bodies: Bodies,
@@ -85,6 +85,11 @@ impl SqliteStore {
     /// Which installation this is.
     pub const fn installation(&self) -> &Installation {
         &self.installation
+    }
+
+    /// What is sealed of its records.
+    pub fn audit_log(&self) -> Arc<dyn AuditLog> {
+        Arc::clone(&self.readers) as _
     }
 
     /// What the writer has done since the store was opened.
