@@ -78,6 +78,12 @@ impl Frontier {
         self.size
     }
 
+    /// A tree of this size, given the roots of its perfect subtrees, the largest first.
+    pub fn from_peaks(size: u64, peaks: Vec<Hash>) -> Option<Self> {
+        let count = usize::try_from(size.count_ones()).ok()?;
+        (peaks.len() == count).then_some(Self { size, peaks })
+    }
+
     /// The root.
     pub fn root(&self) -> Hash {
         root_over(&self.peaks)

@@ -7,7 +7,7 @@ use portreeve_ra::ports::{
 
 use crate::row::{Columns, blob, blob_or_null, number, octets, stored, text, time};
 
-/// `size, high, watermark, newest`.
+/// `size, high, watermark, newest, checkpoint`.
 pub(crate) fn progress(row: Option<&impl Columns>) -> Result<SealProgress, StoreError> {
     let row = row.ok_or_else(|| StoreError::Broken("the row of the audit tree is gone".to_owned()))?;
     Ok(SealProgress {
@@ -15,6 +15,7 @@ pub(crate) fn progress(row: Option<&impl Columns>) -> Result<SealProgress, Store
         high: number(row, 1)?,
         watermark: number(row, 2)?,
         newest: number(row, 3)?,
+        checkpoint: number(row, 4)?,
     })
 }
 

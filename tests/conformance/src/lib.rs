@@ -11,5 +11,6 @@
 )]
 
 pub mod acme;
+pub mod audit;
 pub mod fakes;
 pub mod store;

@@ -15,7 +15,7 @@ use portreeve_conformance::fakes::{FreshRandom, HandClock, OneKeySealer};
 use portreeve_conformance::store::StoreUnderTest;
 use portreeve_conformance::store::fixtures::{document, documents, record, records, stream};
 use portreeve_ra::ports::{
-    Clock, CommitError, Conflict, Documents, Leases, Sealer, Store, StoreError, Tasks,
+    AuditLog, Clock, CommitError, Conflict, Documents, Leases, Sealer, Sealing, Store, StoreError, Tasks,
 };
 use portreeve_store::{
     Database, MadeBy, Migrated, OpenError, Options, PendingMigrations, SchemaStatus, SqliteStore, migrate,
@@ -87,6 +87,12 @@ impl StoreUnderTest for Sqlite {
     }
     fn leases(&self) -> Arc<dyn Leases> {
         Arc::clone(&self.store) as Arc<dyn Leases>
+    }
+    fn audit_log(&self) -> Arc<dyn AuditLog> {
+        self.store.audit_log()
+    }
+    fn sealing(&self) -> Arc<dyn Sealing> {
+        Arc::clone(&self.store) as Arc<dyn Sealing>
     }
     async fn restart(&mut self) {
         self.store.close().await;

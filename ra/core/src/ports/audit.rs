@@ -43,6 +43,8 @@ pub struct SealProgress {
     pub watermark: u64,
     /// The highest number of a record that there is.
     pub newest: u64,
+    /// Leaves under the last checkpoint that is kept.
+    pub checkpoint: u64,
 }
 
 /// A record that is not sealed yet.

@@ -7,7 +7,7 @@
 -- for each quarter. The ids of the other streams are digests: they lie together.
 CREATE SEQUENCE record_sequence;
 CREATE TABLE record (
-    sequence       bigint NOT NULL DEFAULT nextval('record_sequence'),
+    sequence       bigint NOT NULL DEFAULT nextval('record_sequence') CHECK (sequence > 0),
     kind           bigint NOT NULL,
     stream         bytea  NOT NULL CHECK (octet_length(stream) = 16),
     position       bigint NOT NULL CHECK (position > 0),

@@ -2,7 +2,7 @@
 
 -- What happened, as signed records. `sequence` is the order of commits.
 CREATE TABLE record (
-    sequence       INTEGER PRIMARY KEY,
+    sequence       INTEGER PRIMARY KEY CHECK (sequence > 0),
     kind           INTEGER NOT NULL,
     stream         BLOB    NOT NULL CHECK (length(stream) = 16),
     position       INTEGER NOT NULL CHECK (position > 0),

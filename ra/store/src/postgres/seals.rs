@@ -15,7 +15,9 @@ use crate::row::{number, stored};
 use crate::seals;
 
 pub(crate) const PROGRESS: &str = "SELECT t.size, t.high, t.watermark, \
-    coalesce((SELECT sequence FROM record ORDER BY sequence DESC LIMIT 1), 0) FROM audit_tree t WHERE singleton = 1";
+    coalesce((SELECT sequence FROM record ORDER BY sequence DESC LIMIT 1), 0), \
+    coalesce((SELECT size FROM audit_checkpoint ORDER BY number DESC LIMIT 1), 0) \
+    FROM audit_tree t WHERE singleton = 1";
 
 pub(crate) const LEAF_TILE: &str =
     "SELECT leaf, hash FROM audit_leaf WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf";

@@ -5,7 +5,9 @@ pub mod documents;
 pub mod durability;
 pub mod fixtures;
 pub mod lists;
+pub mod seals;
 pub mod streams;
+pub mod tampering;
 pub mod tasks;
 pub mod together;
 pub mod unique;
@@ -13,7 +15,7 @@ pub mod unique;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portreeve_ra::ports::{Documents, Leases, Store, Tasks};
+use portreeve_ra::ports::{AuditLog, Documents, Leases, Sealing, Store, Tasks};
 
 use crate::fakes::HandClock;
 
@@ -30,6 +32,10 @@ pub trait StoreUnderTest: Send + Sync {
     fn documents(&self) -> Arc<dyn Documents>;
     /// Its leases.
     fn leases(&self) -> Arc<dyn Leases>;
+    /// What is sealed of it.
+    fn audit_log(&self) -> Arc<dyn AuditLog>;
+    /// Seals it.
+    fn sealing(&self) -> Arc<dyn Sealing>;
     /// Closes it and opens it again with the same keys.
     async fn restart(&mut self);
     /// Runs SQL past the store, as somebody who can write to the database; says how many rows changed.
@@ -66,6 +72,14 @@ macro_rules! store_suite {
             lists {
                 streams_of_a_kind, requests, certificates, revoked, foreign_cursors,
                 a_list_survives_writing,
+            }
+            seals {
+                every_record_is_sealed_once_in_order, a_record_that_comes_late_is_sealed, only_the_holder_seals,
+                a_sealer_goes_on_where_another_stopped, two_sealers_at_once, checkpoints_are_bounded,
+                a_log_that_went_back_is_not_sealed, proofs_of_records, erased_records,
+            }
+            tampering {
+                whatever_is_changed_is_found_at_its_place, a_tail_that_was_signed_anew, an_export,
             }
             together {
                 many_questions_at_once,

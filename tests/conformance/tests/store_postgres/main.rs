@@ -22,7 +22,9 @@ use async_trait::async_trait;
 use portreeve_conformance::fakes::{FreshRandom, HandClock, OneKeySealer};
 use portreeve_conformance::store::StoreUnderTest;
 use portreeve_harness::postgres::PostgresServer;
-use portreeve_ra::ports::{CommitError, Documents, Leases, Sealer, Store, StoreError, Tasks};
+use portreeve_ra::ports::{
+    AuditLog, CommitError, Documents, Leases, Sealer, Sealing, Store, StoreError, Tasks,
+};
 use portreeve_store::{
     MadeBy, OpenError, Options, PendingMigrations, PostgresDatabase, PostgresOptions, PostgresStore,
     PostgresUrl, StoreTime,
@@ -123,6 +125,12 @@ impl StoreUnderTest for Postgres {
     }
     fn leases(&self) -> Arc<dyn Leases> {
         Arc::clone(&self.store) as Arc<dyn Leases>
+    }
+    fn audit_log(&self) -> Arc<dyn AuditLog> {
+        self.store.audit_log()
+    }
+    fn sealing(&self) -> Arc<dyn Sealing> {
+        Arc::clone(&self.store) as Arc<dyn Sealing>
     }
     async fn restart(&mut self) {
         self.store.close().await;
