@@ -10,6 +10,7 @@
 //! Nothing here performs I/O but [`hygiene::Blocklist::with_file`], and nothing reads a clock.
 
 mod cache;
+pub mod compare;
 mod endpoint;
 mod engine;
 pub mod explain;
@@ -24,6 +25,7 @@ pub mod rules;
 mod shipped;
 mod shown;
 
+pub use compare::{Change, CompareError, Direction, compare, widens};
 pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};
 pub use explain::{Assumptions, ExplainError, Explanation, explain};
 pub use hygiene::{Blocklist, check_key};

@@ -1,16 +1,15 @@
-//! `portreeve profile check|list`.
+//! `portreeve profile check|lint|diff|list`.
 
-use std::path::PathBuf;
+mod check;
+mod diff;
+mod lint;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use portreeve_console::{List, ObjectView};
-use portreeve_policies::{Assumptions, Explanation, explain};
-use portreeve_queue::SystemClock;
-use portreeve_ra::Verdict;
-use portreeve_ra::ports::Clock;
-use serde::Serialize;
 
-use super::{CliError, Exit, Format, Surroundings, Table, Target, plain};
+use super::{CliError, Exit, Surroundings, Table, Target};
 
 /// Certificate profiles.
 #[derive(Debug, Args)]
@@ -23,7 +22,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Says what a profile makes of a request, rule by rule. Exit code 1 when it would be refused.
+    /// Says what a profile makes of a request, rule by rule, and what its lints find. Exit code 1 when the request would
+    /// be refused.
     Check {
         /// The profile, a TOML file.
         profile: PathBuf,
@@ -31,30 +31,30 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         csr: PathBuf,
     },
+    /// Says where a profile gives away more than is usually meant. Exit code 1 when it could not be published.
+    Lint {
+        /// The profile, a TOML file.
+        profile: PathBuf,
+        /// The endpoint that offers it, a TOML file. Without it: one that asks for proven names and no approval.
+        #[arg(long, value_name = "FILE")]
+        endpoint: Option<PathBuf>,
+    },
+    /// Says what changes between two profiles by meaning, and whether more can be had by the second.
+    Diff {
+        /// The old one, a TOML file.
+        old: PathBuf,
+        /// The new one, a TOML file.
+        new: PathBuf,
+    },
     /// Lists the profiles in force.
     List,
 }
 
-#[derive(Debug, Serialize)]
-struct Checked {
-    verdict: &'static str,
-    refusal: Option<String>,
-    subject: String,
-    names: Vec<String>,
-    key: String,
-    findings: Vec<Found>,
-}
-
-#[derive(Debug, Serialize)]
-struct Found {
-    rule: &'static str,
-    outcome: String,
-    text: String,
-}
-
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     match arguments.verb {
-        Verb::Check { profile, csr } => check(profile, csr, around),
+        Verb::Check { profile, csr } => check::run(&profile, &csr, &around),
+        Verb::Lint { profile, endpoint } => lint::run(&profile, endpoint.as_deref(), &around),
+        Verb::Diff { old, new } => diff::run(&old, &new, &around),
         Verb::List => {
             let found: List<ObjectView> = arguments.target.client()?.read("/api/v1/profiles").await?;
             around.output.show(&found, |found| {
@@ -69,43 +69,12 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     }
 }
 
-fn check(profile: PathBuf, csr: PathBuf, around: Surroundings) -> Result<Exit, CliError> {
-    let text = std::fs::read_to_string(&profile).map_err(CliError::file(&profile))?;
-    let request = std::fs::read(&csr).map_err(CliError::file(&csr))?;
-    let explained = explain(&text, &request, &Assumptions::at(SystemClock.now()))
-        .map_err(|error| CliError::Failed(error.to_string()))?;
-    match around.output.format() {
-        Format::Table => {
-            let text = explained.to_string();
-            let lines: Vec<String> = text.lines().map(plain).collect();
-            around.output.text(&lines.join("\n"))?;
-        }
-        Format::Json => around.output.json(&checked(&explained))?,
-    }
-    Ok(if explained.refusal().is_some() {
-        Exit::Failed
-    } else {
-        Exit::Fine
-    })
+fn text(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(CliError::file(path))
 }
 
-fn checked(explained: &Explanation) -> Checked {
-    let verdict = match explained.verdict {
-        Verdict::Permit { .. } => "permit",
-        Verdict::Refer { .. } => "refer",
-        Verdict::Refuse { .. } => "refuse",
-    };
-    let findings = explained.findings().iter().map(|finding| Found {
-        rule: finding.rule,
-        outcome: format!("{:?}", finding.outcome).to_lowercase(),
-        text: finding.text.clone(),
-    });
-    Checked {
-        verdict,
-        refusal: explained.refusal().map(ToString::to_string),
-        subject: explained.subject.to_string(),
-        names: explained.names.iter().map(ToString::to_string).collect(),
-        key: explained.key.to_string(),
-        findings: findings.collect(),
-    }
+/// Profiles are published under the names of their files.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    stem.unwrap_or_default().to_owned()
 }
