@@ -63,12 +63,18 @@ fn run(arguments: &[&str], files: &[&Path]) -> (i32, String) {
         .args(files)
         .output()
         .unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
 }
 
 fn json(arguments: &[&str], files: &[&Path]) -> (i32, Value) {
     let (code, text) = run(&[arguments, &["--output", "json"]].concat(), files);
-    (code, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+    (
+        code,
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
+    )
 }
 
 #[test]
@@ -78,9 +84,16 @@ fn check_judges_conditions_and_shows_lints() {
         let csr = place.request(name);
         let arguments = ["check", "--csr", csr.to_str().unwrap()];
         let (code, checked) = json(&arguments, &[&place.path("server.toml")]);
-        assert_eq!((code, checked["verdict"].as_str()), (expected, Some(verdict)), "{checked}");
+        assert_eq!(
+            (code, checked["verdict"].as_str()),
+            (expected, Some(verdict)),
+            "{checked}"
+        );
         let findings = checked["findings"].as_array().unwrap();
-        assert!(findings.iter().any(|one| one["rule"] == "conditions"), "{checked}");
+        assert!(
+            findings.iter().any(|one| one["rule"] == "conditions"),
+            "{checked}"
+        );
         assert_eq!(checked["lints"], Value::Array(Vec::new()));
     }
     let lax = place.write("server.toml", SERVER.replace("serverAuth", "OCSPSigning"));
@@ -103,7 +116,10 @@ fn lint_looks_at_the_offer() {
     let at = |endpoint: &Path| json(&["lint", "--endpoint", endpoint.to_str().unwrap()], &[&profile]);
     let (code, found) = at(&open);
     assert_eq!(code, 1, "{found}");
-    assert_eq!((&found[0]["code"], &found[0]["blocks"]), (&"names_unproven".into(), &true.into()));
+    assert_eq!(
+        (&found[0]["code"], &found[0]["blocks"]),
+        (&"names_unproven".into(), &true.into())
+    );
     let (code, found) = at(&answered);
     assert_eq!(code, 0, "{found}");
     assert_eq!(found[0]["reason"], "the condition keeps to one zone");

@@ -92,6 +92,11 @@ struct ExpectedFinding {
     text: String,
 }
 
+/// Every request of the cases with what is known about it.
+pub(crate) fn requests() -> Vec<(CertificationRequest, Facts)> {
+    all().into_iter().map(|case| (case.request, case.facts)).collect()
+}
+
 /// A case with everything built.
 struct Ready {
     name: String,

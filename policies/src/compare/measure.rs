@@ -9,6 +9,9 @@ use portreeve_pkix::duration::Spelled;
 use super::Direction;
 use crate::profile::{DnsScope, KeyRange};
 
+/// The handling that gives least.
+pub(crate) const REFUSE: &str = "refuse";
+
 /// A value, and what more or less of it means.
 pub(crate) enum Measure {
     /// Says nothing about who can get what.
@@ -17,6 +20,9 @@ pub(crate) enum Measure {
     Exact(String),
     /// A limit in words: without it there is more, with another one there may be.
     Limit(String),
+    /// What is done with something that is asked for: only refusing gives less. Dropping it lets requests through that
+    /// keeping it would have refused for its value.
+    Handling(&'static str),
     /// A reason for what a lint would block: only there being one gives more.
     Reason(String),
     /// More gives more, none gives nothing.
@@ -106,6 +112,7 @@ impl Measure {
             | (Self::Exact(a), Self::Exact(b))
             | (Self::Limit(a), Self::Limit(b))
             | (Self::Reason(a), Self::Reason(b)) => a == b,
+            (Self::Handling(a), Self::Handling(b)) => a == b,
             (Self::Level(a), Self::Level(b))
             | (Self::Ceiling(a), Self::Ceiling(b))
             | (Self::Floor(a), Self::Floor(b)) => a.number == b.number,
@@ -128,6 +135,7 @@ impl Measure {
             (Self::Level(old), Self::Level(new)) | (Self::Ceiling(old), Self::Ceiling(new)) => {
                 new.number <= old.number
             }
+            (Self::Handling(_), Self::Handling(new)) => *new == REFUSE,
             (Self::Floor(old), Self::Floor(new)) => new.number >= old.number,
             (Self::Set(old), Self::Set(new)) | (Self::Choices(old), Self::Choices(new)) => {
                 new.iter().all(|item| old.contains(item))
@@ -157,6 +165,7 @@ impl Measure {
             | Self::DeniedScopes(_)
             | Self::DeniedNetworks(_) => Direction::Narrows,
             Self::Exact(_)
+            | Self::Handling(_)
             | Self::Reason(_)
             | Self::Level(_)
             | Self::Set(_)
@@ -177,6 +186,7 @@ impl Measure {
             | Self::Networks(_)
             | Self::Keys(_) => Direction::Narrows,
             Self::Exact(_)
+            | Self::Handling(_)
             | Self::Limit(_)
             | Self::Ceiling(_)
             | Self::Floor(_)
@@ -229,6 +239,7 @@ impl fmt::Display for Measure {
             Self::Note(text) | Self::Exact(text) | Self::Limit(text) | Self::Reason(text) => {
                 write!(f, "{text:?}")
             }
+            Self::Handling(word) => f.write_str(word),
             Self::Level(amount) | Self::Ceiling(amount) | Self::Floor(amount) => f.write_str(&amount.shown),
             Self::Set(items) | Self::Choices(items) => list(f, items),
             Self::Scopes(items) | Self::DeniedScopes(items) => list(f, items),

@@ -3,7 +3,7 @@
 use portreeve_pkix::{KeyUsage, Oid};
 
 use super::Facet;
-use super::measure::{Amount, Measure};
+use super::measure::{Amount, Measure, REFUSE};
 use crate::lints::Overrides;
 use crate::profile::{
     AttributeRule, CommonNameDefault, CommonNameRule, CommonNameRules, Condition, DnsRules, DnsScope,
@@ -62,12 +62,13 @@ fn of_subject(rules: &SubjectRules) -> Vec<Facet> {
         attributes,
     } = rules;
     let unlisted = match unlisted {
-        UnlistedAttributes::Refuse => Measure::rank(0, "refuse"),
-        UnlistedAttributes::Drop => Measure::rank(1, "drop"),
-        UnlistedAttributes::Keep => Measure::rank(2, "keep"),
+        UnlistedAttributes::Refuse => REFUSE,
+        UnlistedAttributes::Drop => "drop",
+        UnlistedAttributes::Keep => "keep",
     };
+    // A common name that is dropped no longer refuses anybody.
     let rule = match rule {
-        CommonNameRule::Drop => Measure::rank(0, "drop"),
+        CommonNameRule::Drop => Measure::Handling("drop"),
         CommonNameRule::AmongNames => Measure::rank(1, "among_names"),
         CommonNameRule::Free => Measure::rank(2, "free"),
     };
@@ -77,7 +78,7 @@ fn of_subject(rules: &SubjectRules) -> Vec<Facet> {
     };
     let order: Vec<String> = attributes.iter().map(|rule| rule.kind.to_string()).collect();
     let mut facets = vec![
-        Facet::new("subject.unlisted", unlisted),
+        Facet::new("subject.unlisted", Measure::Handling(unlisted)),
         Facet::new("subject.common_name.rule", rule),
         Facet::new("subject.common_name.default", Measure::Exact(default.to_owned())),
         Facet::new(
@@ -103,9 +104,9 @@ fn of_attribute(rule: &AttributeRule) -> Vec<Facet> {
         requested,
     } = rule;
     let requested = match requested {
-        RequestedAttribute::Refuse => Measure::rank(0, "refuse"),
-        RequestedAttribute::Drop => Measure::rank(1, "drop"),
-        RequestedAttribute::Keep => Measure::rank(2, "keep"),
+        RequestedAttribute::Refuse => REFUSE,
+        RequestedAttribute::Drop => "drop",
+        RequestedAttribute::Keep => "keep",
     };
     let path = |key: &str| format!("subject.attribute.{kind}.{key}");
     let fixed = fixed.clone().map(|value| ("fixed", Measure::Exact(value)));
@@ -117,7 +118,7 @@ fn of_attribute(rule: &AttributeRule) -> Vec<Facet> {
         .as_ref()
         .map(|pattern| ("pattern", Measure::Limit(pattern.to_string())));
     let always = [
-        ("requested", requested),
+        ("requested", Measure::Handling(requested)),
         ("required", Measure::limits(*required)),
         ("count_max", Measure::Level(Amount::from(*count_max))),
     ];
@@ -247,10 +248,10 @@ fn of_purposes(rules: &ExtendedKeyUsageRules) -> [Facet; 5] {
 }
 
 fn of_handling(handling: Handling) -> Measure {
-    match handling {
-        Handling::Refuse => Measure::rank(0, "refuse"),
-        Handling::Drop => Measure::rank(1, "drop"),
-    }
+    Measure::Handling(match handling {
+        Handling::Refuse => REFUSE,
+        Handling::Drop => "drop",
+    })
 }
 
 /// Without the addresses of the CA nobody finds a revocation.

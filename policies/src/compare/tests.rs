@@ -1,6 +1,7 @@
 //! Each row is a text with one change, and what must be said of it.
 
 mod profile;
+mod sound;
 
 use super::*;
 use crate::shipped::shipped;
@@ -35,7 +36,10 @@ fn only(changes: &[Change]) -> Vec<(&str, Direction)> {
         .collect()
 }
 
-fn check(kind: ObjectKind, base: &str, rows: Vec<(&str, String, Vec<(&str, Direction)>)>) {
+/// What is changed, the new text, and what must be said of it.
+type Row<'a> = (&'a str, String, Vec<(&'a str, Direction)>);
+
+fn check(kind: ObjectKind, base: &str, rows: Vec<Row<'_>>) {
     for (name, new, expected) in rows {
         let changes = compare(kind, base, &new).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(only(&changes), expected, "{name}: {changes:#?}");

@@ -197,7 +197,7 @@ fn subject_and_key() {
         (
             "no common name",
             with("subject.common_name = { rule = \"drop\" }"),
-            vec![("subject.common_name.rule", Narrows)],
+            vec![("subject.common_name.rule", Widens)],
         ),
         (
             "common name by default",
