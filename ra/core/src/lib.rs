@@ -4,13 +4,15 @@
 //! [`authority::RegistrationAuthority`], which judges by [`ports::Policy`], writes signed records through
 //! [`ports::Store`] and lets a [`ports::CaBackend`] sign. See `ARCHITECTURE.md` for the one issuance path.
 
+pub mod access;
 pub mod accounts;
 pub mod authority;
+pub mod credentials;
 pub mod domain;
 pub mod error;
 mod ledger;
 pub mod objects;
-mod operators;
+pub mod operators;
 pub mod ports;
 pub mod proofs;
 pub mod registrations;

@@ -184,7 +184,7 @@ impl Objects {
         Ok(found)
     }
 
-    async fn load(&self, kind: ObjectKind, name: &str) -> Result<Verified<ObjectHistory>, Error> {
+    pub(crate) async fn load(&self, kind: ObjectKind, name: &str) -> Result<Verified<ObjectHistory>, Error> {
         Ok(verify::object(
             self.ledger.history(ObjectVersion::stream(kind, name)).await?,
         ))
@@ -208,7 +208,7 @@ impl Objects {
 }
 
 /// The text, unless it is too long.
-fn checked(name: &str, body: String) -> Result<String, Error> {
+pub(crate) fn checked(name: &str, body: String) -> Result<String, Error> {
     if body.len() <= BODY_MAX {
         return Ok(body);
     }

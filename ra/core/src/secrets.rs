@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use portreeve_pkix::sha256;
 
-use crate::accounts::{commit_error, may_race};
-use crate::domain::{Event, KnownSecret, Place, Secret, SecretEvent, SecretId, SecretKind, StreamId};
+use crate::accounts::{commit_error, from, may_race};
+use crate::domain::{
+    Alongside, Event, KnownSecret, Place, Secret, SecretEvent, SecretId, SecretKind, StreamId,
+};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::objects::Publisher;
@@ -29,6 +31,16 @@ impl Secrets {
 
     /// Records a secret. `None` when its reference is taken.
     pub async fn issue(&self, secret: Secret, by: &Publisher) -> Result<Option<SecretId>, Error> {
+        self.issue_listed(secret, by, |_| Alongside::default()).await
+    }
+
+    /// Records a secret, with documents that help to find it by its id. `None` when its reference is taken.
+    pub(crate) async fn issue_listed(
+        &self,
+        secret: Secret,
+        by: &Publisher,
+        listed: impl FnOnce(SecretId) -> Alongside,
+    ) -> Result<Option<SecretId>, Error> {
         let id = SecretId::new(self.ledger.now(), &*self.ledger.random);
         let stream = StreamId::secret(id);
         let place = Place {
@@ -46,7 +58,7 @@ impl Secrets {
         let batch = Batch {
             records: vec![record],
             reservations: vec![taken],
-            ..Batch::default()
+            ..from(listed(id))
         };
         match self.ledger.store.commit(batch).await {
             Ok(()) => Ok(Some(id)),

@@ -89,7 +89,7 @@ CREATE POLICY record_status ON record FOR INSERT TO portreeve_status
     WITH CHECK (record_purpose(header) = 3 AND kind = 6);
 DROP POLICY IF EXISTS record_console ON record;
 CREATE POLICY record_console ON record FOR INSERT TO portreeve_console
-    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6));
+    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6, 11, 13));
 
 -- Work is made by all who receive or decide, as new, and done by workers.
 DROP POLICY IF EXISTS task_read ON task;
@@ -111,6 +111,9 @@ CREATE POLICY document_edge ON document FOR ALL TO portreeve_edge
 DROP POLICY IF EXISTS document_status ON document;
 CREATE POLICY document_status ON document FOR ALL TO portreeve_status
     USING (kind LIKE 'status.%') WITH CHECK (kind LIKE 'status.%');
+DROP POLICY IF EXISTS document_console ON document;
+CREATE POLICY document_console ON document FOR ALL TO portreeve_console
+    USING (kind LIKE 'console.%') WITH CHECK (kind LIKE 'console.%');
 DROP POLICY IF EXISTS document_worker ON document;
 CREATE POLICY document_worker ON document FOR ALL TO portreeve_worker USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS document_key_read ON document_key;
@@ -122,5 +125,8 @@ CREATE POLICY document_key_edge ON document_key FOR ALL TO portreeve_edge
 DROP POLICY IF EXISTS document_key_status ON document_key;
 CREATE POLICY document_key_status ON document_key FOR ALL TO portreeve_status
     USING (kind LIKE 'status.%') WITH CHECK (kind LIKE 'status.%');
+DROP POLICY IF EXISTS document_key_console ON document_key;
+CREATE POLICY document_key_console ON document_key FOR ALL TO portreeve_console
+    USING (kind LIKE 'console.%') WITH CHECK (kind LIKE 'console.%');
 DROP POLICY IF EXISTS document_key_worker ON document_key;
 CREATE POLICY document_key_worker ON document_key FOR ALL TO portreeve_worker USING (true) WITH CHECK (true);

@@ -66,10 +66,11 @@ impl Bodies {
     }
 }
 
-/// Whose a document is: that of status nodes, if its kind says so, else that of edges.
+/// Whose a document is: that of status nodes or consoles, if its kind says so, else that of edges.
 fn purpose(id: &DocumentId) -> Purpose {
     match id.kind.split_once('.') {
         Some(("status", _)) => Purpose::Status,
+        Some(("console", _)) => Purpose::Console,
         _ => Purpose::Edge,
     }
 }

@@ -79,8 +79,8 @@ pub struct Parts {
 /// The Registration Authority. Verbs: `enroll`, `resume`, `confirm` and `revoke` for edges; `approve` and `reject`
 /// for operators. Background work is brought forward by `work`.
 pub struct RegistrationAuthority {
-    parts: Parts,
-    ledger: Arc<Ledger>,
+    pub(crate) parts: Parts,
+    pub(crate) ledger: Arc<Ledger>,
     accounts: Accounts,
     proofs: Proofs,
     objects: Objects,

@@ -2,6 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::access::AccessEvent;
 use super::account::AccountEvent;
 use super::enrollment::EnrollmentEvent;
 use super::incident::{IncidentEvent, RequestRefused};
@@ -35,6 +36,8 @@ pub enum Event {
     Registration(RegistrationEvent),
     /// About a secret.
     Secret(SecretEvent),
+    /// About who may do what.
+    Access(AccessEvent),
 }
 
 macro_rules! kinds {
@@ -145,6 +148,12 @@ kinds! {
     SecretUsed = 0x0a03, "secret.used";
     /// It was locked after wrong attempts.
     SecretLocked = 0x0a04, "secret.locked";
+    /// An operator lacked a right.
+    OperatorRefused = 0x0d01, "operator.refused";
+    /// A name is locked for a while after wrong passwords.
+    SignInLocked = 0x0d02, "sign_in.locked";
+    /// A one-time credential was made on the host.
+    OperatorBootstrapped = 0x0d03, "operator.bootstrapped";
 }
 
 impl BorshSerialize for EventKind {
@@ -174,6 +183,7 @@ impl Event {
             Self::KeyReport(event) => event.kind(),
             Self::Registration(event) => event.kind(),
             Self::Secret(event) => event.kind(),
+            Self::Access(event) => event.kind(),
         }
     }
 }

@@ -197,6 +197,8 @@ pub enum StreamKind {
     Secret = 11,
     /// What one requester was granted beforehand.
     Grant = 12,
+    /// Something that somebody tried to do as an operator.
+    Access = 13,
 }
 
 impl StreamKind {
@@ -220,6 +222,7 @@ impl StreamKind {
             10 => Self::Registration,
             11 => Self::Secret,
             12 => Self::Grant,
+            13 => Self::Access,
             _ => return None,
         })
     }
@@ -273,6 +276,11 @@ impl StreamId {
             kind: StreamKind::Secret,
             id: id.0,
         }
+    }
+
+    /// The stream of an operator's password, whichever it is at the time.
+    pub fn password(operator: &OperatorName) -> Self {
+        Self::derived(StreamKind::Secret, &[b"password", operator.as_str().as_bytes()])
     }
 
     /// The stream whose id is derived from its subject, so that it needs no index.

@@ -1,5 +1,6 @@
 //! The domain: words of the Registration Authority as types. Nothing here does I/O.
 
+mod access;
 mod account;
 mod actor;
 mod claim;
@@ -27,6 +28,7 @@ mod role;
 mod secret;
 mod verdict;
 
+pub use access::AccessEvent;
 pub use account::{Account, AccountEvent, AccountStatus};
 pub use actor::{Actor, Origin, Requester};
 pub use claim::{Claim, ClaimHandle, ClaimKey};

@@ -86,7 +86,10 @@ impl Purpose {
             | K::RegistrationResumed
             | K::RegistrationEnded
             | K::SecretIssued
-            | K::SecretRevoked => matches!(self, Self::Console),
+            | K::SecretRevoked
+            | K::OperatorRefused
+            | K::SignInLocked
+            | K::OperatorBootstrapped => matches!(self, Self::Console),
             K::SecretUsed | K::SecretLocked => matches!(self, Self::Edge | Self::Worker | Self::Console),
             K::IncidentRaised | K::IncidentClosed => {
                 matches!(self, Self::Edge | Self::Worker | Self::Status | Self::Console)

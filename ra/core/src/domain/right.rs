@@ -65,6 +65,32 @@ rights! {
     SystemRead = "system.read";
 }
 
+impl Right {
+    /// Whether a token may carry it only when it is bound to a client certificate: approving, making secrets, changing
+    /// what the installation offers or who operates it, and erasing.
+    pub const fn needs_certificate(self) -> bool {
+        match self {
+            Self::RequestApprove
+            | Self::SecretWrite
+            | Self::ConfigurationWrite
+            | Self::ConfigurationApprove
+            | Self::OperatorWrite
+            | Self::AuditErase => true,
+            Self::RequestRead
+            | Self::RequestResolve
+            | Self::CertificateRead
+            | Self::CertificateRevoke
+            | Self::CertificateHold
+            | Self::RegistrationRead
+            | Self::RegistrationWrite
+            | Self::ConfigurationRead
+            | Self::OperatorRead
+            | Self::AuditRead
+            | Self::SystemRead => false,
+        }
+    }
+}
+
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -187,6 +213,16 @@ impl Standing {
                 .any(|role| role.rights.contains(&right) && self.reaches(role, on))
     }
 
+    /// Whether one role gives this right on this CA and profile, for whichever team: for what belongs to none, such as a
+    /// profile itself.
+    pub fn may_whatever_the_team(&self, right: Right, on: On<'_>) -> bool {
+        self.within_scopes(right)
+            && self
+                .roles
+                .iter()
+                .any(|role| role.rights.contains(&right) && covers(role, on))
+    }
+
     /// Whether this role is among those held.
     pub fn holds(&self, role: &RoleName) -> bool {
         self.roles.iter().any(|held| held.name == *role)
@@ -201,9 +237,14 @@ impl Standing {
             TeamReach::All => true,
             TeamReach::Own => on.team.is_some_and(|team| self.teams.contains(team)),
         };
-        team && on.backend.is_none_or(|backend| role.backends.has(backend))
-            && on.profile.is_none_or(|profile| role.profiles.has(profile))
+        team && covers(role, on)
     }
+}
+
+/// Whether a role is for this CA and this profile.
+fn covers(role: &OperatorRole, on: On<'_>) -> bool {
+    on.backend.is_none_or(|backend| role.backends.has(backend))
+        && on.profile.is_none_or(|profile| role.profiles.has(profile))
 }
 
 #[cfg(test)]

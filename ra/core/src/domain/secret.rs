@@ -161,6 +161,14 @@ impl KnownSecret {
                     ended: None,
                 });
             }
+            // A password is one stream, in which each takes the place of the one before.
+            (Some(known), SecretEvent::Issued(secret))
+                if [known.secret.kind, secret.kind] == [SecretKind::Password; 2] =>
+            {
+                known.secret = secret.clone();
+                known.issued_at = at;
+                known.ended = None;
+            }
             (Some(known), SecretEvent::Revoked) => known.ended = Some(SecretState::Revoked),
             (Some(known), SecretEvent::Locked) => {
                 known.ended.get_or_insert(SecretState::Locked);

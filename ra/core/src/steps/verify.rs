@@ -228,6 +228,7 @@ const fn belongs(event: &Event, kind: StreamKind) -> bool {
             | (Event::KeyReport(_), StreamKind::KeyReport)
             | (Event::Registration(_), StreamKind::Registration)
             | (Event::Secret(_), StreamKind::Secret)
+            | (Event::Access(_), StreamKind::Access)
     )
 }
 

@@ -53,7 +53,7 @@ CREATE TABLE reservation (
 CREATE TABLE task (
     id           bytea  NOT NULL PRIMARY KEY CHECK (octet_length(id) = 16),
     kind         bigint NOT NULL CHECK (kind IN (1, 2)),
-    subject_kind bigint NOT NULL CHECK (subject_kind BETWEEN 1 AND 12),
+    subject_kind bigint NOT NULL CHECK (subject_kind BETWEEN 1 AND 13),
     subject      bytea  NOT NULL CHECK (octet_length(subject) = 16),
     due          bigint NOT NULL,
     ready_at     bigint NOT NULL,

@@ -1,0 +1,330 @@
+//! What operators sign in with: passwords, tokens, and the one-time credential made on the host.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use portreeve_pkix::{Timestamp, sha256};
+
+use crate::access::{Acting, Target};
+use crate::accounts::{commit_error, may_race};
+use crate::authority::RegistrationAuthority;
+use crate::domain::{
+    AccessEvent, Actor, Alongside, Event, KnownSecret, ObjectKind, OperatorName, Principal, Record, Right,
+    RoleName, Secret, SecretCheck, SecretEvent, SecretId, SecretKind, SecretOwner, SecretState, StreamId,
+};
+use crate::error::{Error, InternalError};
+use crate::operators::{ChangeError, Condition, PeopleChange};
+use crate::ports::{
+    Batch, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite, Documents, Page,
+};
+use crate::steps::{Verified, verify};
+
+/// The scope of a token that may do whatever its owner may. Only `portreeve dev` makes one, for its own trials: no verb
+/// here does, and `serve` refuses a store that `dev` made.
+pub const SCOPE_ALL: &str = "*";
+/// The scope of the one-time credential: it gives no right, and lets its owner set a password or name a certificate once.
+pub const SCOPE_BOOTSTRAP: &str = "bootstrap";
+/// How long the one-time credential is good.
+pub const BOOTSTRAP_LIFETIME: Duration = Duration::from_secs(86_400);
+/// How long a token is good, at most.
+pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// Characters of a token's label, at most.
+pub const LABEL_MAX: usize = 64;
+
+/// Finds tokens: it holds nothing, and what it leads to is verified.
+const TOKEN_INDEX: &str = "console.token";
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Whose.
+    pub operator: OperatorName,
+    /// What it is for, for people.
+    pub label: String,
+    /// To what it is limited.
+    pub scopes: BTreeSet<Right>,
+    /// The certificate it is bound to, by the SHA-256 of its SubjectPublicKeyInfo.
+    pub bound_to: Option<[u8; 32]>,
+    /// How long it is good.
+    pub lifetime: Duration,
+}
+
+/// A secret that was made just now; it is not kept.
+pub struct Made {
+    /// Its id.
+    pub id: SecretId,
+    /// The secret: 256 random bits.
+    pub secret: [u8; 32],
+    /// Until when it is good.
+    pub until: Timestamp,
+}
+
+impl RegistrationAuthority {
+    /// The password of this operator, if there is one in force.
+    pub async fn password(&self, operator: &OperatorName) -> Result<Option<KnownSecret>, Error> {
+        let history = self.ledger.history(StreamId::password(operator)).await?;
+        let found = verify::secret(history).map(Verified::into_value);
+        Ok(found.filter(|known| {
+            known.secret.owner == SecretOwner::Operator(operator.clone())
+                && known.secret.kind == SecretKind::Password
+                && known.state(self.now()) == SecretState::Live
+        }))
+    }
+
+    /// Puts this Argon2id hash in the place of an operator's password. Everybody may do so for themselves, others need
+    /// `operator.write`. A one-time credential that is spent for it is spent in the same commit.
+    pub async fn set_password(
+        &self,
+        by: &Acting,
+        operator: &OperatorName,
+        (hash, spending): (String, Option<SecretId>),
+    ) -> Result<(), ChangeError> {
+        self.may_sign_in_for(by, operator).await?;
+        let secret = Secret {
+            owner: SecretOwner::Operator(operator.clone()),
+            kind: SecretKind::Password,
+            reference: operator.to_string(),
+            check: SecretCheck::Argon2id(hash),
+            uses_max: None,
+            scopes: Vec::new(),
+            bound_to: None,
+            until: None,
+        };
+        let stream = StreamId::password(operator);
+        let mut turn = 0;
+        loop {
+            let history = self.ledger.history(stream).await?;
+            let event = Event::Secret(SecretEvent::Issued(secret.clone()));
+            let saying = by.publisher().saying();
+            let mut records = vec![self.ledger.record(history.next(), saying, &[event])?];
+            if let Some(id) = spending {
+                records.push(self.spent(by, operator, id).await?);
+            }
+            let batch = Batch {
+                records,
+                ..Batch::default()
+            };
+            match self.parts.store.commit(batch).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, stream).into()),
+            }
+        }
+    }
+
+    /// Uses up a one-time credential of this operator, for something that is not a password.
+    pub async fn spend_bootstrap(
+        &self,
+        by: &Acting,
+        operator: &OperatorName,
+        id: SecretId,
+    ) -> Result<(), ChangeError> {
+        let batch = Batch {
+            records: vec![self.spent(by, operator, id).await?],
+            ..Batch::default()
+        };
+        match self.parts.store.commit(batch).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict(Conflict::Stream(_))) => Err(ChangeError::Spent),
+            Err(error) => Err(commit_error(error, StreamId::secret(id)).into()),
+        }
+    }
+
+    async fn spent(&self, by: &Acting, operator: &OperatorName, id: SecretId) -> Result<Record, ChangeError> {
+        let known = self.secrets().secret(id).await?.ok_or(ChangeError::Spent)?;
+        let value = known.value();
+        let good = value.secret.owner == SecretOwner::Operator(operator.clone())
+            && value.secret.scopes == [SCOPE_BOOTSTRAP]
+            && value.state(self.now()) == SecretState::Live;
+        if !good {
+            return Err(ChangeError::Spent);
+        }
+        let n = value.used.saturating_add(1);
+        let event = Event::Secret(SecretEvent::Used { n });
+        Ok(self
+            .ledger
+            .record(known.next(), by.publisher().saying(), &[event])?)
+    }
+
+    /// Makes a token. Everybody may do so for themselves, others need `operator.write`. What it may do is never more than
+    /// its owner may at the time it is used.
+    pub async fn issue_token(&self, by: &Acting, new: NewToken) -> Result<Made, ChangeError> {
+        self.may_sign_in_for(by, &new.operator).await?;
+        let grave = new.scopes.iter().filter(|right| right.needs_certificate());
+        let grave: Vec<&str> = grave.map(|right| right.as_str()).collect();
+        if new.bound_to.is_none() && !grave.is_empty() {
+            return Err(ChangeError::ScopeNeedsCertificate(grave.join(", ")));
+        }
+        if new.scopes.is_empty() || new.lifetime.is_zero() || new.lifetime > TOKEN_LIFETIME_MAX {
+            let reason = "a token has at least one scope and lives for at most 366 days";
+            return Err(ChangeError::Unreadable(reason.to_owned()));
+        }
+        if new.label.chars().count() > LABEL_MAX || new.label.chars().any(char::is_control) {
+            let reason = "the label is one line of at most 64 characters";
+            return Err(ChangeError::Unreadable(reason.to_owned()));
+        }
+        let scopes = new.scopes.iter().map(|right| right.as_str().to_owned());
+        let limits = (scopes.collect(), new.bound_to, None);
+        self.make_token(by, (&new.operator, &new.label), (limits, new.lifetime))
+            .await
+    }
+
+    /// Makes the token of `portreeve dev`, which may do whatever its owner may.
+    pub async fn issue_dev_token(&self, by: &Acting, operator: &OperatorName) -> Result<Made, ChangeError> {
+        let limits = (vec![SCOPE_ALL.to_owned()], None, None);
+        self.make_token(by, (operator, "dev"), (limits, TOKEN_LIFETIME_MAX))
+            .await
+    }
+
+    /// Makes the one-time credential with which an operator sets a password or names a certificate; an operator who does
+    /// not exist is made a superadmin. For the host alone.
+    pub async fn bootstrap(&self, by: &Acting, operator: &OperatorName) -> Result<Made, ChangeError> {
+        if *by.principal() != Principal::Host {
+            return Err(ChangeError::SuperadminOnly);
+        }
+        let first = PeopleChange {
+            kind: ObjectKind::Operator,
+            name: operator.to_string(),
+            text: Some(format!("roles = [\"{}\"]\n", RoleName::superadmin())),
+            condition: Condition::Absent,
+        };
+        match self.change_people(by, first).await {
+            Ok(_) | Err(ChangeError::Condition) => {}
+            Err(error) => return Err(error),
+        }
+        let event = AccessEvent::Bootstrapped {
+            name: operator.to_string(),
+        };
+        let actor = Actor::Operator(by.principal().clone());
+        let batch = Batch {
+            records: vec![self.access_record(event, (actor, &by.origin))?],
+            ..Batch::default()
+        };
+        let committed = self.parts.store.commit(batch).await;
+        committed.map_err(|error| commit_error(error, StreamId::password(operator)))?;
+        let limits = (vec![SCOPE_BOOTSTRAP.to_owned()], None, Some(1));
+        self.make_token(by, (operator, "bootstrap"), (limits, BOOTSTRAP_LIFETIME))
+            .await
+    }
+
+    async fn make_token(
+        &self,
+        by: &Acting,
+        (operator, label): (&OperatorName, &str),
+        ((scopes, bound_to, uses_max), lifetime): (Limits, Duration),
+    ) -> Result<Made, ChangeError> {
+        let (mut secret, mut tail) = ([0; 32], [0; 6]);
+        self.parts.random.fill(&mut secret);
+        self.parts.random.fill(&mut tail);
+        let until = self.now().saturating_add(lifetime);
+        let token = Secret {
+            owner: SecretOwner::Operator(operator.clone()),
+            kind: SecretKind::Token,
+            reference: format!("{operator}:{}:{label}", hex::encode(tail)),
+            check: SecretCheck::Sha256(sha256(&secret)),
+            uses_max,
+            scopes,
+            bound_to,
+            until: Some(until),
+        };
+        let listed = |id: SecretId| Alongside {
+            documents: vec![listing(id, operator, until)],
+            spends: Vec::new(),
+        };
+        let issued = self
+            .secrets()
+            .issue_listed(token, &by.publisher(), listed)
+            .await?;
+        let id = issued.ok_or_else(|| InternalError::Contended(StreamId::password(operator)))?;
+        Ok(Made { id, secret, until })
+    }
+
+    /// Tokens of an operator, or all, the newest first, as their verified events tell.
+    pub async fn tokens(
+        &self,
+        documents: &dyn Documents,
+        operator: Option<&OperatorName>,
+        (after, limit): (Option<&Cursor>, u32),
+    ) -> Result<Page<KnownSecret>, Error> {
+        let found = documents
+            .find(TOKEN_INDEX, &listed_under(operator), after, limit)
+            .await?;
+        let streams: Vec<StreamId> = found
+            .items
+            .iter()
+            .map(|document| StreamId::secret(SecretId::from_bytes(document.id)))
+            .collect();
+        let histories = self.ledger.histories(&streams).await?;
+        let known = histories.into_iter().filter_map(verify::secret);
+        let owned = |known: &KnownSecret| {
+            known.secret.kind == SecretKind::Token
+                && operator.is_none_or(|name| known.secret.owner == SecretOwner::Operator(name.clone()))
+        };
+        Ok(Page {
+            items: known.map(Verified::into_value).filter(owned).collect(),
+            next: found.next,
+        })
+    }
+
+    /// Refuses a token from now on. Everybody may do so with their own, others need `operator.write`.
+    pub async fn revoke_token(&self, by: &Acting, id: SecretId) -> Result<(), ChangeError> {
+        let known = self.secrets().secret(id).await?.ok_or(ChangeError::Unknown)?;
+        let secret = &known.value().secret;
+        let SecretOwner::Operator(owner) = &secret.owner else {
+            return Err(ChangeError::Unknown);
+        };
+        if secret.kind != SecretKind::Token {
+            return Err(ChangeError::Unknown);
+        }
+        if *by.principal() != Principal::Operator(owner.clone()) {
+            let needed = (Target::Installation, &by.origin);
+            self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
+        }
+        self.secrets().revoke(id, &by.publisher()).await?;
+        Ok(())
+    }
+
+    /// Whether this principal may make something that an operator signs in with: their own, or with the right for it.
+    async fn may_sign_in_for(&self, by: &Acting, operator: &OperatorName) -> Result<(), ChangeError> {
+        let own = *by.principal() == Principal::Operator(operator.clone());
+        if !own {
+            let needed = (Target::Installation, &by.origin);
+            self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
+        }
+        let known = self.operator(operator).await?.ok_or(ChangeError::Unknown)?;
+        let superadmin = RoleName::superadmin();
+        if !own && known.roles.contains(&superadmin) && !by.standing.holds(&superadmin) {
+            return Err(ChangeError::SuperadminOnly);
+        }
+        Ok(())
+    }
+}
+
+/// Scopes, certificate and number of uses of a token.
+type Limits = (Vec<String>, Option<[u8; 32]>, Option<u32>);
+
+fn listed_under(operator: Option<&OperatorName>) -> DocumentKey {
+    let (index, value) = match operator {
+        Some(name) => ("operator", name.as_str().as_bytes()),
+        None => ("all", b"*".as_slice()),
+    };
+    DocumentKey {
+        index,
+        value: value.to_vec(),
+        unique: false,
+    }
+}
+
+/// The row by which a token is found, kept for as long as it can be used and a month longer.
+fn listing(id: SecretId, operator: &OperatorName, until: Timestamp) -> DocumentWrite {
+    DocumentWrite {
+        id: DocumentId {
+            kind: TOKEN_INDEX,
+            id: *id.as_bytes(),
+        },
+        version: 1,
+        body: Some(Vec::new()),
+        keys: vec![listed_under(Some(operator)), listed_under(None)],
+        expires_at: Some(until.saturating_add(Duration::from_secs(30 * 86_400))),
+    }
+}

@@ -1,0 +1,38 @@
+//! What principals tried and may not.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::event::EventKind;
+
+/// What can happen when somebody signs in or acts. Each is a stream of one record.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub enum AccessEvent {
+    /// A principal lacked a right. Who stands in the record.
+    Refused {
+        /// The right's word.
+        right: String,
+        /// On what, in words.
+        on: String,
+    },
+    /// There were so many wrong passwords for one name that it is locked for a while.
+    Locked {
+        /// The name that was given; there need be no such operator.
+        name: String,
+    },
+    /// A one-time credential for the first operator, or for one who can no longer sign in, was made on the host.
+    Bootstrapped {
+        /// For whom.
+        name: String,
+    },
+}
+
+impl AccessEvent {
+    /// The kind of this event.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Refused { .. } => EventKind::OperatorRefused,
+            Self::Locked { .. } => EventKind::SignInLocked,
+            Self::Bootstrapped { .. } => EventKind::OperatorBootstrapped,
+        }
+    }
+}
