@@ -13,6 +13,7 @@ mod asking;
 mod backends;
 mod judgement;
 mod nodes;
+mod operators;
 mod outage;
 mod resolution;
 mod revocation;
