@@ -16,6 +16,7 @@ pub mod operators;
 pub mod ports;
 pub mod proofs;
 pub mod registrations;
+pub mod search;
 pub mod secrets;
 pub mod steps;
 
