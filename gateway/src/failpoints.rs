@@ -13,8 +13,8 @@ use http::{Method, Response};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::{PublicKey, SignatureAlgorithm, Timestamp};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Cursor, Page, RequestFilter, RequestRow, RevokedRow, SignError,
-    Signer, Space, Store, StoreError, ToSign,
+    Batch, CertificateRow, CommitError, Cursor, Found, Page, RequestFilter, RequestRow, RevokedRow, Scan,
+    SignError, Signer, Space, Store, StoreError, ToSign,
 };
 use portreeve_ra::{Claim, ClaimKey, EventKind, Record, StreamId, StreamKind};
 
@@ -103,6 +103,14 @@ impl Store for FailingStore {
         limit: u32,
     ) -> Result<Page<CertificateRow>, StoreError> {
         self.0.certificates(after, limit).await
+    }
+
+    async fn find_certificates(&self, scan: &Scan<'_>) -> Result<Found<CertificateRow>, StoreError> {
+        self.0.find_certificates(scan).await
+    }
+
+    async fn find_requests(&self, scan: &Scan<'_>) -> Result<Found<RequestRow>, StoreError> {
+        self.0.find_requests(scan).await
     }
 
     async fn revoked(

@@ -162,6 +162,7 @@ impl Node {
             leases: Arc::clone(&shared.intake) as _,
             wakeups: Arc::clone(&shared.wakeups),
             alarm: Arc::clone(&ra) as _,
+            releases: Arc::clone(&ra) as _,
             clock: Arc::clone(&installation.clock),
             backends,
             node: installation.node,

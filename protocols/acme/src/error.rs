@@ -180,9 +180,11 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         Refusal::UnknownProfile(_) => (StatusCode::BAD_REQUEST, Type::InvalidProfile),
         Refusal::AccountUnknown => (StatusCode::BAD_REQUEST, Type::AccountDoesNotExist),
         Refusal::AccountDeactivated => (StatusCode::UNAUTHORIZED, Type::Unauthorized),
-        Refusal::KeyInUse(_) | Refusal::AlreadyDecided | Refusal::DigestMismatch => {
-            (StatusCode::CONFLICT, Type::Malformed)
-        }
+        Refusal::KeyInUse(_)
+        | Refusal::NotHeld
+        | Refusal::CannotRevoke
+        | Refusal::AlreadyDecided
+        | Refusal::DigestMismatch => (StatusCode::CONFLICT, Type::Malformed),
         Refusal::NotAuthorized
         | Refusal::NamesUnproven(_)
         | Refusal::Condition(_)

@@ -174,6 +174,8 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::UnknownCertificate
         | Refusal::AlreadyRevoked
         | Refusal::RevocationReason
+        | Refusal::NotHeld
+        | Refusal::CannotRevoke
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch => false,
     }

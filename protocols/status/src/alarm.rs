@@ -1,7 +1,7 @@
 //! Telling people.
 
 use async_trait::async_trait;
-use portreeve_pkix::SerialNumber;
+use portreeve_pkix::{SerialNumber, Timestamp};
 use portreeve_ra::ports::DocumentId;
 use portreeve_ra::{BackendName, Incident, IncidentKind, RegistrationAuthority, StreamId, StreamKind};
 
@@ -18,6 +18,28 @@ pub trait Alarm: Send + Sync {
 impl Alarm for RegistrationAuthority {
     async fn raise(&self, incident: Incident) {
         Self::raise(self, incident).await;
+    }
+}
+
+/// Who knows which certificates were taken off hold.
+#[async_trait]
+pub trait Releases: Send + Sync {
+    /// When this certificate was released, if it is good since: as signed events say, not rows.
+    async fn released(
+        &self,
+        ca: &BackendName,
+        serial: &SerialNumber,
+    ) -> Result<Option<Timestamp>, portreeve_ra::Error>;
+}
+
+#[async_trait]
+impl Releases for RegistrationAuthority {
+    async fn released(
+        &self,
+        ca: &BackendName,
+        serial: &SerialNumber,
+    ) -> Result<Option<Timestamp>, portreeve_ra::Error> {
+        Self::released(self, ca, serial).await
     }
 }
 

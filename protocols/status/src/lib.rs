@@ -14,7 +14,7 @@ mod revoked;
 mod shelf;
 mod turn;
 
-pub use alarm::Alarm;
+pub use alarm::{Alarm, Releases};
 pub use config::StatusConfig;
 pub use edge::StatusEdge;
 pub use publisher::{CrlPublisher, PublisherParts};

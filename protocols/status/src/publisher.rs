@@ -10,12 +10,12 @@ use portreeve_ra::ports::{
     Batch, CaBackend, CaError, Clock, CommitError, Conflict, Documents, Leases, Store, StoreError, WakeKey,
     Wakeups,
 };
-use portreeve_ra::{BackendName, NodeId};
+use portreeve_ra::{BackendName, NodeId, RevocationReason};
 
-use crate::alarm::{Alarm, overdue, tampered, vanished};
+use crate::alarm::{Alarm, Releases, overdue, tampered, vanished};
 use crate::config::StatusConfig;
 use crate::list::{self, Head, Signed};
-use crate::revoked::Entries;
+use crate::revoked::{Entries, Entry};
 use crate::shelf::{Published, Shelf};
 use crate::turn::Memory;
 
@@ -40,6 +40,8 @@ pub struct PublisherParts {
     pub wakeups: Arc<dyn Wakeups>,
     /// Where it is told that a stored CRL was damaged.
     pub alarm: Arc<dyn Alarm>,
+    /// Who knows which certificates were taken off hold.
+    pub releases: Arc<dyn Releases>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The CAs; those that sign no CRL from our store are left alone.
@@ -64,6 +66,8 @@ enum PublishError {
     Store(#[from] StoreError),
     #[error("signing: {0}")]
     Ca(#[from] CaError),
+    #[error("reading what was released: {0}")]
+    Releases(#[from] portreeve_ra::Error),
     #[error("the stored CRL cannot be read")]
     Unreadable,
     #[error("the CRL is too large to be stored")]
@@ -242,8 +246,8 @@ impl CrlPublisher {
         Ok(entries.digest() != head.entries)
     }
 
-    /// Entries from the store with those of the last list that are missing there: somebody has removed their rows. They
-    /// stay on the list, and an incident names them.
+    /// Entries from the store with those of the last list that are missing there and were not released: somebody has
+    /// removed their rows. They stay on the list, and an incident names them.
     async fn complete(
         &self,
         ca: &BackendName,
@@ -270,7 +274,15 @@ impl CrlPublisher {
                 return Err(PublishError::Unreadable);
             }
         };
-        let (complete, missing) = entries.keeping(earlier, horizon);
+        let (mut complete, vanished_rows) = entries.keeping(earlier, horizon);
+        let mut missing = Vec::new();
+        for entry in vanished_rows {
+            if self.was_released(ca, &entry).await? {
+                complete = complete.without(&entry.serial);
+            } else {
+                missing.push(entry.serial);
+            }
+        }
         if !missing.is_empty() {
             tracing::error!(%ca, rows = missing.len(), "revocations were removed from the store; they stay on the CRL");
         }
@@ -278,6 +290,16 @@ impl CrlPublisher {
             self.parts.alarm.raise(vanished(ca, serial)).await;
         }
         Ok(complete)
+    }
+
+    /// Whether a certificate that was on hold is good since: RFC 5280 section 5.3.1 lets such an entry go. A full CRL just
+    /// leaves it out, `removeFromCRL` is for delta CRLs.
+    async fn was_released(&self, ca: &BackendName, entry: &Entry) -> Result<bool, PublishError> {
+        if entry.reason != RevocationReason::CertificateHold {
+            return Ok(false);
+        }
+        let released = self.parts.releases.released(ca, &entry.serial).await?;
+        Ok(released.is_some_and(|released| released >= entry.revoked_at))
     }
 
     /// `moment` is the store's time when this node's turn began.

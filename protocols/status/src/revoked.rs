@@ -1,7 +1,8 @@
 //! The entries of a CRL: gathered from the store, and kept with the list that they stand on.
 //!
 //! The rows of the store are unsigned: whoever can write to the database can remove one. So the entries of every list are
-//! sealed and stored with it, and an entry leaves the next list only by the end of its certificate.
+//! sealed and stored with it, and an entry leaves the next list only by the end of its certificate, or, when it was on
+//! hold, by a release that signed events tell of.
 
 use std::collections::BTreeMap;
 
@@ -58,18 +59,25 @@ impl Entries {
 
     /// These, and those of an earlier list whose certificates end after `not_after_min` and that are missing here: they
     /// are given back as well.
-    pub(crate) fn keeping(self, earlier: Self, not_after_min: Timestamp) -> (Self, Vec<SerialNumber>) {
+    pub(crate) fn keeping(self, earlier: Self, not_after_min: Timestamp) -> (Self, Vec<Entry>) {
         let key = |entry: Entry| (entry.serial.as_bytes().to_vec(), entry);
         let mut all: BTreeMap<Vec<u8>, Entry> = self.0.into_iter().map(key).collect();
         let mut vanished = Vec::new();
         for entry in earlier.0 {
             if entry.not_after > not_after_min && !all.contains_key(entry.serial.as_bytes()) {
-                vanished.push(entry.serial.clone());
+                vanished.push(entry.clone());
                 let (serial, entry) = key(entry);
                 all.insert(serial, entry);
             }
         }
         (Self(all.into_values().collect()), vanished)
+    }
+
+    /// These without that of one certificate.
+    #[must_use]
+    pub(crate) fn without(mut self, serial: &SerialNumber) -> Self {
+        self.0.retain(|entry| entry.serial != *serial);
+        self
     }
 
     /// As the CA takes them.
@@ -137,6 +145,8 @@ mod tests {
         let now = Entries(vec![entry(3, 7), entry(4, 9)]);
         let (all, vanished) = now.keeping(earlier, Timestamp::from_unix_seconds(5));
         assert_eq!(all, Entries(vec![entry(2, 6), entry(3, 7), entry(4, 9)]));
-        assert_eq!(vanished, [SerialNumber::from_bytes(&[2]).unwrap()]);
+        assert_eq!(vanished, [entry(2, 6)]);
+        let kept = all.without(&SerialNumber::from_bytes(&[2]).unwrap());
+        assert_eq!(kept, Entries(vec![entry(3, 7), entry(4, 9)]));
     }
 }

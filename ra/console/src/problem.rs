@@ -115,6 +115,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::ClaimConflict
         | Refusal::AlreadySpent
         | Refusal::AlreadyRevoked
+        | Refusal::NotHeld
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch
         | Refusal::Expired => StatusCode::CONFLICT,
@@ -131,6 +132,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Condition(_)
         | Refusal::CaRejected
         | Refusal::NotIssued
+        | Refusal::CannotRevoke
         | Refusal::RevocationReason => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

@@ -6,6 +6,7 @@ mod heads;
 mod keys;
 mod policy;
 mod runtime;
+mod search;
 mod store;
 
 pub use audit::{
@@ -22,9 +23,10 @@ pub use policy::{Policy, PolicyError};
 pub use runtime::{
     Admission, ApprovalHint, ApprovalNews, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups,
 };
+pub use search::{CertificateRow, Found, Ownership, RequestRow, Scan, SearchedNames};
 pub use store::{
-    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, CertificateRow, Claimed, CommitError, Conflict, Cursor, DamagedTask,
-    DocumentId, DocumentKey, DocumentWrite, Documents, FENCE_MAX, LeaseRow, Leases, NewTask, NextDue, Page,
-    Projection, RequestFilter, RequestRow, Reservation, RevokedRow, Space, Spend, Store, StoreError,
-    StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
+    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, Claimed, CommitError, Conflict, Cursor, DamagedTask, DocumentId,
+    DocumentKey, DocumentWrite, Documents, FENCE_MAX, LeaseRow, Leases, NewTask, NextDue, Page, Projection,
+    RequestFilter, Reservation, RevokedRow, Space, Spend, Store, StoreError, StoredDocument, TaskChange,
+    TaskKind, TaskLease, Tasks,
 };

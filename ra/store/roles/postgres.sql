@@ -37,7 +37,7 @@ $$;
 
 -- What every node reads and writes.
 GRANT SELECT ON schema_version, installation, installation_value, record, claim, reservation, task, lease, document,
-    document_key, request, certificate, revoked, probe
+    document_key, request, certificate, certificate_name, revoked, probe
     TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
 GRANT INSERT ON record TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
 GRANT USAGE ON SEQUENCE record_sequence TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
@@ -57,7 +57,9 @@ GRANT INSERT, UPDATE, DELETE ON reservation TO portreeve_edge, portreeve_console
 GRANT INSERT, UPDATE, DELETE ON claim, reservation, task TO portreeve_worker;
 GRANT SELECT, INSERT, DELETE ON spent TO portreeve_worker;
 GRANT UPDATE ON spent TO portreeve_worker;
-GRANT INSERT, UPDATE ON request, certificate, revoked TO portreeve_worker;
+GRANT INSERT, UPDATE ON request, certificate TO portreeve_worker;
+GRANT INSERT ON certificate_name TO portreeve_worker;
+GRANT INSERT, UPDATE, DELETE ON revoked TO portreeve_worker;
 GRANT EXECUTE ON FUNCTION make_partitions(integer) TO portreeve_worker;
 
 -- Keys of CAs: a worker signs certificates, a status node signs CRLs. Both open them in their signer only.

@@ -6,9 +6,11 @@
 //! README.
 
 mod audit;
+mod condition;
 mod cursor;
 mod error;
 mod installation;
+mod names;
 mod open;
 mod postgres;
 mod row;
@@ -16,6 +18,7 @@ mod rows;
 mod schema;
 mod sealed;
 mod seals;
+mod search;
 mod sqlite;
 mod statistics;
 

@@ -18,6 +18,10 @@ pub(crate) trait Columns {
     fn blob(&self, index: usize) -> Result<Option<&[u8]>, sqlx::Error>;
     /// Text.
     fn text(&self, index: usize) -> Result<String, sqlx::Error>;
+    /// Text or NULL.
+    fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error>;
+    /// A number or NULL.
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error>;
 }
 
 impl Columns for SqliteRow {
@@ -30,6 +34,12 @@ impl Columns for SqliteRow {
     fn text(&self, index: usize) -> Result<String, sqlx::Error> {
         self.try_get(index)
     }
+    fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(index)
+    }
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(index)
+    }
 }
 
 impl Columns for PgRow {
@@ -40,6 +50,12 @@ impl Columns for PgRow {
         self.try_get(index)
     }
     fn text(&self, index: usize) -> Result<String, sqlx::Error> {
+        self.try_get(index)
+    }
+    fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(index)
+    }
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
         self.try_get(index)
     }
 }
@@ -71,6 +87,16 @@ pub(crate) fn blob_or_null(row: &impl Columns, index: usize) -> Result<Option<&[
 /// Text.
 pub(crate) fn text(row: &impl Columns, index: usize) -> Result<String, StoreError> {
     row.text(index).map_err(unreadable)
+}
+
+/// Text or NULL.
+pub(crate) fn text_or_null(row: &impl Columns, index: usize) -> Result<Option<String>, StoreError> {
+    row.text_or_null(index).map_err(unreadable)
+}
+
+/// A number or NULL.
+pub(crate) fn number_or_null(row: &impl Columns, index: usize) -> Result<Option<i64>, StoreError> {
+    row.integer_or_null(index).map_err(unreadable)
 }
 
 /// Octets of a fixed number.

@@ -3,14 +3,16 @@
 use borsh::BorshDeserialize;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    CertificateRow, Claimed, DamagedTask, FENCE_MAX, LeaseRow, RequestRow, RevokedRow, StoreError, TaskKind,
-    TaskLease,
+    CertificateRow, Claimed, DamagedTask, FENCE_MAX, LeaseRow, Ownership, RequestRow, RevokedRow,
+    SearchedNames, StoreError, TaskKind, TaskLease,
 };
 use portreeve_ra::{
     Claim, ClaimKey, EnrollmentId, ProposalId, Record, Requester, RevocationReason, StoredRecord, TaskId,
 };
 
-use crate::row::{Columns, blob, blob_or_null, number, octets, serial, stream, text, time};
+use crate::row::{
+    Columns, blob, blob_or_null, number, number_or_null, octets, serial, stream, text, text_or_null, time,
+};
 
 /// `place, header, payload_digest, salt, payload, key, signature`, without the place.
 pub(crate) fn record(row: &impl Columns) -> Result<Record, StoreError> {
@@ -38,7 +40,16 @@ pub(crate) fn claim(row: &impl Columns, key: ClaimKey, first: usize) -> Result<C
     })
 }
 
-/// `enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at`.
+/// The columns of [`request`].
+pub(crate) const REQUEST: &str = "enrollment, endpoint, requester, names, profile, state, proposal, created_at, \
+    updated_at, backend, key, key_algorithm, cn, sans, registration, team";
+
+/// The columns of [`certificate`].
+pub(crate) const CERTIFICATE: &str = "enrollment, backend, serial, names, key, not_before, not_after, key_algorithm, \
+    fingerprint, endpoint, profile, profile_version, requester, cn, sans, registration, team, issued_at, reason, \
+    revoked_at";
+
+/// Columns [`REQUEST`].
 pub(crate) fn request(row: &impl Columns) -> Result<RequestRow, StoreError> {
     let proposal = blob_or_null(row, 6)?;
     Ok(RequestRow {
@@ -54,10 +65,15 @@ pub(crate) fn request(row: &impl Columns) -> Result<RequestRow, StoreError> {
             .map(ProposalId::from_bytes),
         created_at: time(row, 7)?,
         updated_at: time(row, 8)?,
+        backend: text(row, 9)?,
+        key: octets(row, 10)?,
+        key_algorithm: text(row, 11)?,
+        searched: searched(row, 12)?,
+        ownership: ownership(row, 14)?,
     })
 }
 
-/// `enrollment, backend, serial, names, key, not_before, not_after`.
+/// Columns [`CERTIFICATE`].
 pub(crate) fn certificate(row: &impl Columns) -> Result<CertificateRow, StoreError> {
     Ok(CertificateRow {
         enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
@@ -67,18 +83,54 @@ pub(crate) fn certificate(row: &impl Columns) -> Result<CertificateRow, StoreErr
         key: octets(row, 4)?,
         not_before: time(row, 5)?,
         not_after: time(row, 6)?,
+        key_algorithm: text(row, 7)?,
+        fingerprint: octets(row, 8)?,
+        endpoint: text(row, 9)?,
+        profile: text(row, 10)?,
+        profile_version: number(row, 11)?,
+        requester: text(row, 12)?,
+        searched: searched(row, 13)?,
+        ownership: ownership(row, 15)?,
+        issued_at: time(row, 17)?,
+        revoked: match (number_or_null(row, 18)?, number_or_null(row, 19)?) {
+            (Some(_), Some(since)) => Some((reason(row, 18)?, Timestamp::from_unix_millis(since))),
+            _ => None,
+        },
     })
+}
+
+/// `cn, sans`.
+fn searched(row: &impl Columns, first: usize) -> Result<SearchedNames, StoreError> {
+    let names = |text: String| {
+        let parts = text.split('\n').filter(|name| !name.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    Ok(SearchedNames {
+        common: names(text(row, first)?),
+        alternative: names(text(row, first + 1)?),
+    })
+}
+
+/// `registration, team`.
+fn ownership(row: &impl Columns, first: usize) -> Result<Ownership, StoreError> {
+    Ok(Ownership {
+        registration: text_or_null(row, first)?,
+        team: text_or_null(row, first + 1)?,
+    })
+}
+
+fn reason(row: &impl Columns, index: usize) -> Result<RevocationReason, StoreError> {
+    RevocationReason::from_number(number(row, index)?)
+        .ok_or_else(|| StoreError::Broken("unknown revocation reason".to_owned()))
 }
 
 /// `enrollment, backend, serial, reason, revoked_at, not_after`.
 pub(crate) fn revoked(row: &impl Columns) -> Result<RevokedRow, StoreError> {
-    let reason = RevocationReason::from_number(number(row, 3)?)
-        .ok_or_else(|| StoreError::Broken("unknown revocation reason".to_owned()))?;
     Ok(RevokedRow {
         enrollment: EnrollmentId::from_bytes(octets(row, 0)?),
         backend: text(row, 1)?,
         serial: serial(row, 2)?,
-        reason,
+        reason: reason(row, 3)?,
         revoked_at: time(row, 4)?,
         not_after: time(row, 5)?,
     })

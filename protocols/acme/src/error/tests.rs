@@ -40,6 +40,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::UnknownCertificate,
         Refusal::AlreadyRevoked,
         Refusal::RevocationReason,
+        Refusal::NotHeld,
+        Refusal::CannotRevoke,
         Refusal::AlreadyDecided,
         Refusal::DigestMismatch,
     ]

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use portreeve_pkix::{Certificate, SerialNumber};
 use portreeve_ra::ports::{
-    ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, IssueOutcome,
-    LeaseRow, Page, ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource, RevocationPower,
-    RevokeOrder, RevokeOutcome, RevokedRow, Space, StoredDocument,
+    ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, Found,
+    IssueOutcome, LeaseRow, Page, ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource,
+    RevocationPower, RevokeOrder, RevokeOutcome, RevokedRow, Scan, Space, StoredDocument,
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
@@ -25,6 +25,9 @@ mod turns;
 
 const START: i64 = 2_000_000;
 
+#[path = "released.rs"]
+mod released;
+
 /// A store that knows revocations and documents, a clock, leases, and a CA, all by hand.
 #[derive(Default)]
 struct World {
@@ -34,6 +37,8 @@ struct World {
     /// Documents that do not open.
     damaged: Mutex<Vec<&'static str>>,
     incidents: Mutex<Vec<Incident>>,
+    /// Serial numbers that were taken off hold, and when.
+    released: Mutex<HashMap<Vec<u8>, Timestamp>>,
     holder: Mutex<Option<NodeId>>,
     signed: AtomicUsize,
     broken: AtomicUsize,
@@ -87,6 +92,14 @@ impl Store for World {
     }
 
     async fn certificates(&self, _: Option<&Cursor>, _: u32) -> Stored<Page<CertificateRow>> {
+        unreachable!()
+    }
+
+    async fn find_certificates(&self, _: &Scan<'_>) -> Stored<Found<CertificateRow>> {
+        unreachable!()
+    }
+
+    async fn find_requests(&self, _: &Scan<'_>) -> Stored<Found<RequestRow>> {
         unreachable!()
     }
 
@@ -273,6 +286,17 @@ impl CaBackend for Ca {
     }
 }
 
+#[async_trait]
+impl Releases for World {
+    async fn released(
+        &self,
+        _: &BackendName,
+        serial: &SerialNumber,
+    ) -> Result<Option<Timestamp>, portreeve_ra::Error> {
+        Ok(self.released.lock().unwrap().get(serial.as_bytes()).copied())
+    }
+}
+
 /// One node of the installation.
 struct Node(CrlPublisher, Arc<Shelf>, Mutex<BTreeMap<BackendName, Memory>>);
 
@@ -287,6 +311,7 @@ impl Node {
             leases: world.clone(),
             wakeups: world.clone(),
             alarm: world.clone(),
+            releases: world.clone(),
             clock: world.clone(),
             backends: BTreeMap::from([(ca, backend)]),
             node: NodeId::from_bytes([number; 16]),

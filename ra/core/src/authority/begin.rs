@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::RegistrationAuthority;
 use super::enroll::{Filing, is_race};
 use super::judge::{Judged, lines};
-use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
@@ -101,7 +100,7 @@ impl RegistrationAuthority {
             tasks: vec![task],
             claims: vec![claim(filing, id)],
             reservations: serial_reservation(&enrollment).into_iter().collect(),
-            projections: rows::request(&enrollment, self.now()),
+            projections: self.first_row(&enrollment).await?,
             ..alongside
         };
         match self.parts.store.commit(batch).await {
@@ -157,7 +156,7 @@ impl RegistrationAuthority {
             ],
             tasks: vec![self.task(stream, opening.until.since(self.now()), None)],
             claims: vec![claim(filing, id)],
-            projections: rows::request(&enrollment, self.now()),
+            projections: self.first_row(&enrollment).await?,
             ..alongside
         };
         match self.parts.store.commit(batch).await {

@@ -8,7 +8,7 @@ use super::resolve::said_by;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{Command, Enrollment, EnrollmentId, EnrollmentState, Event, Refusal, StreamId};
 use crate::error::{Error, InternalError};
-use crate::ports::{Batch, CommitError, Conflict, Projection, RequestRow, Sealing};
+use crate::ports::{Batch, CommitError, Conflict, Ownership, Projection, RequestRow, Sealing, SearchedNames};
 use crate::steps::Verified;
 
 /// What came of a wish to erase.
@@ -67,6 +67,11 @@ impl RegistrationAuthority {
             profile: known
                 .application()
                 .map_or_else(String::new, |judged| judged.profile.to_string()),
+            backend: String::new(),
+            key: [0; 32],
+            key_algorithm: String::new(),
+            searched: SearchedNames::default(),
+            ownership: Ownership::default(),
             state: EnrollmentState::Erased.as_str().to_owned(),
             proposal: known.proposal(),
             created_at: known.received_at().unwrap_or(now),

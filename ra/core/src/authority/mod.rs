@@ -11,8 +11,10 @@ mod judge;
 mod resolve;
 mod revoke;
 mod rows;
+mod search;
 mod settle;
 mod standing;
+mod status;
 mod submitted;
 mod waiting;
 mod work;
@@ -42,6 +44,8 @@ use crate::steps::{Verified, verify};
 pub use approve::DecisionRequest;
 pub use erase::Erasure;
 pub use incidents::IncidentStanding;
+pub use search::{Search, SearchError, Selection};
+pub use status::{KnownCertificate, StatusOutcome, StatusRequest};
 
 /// What a Registration Authority is made of.
 #[derive(Clone)]

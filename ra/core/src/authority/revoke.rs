@@ -27,11 +27,29 @@ const REVOKED_WITHIN: Duration = Duration::from_secs(10);
 /// When a client returns whose revocation no worker has carried out in that time.
 const REVOKED_LATER: Duration = Duration::from_secs(5);
 
-/// A revocation that is to be carried out: who wants it, by what right, and what is committed with it.
-struct Wanted<'a> {
-    revocation: RequestedRevocation,
-    origin: Origin,
-    alongside: &'a Alongside,
+/// A revocation that is to be carried out: who wants it and why, and what is committed with it.
+pub(super) struct Wanted<'a> {
+    pub(super) reason: RevocationReason,
+    /// Whether who wants it knows that the key is compromised, when that is the reason.
+    pub(super) knows_key: bool,
+    pub(super) actor: Actor,
+    /// In words, for the record.
+    pub(super) comment: &'a str,
+    pub(super) origin: Origin,
+    pub(super) alongside: &'a Alongside,
+}
+
+impl<'a> Wanted<'a> {
+    fn by_requester(revocation: RequestedRevocation, (origin, alongside): (Origin, &'a Alongside)) -> Self {
+        Self {
+            reason: revocation.reason,
+            knows_key: revocation.right != Right::Names,
+            actor: Actor::Requester(revocation.by),
+            comment: revocation.reason.as_str(),
+            origin,
+            alongside,
+        }
+    }
 }
 
 impl RegistrationAuthority {
@@ -53,20 +71,18 @@ impl RegistrationAuthority {
             let enrollment = self.enrollment_of(&certificate).await?;
             let right = self.right(&request, enrollment.value(), &certificate).await?;
             check(enrollment.value(), (request.reason, right))?;
-            let wanted = Wanted {
-                revocation: RequestedRevocation {
-                    reason: request.reason,
-                    right,
-                    by: identify(&request.credential),
-                },
-                origin: request.origin.clone(),
-                alongside: &request.alongside,
+            let revocation = RequestedRevocation {
+                reason: request.reason,
+                right,
+                by: identify(&request.credential),
             };
             let id = enrollment.value().id;
+            let with = (request.origin.clone(), &request.alongside);
             let committed = if self.parts.roles.has(Role::Worker) {
+                let wanted = Wanted::by_requester(revocation, with);
                 self.carry_out(&enrollment, &certificate, wanted).await?
             } else {
-                self.hand_over(&enrollment, wanted).await?
+                self.hand_over(&enrollment, revocation, with).await?
             };
             match committed {
                 Ok(()) if self.parts.roles.has(Role::Worker) => return Ok(()),
@@ -80,13 +96,13 @@ impl RegistrationAuthority {
         }
     }
 
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         enrollment: &Verified<Enrollment>,
         certificate: &Certificate,
         wanted: Wanted<'_>,
     ) -> Result<Result<(), CommitError>, Error> {
-        let reason = wanted.revocation.reason;
+        let reason = wanted.reason;
         let batch = self.revocation(enrollment, certificate, wanted).await?;
         let committed = self.parts.store.commit(batch).await;
         if committed.is_ok() {
@@ -99,14 +115,10 @@ impl RegistrationAuthority {
     async fn hand_over(
         &self,
         enrollment: &Verified<Enrollment>,
-        wanted: Wanted<'_>,
+        revocation: RequestedRevocation,
+        (origin, alongside): (Origin, &Alongside),
     ) -> Result<Result<(), CommitError>, Error> {
         let (this, now) = (enrollment.value(), self.now());
-        let Wanted {
-            revocation,
-            origin,
-            alongside,
-        } = wanted;
         let mut batch = Batch {
             documents: alongside.documents.clone(),
             spends: alongside.spends.clone(),
@@ -138,7 +150,10 @@ impl RegistrationAuthority {
                 let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
                 match enrollment.value().revoked() {
                     Some((revoked, _)) if revoked == reason => return Ok(()),
-                    Some(_) if reason != RevocationReason::KeyCompromise => {
+                    Some((earlier, _))
+                        if reason != RevocationReason::KeyCompromise
+                            && earlier != RevocationReason::CertificateHold =>
+                    {
                         return Err(Refusal::AlreadyRevoked.into());
                     }
                     Some(_) | None => {}
@@ -154,12 +169,15 @@ impl RegistrationAuthority {
             .unwrap_or(Err(late))
     }
 
-    /// Carries out what an edge asked for, if there still is something to revoke.
+    /// Carries out what an operator or an edge asked for, if there still is something to do.
     pub(super) async fn revoke_as_requested(
         self: &Arc<Self>,
         enrollment: Verified<Enrollment>,
         lease: &TaskLease,
     ) -> Result<Settled, Error> {
+        if let Some(wish) = enrollment.value().status_due().cloned() {
+            return self.change_as_requested(enrollment, lease, wish).await;
+        }
         let due = enrollment.value().revocation_due().cloned();
         let certificate = enrollment
             .value()
@@ -168,11 +186,8 @@ impl RegistrationAuthority {
         if let (Some(revocation), Some(certificate)) = (due, certificate)
             && check(enrollment.value(), (revocation.reason, revocation.right)).is_ok()
         {
-            let wanted = Wanted {
-                revocation,
-                origin: Origin::node(self.parts.node),
-                alongside: &Alongside::default(),
-            };
+            let alongside = Alongside::default();
+            let wanted = Wanted::by_requester(revocation, (Origin::node(self.parts.node), &alongside));
             let committed = self.carry_out(&enrollment, &certificate, wanted).await?;
             committed.map_err(|error| commit_error(error, lease.subject))?;
         }
@@ -237,19 +252,25 @@ impl RegistrationAuthority {
         wanted: Wanted<'_>,
     ) -> Result<Batch, Error> {
         let Wanted {
-            revocation: RequestedRevocation { reason, right, by },
+            reason,
+            knows_key,
+            actor,
+            comment,
             origin,
             alongside,
         } = wanted;
         let (now, this) = (self.now(), enrollment.value());
         let (after, events) = run(this.clone(), [Command::Revoke(reason)], now)?;
-        let saying = Saying::new(Purpose::Worker, Actor::Requester(by), origin, reason.as_str());
+        let saying = Saying::new(Purpose::Worker, actor, origin, comment);
         let tasks = self.must_be_told(this).then(|| self.revoke_task(this.id));
         let report = match reason {
-            RevocationReason::KeyCompromise if right != Right::Names => {
-                self.key_report(&after, saying.clone()).await?
-            }
+            RevocationReason::KeyCompromise if knows_key => self.key_report(&after, saying.clone()).await?,
             _ => None,
+        };
+        // What is on hold may be good again, and its requester asks for it under the same claim.
+        let claims = match reason {
+            RevocationReason::CertificateHold => None,
+            _ => self.ending_claim(&after, now).await?,
         };
         let revoked = self.ledger.record(enrollment.next(), saying, &events)?;
         Ok(Batch {
@@ -257,7 +278,7 @@ impl RegistrationAuthority {
             tasks: tasks.into_iter().collect(),
             documents: alongside.documents.clone(),
             spends: alongside.spends.clone(),
-            claims: self.ending_claim(&after, now).await?.into_iter().collect(),
+            claims: claims.into_iter().collect(),
             projections: rows::revoked(&after, certificate, reason, now)
                 .into_iter()
                 .collect(),
@@ -313,11 +334,14 @@ impl RegistrationAuthority {
     }
 }
 
-/// Who has only proven the names knows nothing of the key. A second revocation may only change the reason to
-/// `keyCompromise`, and only by the key itself.
+/// Who has only proven the names knows nothing of the key. What is on hold may be revoked as if it were good. A second
+/// revocation may only change the reason to `keyCompromise`, and only by the key itself.
 fn check(enrollment: &Enrollment, (reason, right): (RevocationReason, Right)) -> Result<(), Refusal> {
     const COMPROMISE: RevocationReason = RevocationReason::KeyCompromise;
-    match enrollment.revoked() {
+    let for_good = enrollment
+        .revoked()
+        .filter(|(reason, _)| *reason != RevocationReason::CertificateHold);
+    match for_good {
         None if right == Right::Names && reason == COMPROMISE => Err(Refusal::RevocationReason),
         None => Ok(()),
         Some((earlier, _)) if right == Right::Key && reason == COMPROMISE && earlier != COMPROMISE => Ok(()),

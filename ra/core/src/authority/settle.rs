@@ -171,9 +171,10 @@ impl RegistrationAuthority {
             key: serial_key(certificate.issuer_der(), certificate.serial().as_bytes()),
             stream: StreamId::enrollment(enrollment.value().id),
         };
+        let ownership = self.ownership(enrollment.value()).await?;
         let batch = Batch {
             reservations: vec![take],
-            projections: rows::certificate(enrollment.value(), &certificate)
+            projections: rows::certificate(enrollment.value(), &certificate, (ownership, self.now()))
                 .into_iter()
                 .collect(),
             ..Batch::default()

@@ -48,7 +48,7 @@ impl RegistrationAuthority {
             records: vec![self.ledger.record(first(stream), saying, &events)?],
             tasks: vec![self.task(stream, Duration::ZERO, None)],
             claims: vec![super::begin::claim(filing, id)],
-            projections: super::rows::request(&enrollment, self.now()),
+            projections: self.first_row(&enrollment).await?,
             ..alongside
         };
         match self.parts.store.commit(batch).await {

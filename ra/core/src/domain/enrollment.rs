@@ -1,6 +1,7 @@
 //! The enrollment: an aggregate with decide and apply. Its events are the audit log.
 
 mod command;
+mod status;
 mod submission;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -8,6 +9,7 @@ use portreeve_pkix::{Certificate, PublicKey, Timestamp};
 use std::time::Duration;
 
 pub use command::{Command, NotPossible};
+pub use status::{RequestedStatus, StatusChange};
 pub use submission::{Asked, RequestedRevocation, RevocationRight, Submission};
 
 use super::actor::Requester;
@@ -127,6 +129,10 @@ pub enum EnrollmentEvent {
     RevocationRequested(RequestedRevocation),
     /// An operator had what the records before this one say removed. Who and why stand in the record.
     Erased,
+    /// The certificate is no longer on hold.
+    Released,
+    /// A console that does not revoke was asked to change where the certificate stands.
+    StatusRequested(RequestedStatus),
 }
 
 impl EnrollmentEvent {
@@ -150,6 +156,8 @@ impl EnrollmentEvent {
             Self::Submitted(_) => EventKind::EnrollmentSubmitted,
             Self::RevocationRequested(_) => EventKind::EnrollmentRevocationRequested,
             Self::Erased => EventKind::EnrollmentErased,
+            Self::Released => EventKind::EnrollmentReleased,
+            Self::StatusRequested(_) => EventKind::EnrollmentStatusRequested,
         }
     }
 }
@@ -246,7 +254,9 @@ pub struct Enrollment {
     quarantined: Option<Vec<u8>>,
     refusal: Option<Refusal>,
     revoked: Option<(RevocationReason, Timestamp)>,
+    released: Option<Timestamp>,
     revocation_requested: Option<RequestedRevocation>,
+    status_requested: Option<RequestedStatus>,
     received_at: Option<Timestamp>,
 }
 
@@ -265,7 +275,9 @@ impl Enrollment {
             quarantined: None,
             refusal: None,
             revoked: None,
+            released: None,
             revocation_requested: None,
+            status_requested: None,
             received_at: None,
         }
     }
@@ -372,12 +384,11 @@ impl Enrollment {
             (Command::RequestRevocation(wish), Some(S::Issued | S::Confirmed)) => {
                 self.decide(Command::Revoke(wish.reason)).is_ok()
             }
-            (Command::Revoke(reason), Some(S::Issued | S::Confirmed)) => match self.revoked {
-                None => true,
-                Some((earlier, _)) => {
-                    *reason == RevocationReason::KeyCompromise && earlier != RevocationReason::KeyCompromise
-                }
-            },
+            (Command::Revoke(reason), Some(S::Issued | S::Confirmed)) => {
+                self.may_become(StatusChange::Revoke(*reason))
+            }
+            (Command::Release, Some(S::Issued | S::Confirmed)) => self.may_become(StatusChange::Release),
+            (Command::RequestStatus(wish), Some(S::Issued | S::Confirmed)) => self.may_become(wish.change),
             _ => false,
         };
         if possible {
@@ -401,6 +412,14 @@ impl Enrollment {
             EnrollmentEvent::Submitted(_) | EnrollmentEvent::Confirmed => return,
             EnrollmentEvent::RevocationRequested(wish) => {
                 self.revocation_requested = Some(wish.clone());
+                return;
+            }
+            EnrollmentEvent::StatusRequested(wish) => {
+                self.status_requested = Some(wish.clone());
+                return;
+            }
+            EnrollmentEvent::Released => {
+                self.release(at);
                 return;
             }
             EnrollmentEvent::Received(application) => {

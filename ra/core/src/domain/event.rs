@@ -94,6 +94,10 @@ kinds! {
     EnrollmentRevocationRequested = 0x0110, "enrollment.revocation_requested";
     /// An operator had its records erased.
     EnrollmentErased = 0x0130, "enrollment.erased";
+    /// A certificate on hold is good again.
+    EnrollmentReleased = 0x0118, "enrollment.released";
+    /// An operator asks the workers to revoke, hold or release its certificate.
+    EnrollmentStatusRequested = 0x0119, "enrollment.status_requested";
     /// People are asked.
     ProposalOpened = 0x0201, "proposal.opened";
     /// Somebody decided.

@@ -36,7 +36,7 @@ pub use contents::{CertificateContents, Publication, ValidityPeriod};
 pub use endpoint::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
 pub use enrollment::{
     Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible,
-    RequestedRevocation, Resolution, RevocationRight, Submission,
+    RequestedRevocation, RequestedStatus, Resolution, RevocationRight, StatusChange, Submission,
 };
 pub use event::{Event, EventKind};
 pub use ids::{

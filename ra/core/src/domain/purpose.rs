@@ -65,9 +65,13 @@ impl Purpose {
             | K::EnrollmentInDoubt
             | K::EnrollmentQuarantined
             | K::EnrollmentRevoked
+            | K::EnrollmentReleased
             | K::ProposalOpened
             | K::KeyCompromised => matches!(self, Self::Worker),
-            K::ProposalDecided | K::EnrollmentResolved | K::EnrollmentErased => matches!(self, Self::Console),
+            K::ProposalDecided
+            | K::EnrollmentResolved
+            | K::EnrollmentErased
+            | K::EnrollmentStatusRequested => matches!(self, Self::Console),
             K::AccountOpened
             | K::AccountKeyChanged
             | K::AccountContactsChanged

@@ -127,6 +127,12 @@ pub enum Refusal {
     /// This reason cannot be given.
     #[error("revocation reason is not allowed")]
     RevocationReason,
+    /// It is not on hold.
+    #[error("certificate is not on hold")]
+    NotHeld,
+    /// Its CA cannot do that.
+    #[error("the CA cannot revoke in this way")]
+    CannotRevoke,
     /// The proposal is decided already.
     #[error("proposal is decided already")]
     AlreadyDecided,
@@ -166,6 +172,8 @@ impl Refusal {
             Self::UnknownCertificate => "unknown_certificate",
             Self::AlreadyRevoked => "already_revoked",
             Self::RevocationReason => "revocation_reason",
+            Self::NotHeld => "not_held",
+            Self::CannotRevoke => "cannot_revoke",
             Self::AlreadyDecided => "already_decided",
             Self::DigestMismatch => "digest_mismatch",
         }

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use portreeve_pkix::{SerialNumber, Timestamp};
 use std::time::Duration;
 
+use super::search::{CertificateRow, Found, RequestRow, Scan};
 use crate::domain::{
-    Claim, ClaimKey, EnrollmentId, NodeId, ProposalId, Record, RevocationReason, StreamId, StreamKind, TaskId,
+    Claim, ClaimKey, EnrollmentId, NodeId, Record, RevocationReason, StreamId, StreamKind, TaskId,
 };
 
 /// Why the store did not answer.
@@ -275,48 +276,6 @@ pub enum TaskChange {
     },
 }
 
-/// A row of the list of requests.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RequestRow {
-    /// The enrollment.
-    pub enrollment: EnrollmentId,
-    /// Where it arrived.
-    pub endpoint: String,
-    /// Who asks.
-    pub requester: String,
-    /// Subject and names, in words, at most 1,024 characters.
-    pub names: String,
-    /// The profile.
-    pub profile: String,
-    /// The state's word.
-    pub state: String,
-    /// What people decide on.
-    pub proposal: Option<ProposalId>,
-    /// When it was received.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
-
-/// A row of the list of certificates.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CertificateRow {
-    /// The enrollment it came from.
-    pub enrollment: EnrollmentId,
-    /// The backend that signed it.
-    pub backend: String,
-    /// Its serial number.
-    pub serial: SerialNumber,
-    /// Subject and names, in words.
-    pub names: String,
-    /// SHA-256 of its SubjectPublicKeyInfo.
-    pub key: [u8; 32],
-    /// Its beginning.
-    pub not_before: Timestamp,
-    /// Its end.
-    pub not_after: Timestamp,
-}
-
 /// A row a CRL is built from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RevokedRow {
@@ -341,8 +300,10 @@ pub enum Projection {
     Request(RequestRow),
     /// Insert by enrollment.
     Certificate(CertificateRow),
-    /// Insert or replace by enrollment.
+    /// Insert or replace by enrollment; the row of the certificate says so as well.
     Revoked(RevokedRow),
+    /// Neither revoked nor on hold any more.
+    Released(EnrollmentId),
 }
 
 /// Everything one step changes, in one transaction. Nothing else writes.
@@ -426,6 +387,10 @@ pub trait Store: Send + Sync {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<CertificateRow>, StoreError>;
+    /// Certificates of which an expression is true. Looks at a bounded number of rows: see [`Found`].
+    async fn find_certificates(&self, scan: &Scan<'_>) -> Result<Found<CertificateRow>, StoreError>;
+    /// Requests of which an expression is true. Looks at a bounded number of rows: see [`Found`].
+    async fn find_requests(&self, scan: &Scan<'_>) -> Result<Found<RequestRow>, StoreError>;
     /// Revoked certificates of a backend that end after `not_after_min`, by serial.
     async fn revoked(
         &self,

@@ -59,7 +59,11 @@ impl Term {
     /// That a field is one of these words.
     pub(crate) fn one_of(field: Field, words: impl IntoIterator<Item = String>) -> Self {
         let values: Vec<Value> = words.into_iter().map(Value::Text).collect();
-        let operator = if values.len() == 1 { Operator::Equal } else { Operator::In };
+        let operator = if values.len() == 1 {
+            Operator::Equal
+        } else {
+            Operator::In
+        };
         Self::new(field, operator, values)
     }
 

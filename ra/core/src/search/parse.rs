@@ -30,10 +30,10 @@ pub fn parse(source: &str, among: Among) -> Result<Option<Expression>, QueryErro
     let read = tokens(source).map_err(|error| QueryError {
         position: characters(source, error.at),
         expected: error.expected.to_owned(),
-        found: source.get(error.at..).and_then(|rest| rest.chars().next()).map_or_else(
-            || "the end".to_owned(),
-            |c| c.escape_default().to_string(),
-        ),
+        found: source
+            .get(error.at..)
+            .and_then(|rest| rest.chars().next())
+            .map_or_else(|| "the end".to_owned(), |c| c.escape_default().to_string()),
     })?;
     if read.is_empty() {
         return Ok(None);

@@ -90,11 +90,19 @@ fn certificates(required: &[&Term], now: Timestamp) -> Drive {
         from: Some(now.unix_millis().saturating_add(1)),
         before: None,
     };
-    let valid = if status == Some(Status::Valid) { now_on } else { Range::default() };
+    let valid = if status == Some(Status::Valid) {
+        now_on
+    } else {
+        Range::default()
+    };
     let expires = between(required, Field::Expires, now).and(valid);
     if expires.before.is_some() {
         // What ends next comes first; what has ended, if it is asked for as well, backwards.
-        let way = if expires.from.is_some() { Way::Rising } else { Way::Falling };
+        let way = if expires.from.is_some() {
+            Way::Rising
+        } else {
+            Way::Falling
+        };
         return Drive::Between(Field::Expires, expires, way);
     }
     let issued = between(required, Field::Issued, now);

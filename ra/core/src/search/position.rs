@@ -53,7 +53,12 @@ impl Position {
         if *given != mark(query, among) {
             return Err(BadCursor);
         }
-        let id = |octets: &[u8]| octets.try_into().map(EnrollmentId::from_bytes).map_err(|_| BadCursor);
+        let id = |octets: &[u8]| {
+            octets
+                .try_into()
+                .map(EnrollmentId::from_bytes)
+                .map_err(|_| BadCursor)
+        };
         if !plan.is_by_time() {
             return id(place).map(Self::Enrollment);
         }

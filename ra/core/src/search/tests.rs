@@ -16,15 +16,35 @@ fn read(text: &str) -> Expression {
 #[test]
 fn queries_are_read_and_written() {
     let rows = [
-        ("the example", r#"cn~"web" and expires<30d and profile=tls-server"#, "cn~web and expires<30d and profile=tls-server"),
-        ("or binds less", "cn=a or cn=b and cn=c", "cn=a or (cn=b and cn=c)"),
-        ("parentheses", "(cn=a or cn=b) and cn=c", "(cn=a or cn=b) and cn=c"),
-        ("nested as written", "(cn=a and cn=b) and cn=c", "(cn=a and cn=b) and cn=c"),
+        (
+            "the example",
+            r#"cn~"web" and expires<30d and profile=tls-server"#,
+            "cn~web and expires<30d and profile=tls-server",
+        ),
+        (
+            "or binds less",
+            "cn=a or cn=b and cn=c",
+            "cn=a or (cn=b and cn=c)",
+        ),
+        (
+            "parentheses",
+            "(cn=a or cn=b) and cn=c",
+            "(cn=a or cn=b) and cn=c",
+        ),
+        (
+            "nested as written",
+            "(cn=a and cn=b) and cn=c",
+            "(cn=a and cn=b) and cn=c",
+        ),
         ("not", "NOT not (san=a Or san=b)", "not not (san=a or san=b)"),
         ("a list", r#"profile in (a , "b c")"#, r#"profile in (a, "b c")"#),
         ("names have no case", "cn=WWW.Example.ORG", "cn=www.example.org"),
         ("words do", "profile=TLS", "profile=TLS"),
-        ("other words of fields", "issuer=x and end_entity=y", "backend=x and registration=y"),
+        (
+            "other words of fields",
+            "issuer=x and end_entity=y",
+            "backend=x and registration=y",
+        ),
         ("quotes and backslashes", r#"cn="a\"b\\c d""#, r#"cn="a\"b\\c d""#),
         ("a keyword as a value", r#"profile="and""#, r#"profile="and""#),
         ("spaces", "  cn \t=\n a ", "cn=a"),
@@ -33,8 +53,16 @@ fn queries_are_read_and_written() {
         ("weeks are days", "expires>=336h", "expires>=14d"),
         ("the past", "issued>-7d", "issued>-7d"),
         ("a day", "expires=2026-12-31", "expires=2026-12-31"),
-        ("a second", "revoked<=2026-12-31T12:00:00+01:00", "revoked<=2026-12-31T11:00:00Z"),
-        ("choices", "status!=valid and reason in (keyCompromise, unspecified)", "status!=valid and reason in (keyCompromise, unspecified)"),
+        (
+            "a second",
+            "revoked<=2026-12-31T12:00:00+01:00",
+            "revoked<=2026-12-31T11:00:00Z",
+        ),
+        (
+            "choices",
+            "status!=valid and reason in (keyCompromise, unspecified)",
+            "status!=valid and reason in (keyCompromise, unspecified)",
+        ),
         ("other letters", "cn=Ärger", "cn=ärger"),
         ("wildcards", "san=*.example.org", "san=*.example.org"),
         ("addresses", "san=2001:db8::1", "san=2001:db8::1"),
@@ -76,16 +104,31 @@ fn errors_say_where_and_what_was_expected() {
         ("and at the end", "cn=a and", 8, "a field"),
         ("no list", "cn in a", 6, "an opening parenthesis"),
         ("an empty list", "cn in ()", 7, "a value"),
-        ("no choice", "status=good", 7, "one of valid, expired, revoked, held"),
+        (
+            "no choice",
+            "status=good",
+            7,
+            "one of valid, expired, revoked, held",
+        ),
         ("no serial", "serial=xyz", 7, "a serial number"),
-        ("a long serial", "serial=0102030405060708090a0b0c0d0e0f101112131415", 7, "a serial number"),
+        (
+            "a long serial",
+            "serial=0102030405060708090a0b0c0d0e0f101112131415",
+            7,
+            "a serial number",
+        ),
         ("no digest", fingerprint.as_str(), 12, "64 digits"),
         ("no time", "expires<soon", 8, "a time from now"),
         ("too far", "expires<99999d", 8, "a time from now"),
         ("no such day", "expires<2026-02-30", 8, "a time from now"),
         ("equal to now", "expires=30d", 8, "a day or a date and time"),
         ("characters, not octets", "cn=ä and x=1", 9, "a field"),
-        ("too many values", many.as_str(), 6 + 1 + 2 * VALUES_MAX, "at most 100 values"),
+        (
+            "too many values",
+            many.as_str(),
+            6 + 1 + 2 * VALUES_MAX,
+            "at most 100 values",
+        ),
         ("too deep", deep.as_str(), 4 * DEPTH_MAX, "at most 32 levels"),
         ("too long", long.as_str(), 0, "at most 2048 octets"),
     ];
@@ -101,7 +144,9 @@ fn errors_say_where_and_what_was_expected() {
 #[test]
 fn times_are_ranges() {
     let now = NOW.unix_millis();
-    let day = Timestamp::parse_rfc3339("2026-12-31T00:00:00Z").unwrap().unix_millis();
+    let day = Timestamp::parse_rfc3339("2026-12-31T00:00:00Z")
+        .unwrap()
+        .unix_millis();
     let rows = [
         ("expires<30d", None, Some(now + 30 * 86_400_000)),
         ("expires<=1h", None, Some(now + 3_600_001)),
@@ -115,7 +160,9 @@ fn times_are_ranges() {
         ("expires=2026-12-31T00:00:00Z", Some(day), Some(day + 1_000)),
     ];
     for (text, from, before) in rows {
-        let Expression::Term(term) = read(text) else { panic!("{text}") };
+        let Expression::Term(term) = read(text) else {
+            panic!("{text}")
+        };
         assert_eq!(term.range(NOW), Some(Range { from, before }), "{text}");
     }
 }
@@ -133,30 +180,65 @@ fn the_way_that_reads_least_is_taken() {
         ("not profile=b", Drive::Newest),
         ("profile in (a, b)", Drive::Newest),
         ("profile=b and cn~web", Drive::Equal(Field::Profile, text("b"))),
-        ("(profile=b and cn~web) and issued>2020-01-01T00:00:00Z and san=x", Drive::Named(Field::AlternativeName, "x".to_owned())),
-        ("status=valid and expires<30d", Drive::Between(Field::Expires, range(Some(now + 1), month), Way::Rising)),
-        ("expires<30d and profile=b", Drive::Between(Field::Expires, range(None, month), Way::Falling)),
-        ("expires>30d and endpoint=b", Drive::Equal(Field::Endpoint, text("b"))),
-        ("status=held", Drive::Between(Field::Revoked, Range::default(), Way::Falling)),
-        ("reason=superseded", Drive::Between(Field::Revoked, Range::default(), Way::Falling)),
+        (
+            "(profile=b and cn~web) and issued>2020-01-01T00:00:00Z and san=x",
+            Drive::Named(Field::AlternativeName, "x".to_owned()),
+        ),
+        (
+            "status=valid and expires<30d",
+            Drive::Between(Field::Expires, range(Some(now + 1), month), Way::Rising),
+        ),
+        (
+            "expires<30d and profile=b",
+            Drive::Between(Field::Expires, range(None, month), Way::Falling),
+        ),
+        (
+            "expires>30d and endpoint=b",
+            Drive::Equal(Field::Endpoint, text("b")),
+        ),
+        (
+            "status=held",
+            Drive::Between(Field::Revoked, Range::default(), Way::Falling),
+        ),
+        (
+            "reason=superseded",
+            Drive::Between(Field::Revoked, Range::default(), Way::Falling),
+        ),
         ("revoked!=2026-01-01", Drive::Newest),
-        ("requester=a and status=revoked", Drive::Equal(Field::Requester, text("a"))),
+        (
+            "requester=a and status=revoked",
+            Drive::Equal(Field::Requester, text("a")),
+        ),
     ];
     for (query, drive) in rows {
         let expression = parse(query, Among::Certificates).unwrap();
-        assert_eq!(Plan::of(expression.as_ref(), Among::Certificates, NOW).drive, drive, "{query}");
+        assert_eq!(
+            Plan::of(expression.as_ref(), Among::Certificates, NOW).drive,
+            drive,
+            "{query}"
+        );
     }
     let waiting = || text("awaiting_approval");
     let rows = [
-        ("state=issued and endpoint=e", Drive::Equal(Field::State, text("issued"))),
+        (
+            "state=issued and endpoint=e",
+            Drive::Equal(Field::State, text("issued")),
+        ),
         ("state=awaiting_approval", Drive::Equal(Field::State, waiting())),
-        ("state=awaiting_approval and profile=b", Drive::Waiting(Field::Profile, text("b"))),
+        (
+            "state=awaiting_approval and profile=b",
+            Drive::Waiting(Field::Profile, text("b")),
+        ),
         ("endpoint=e and cn~x", Drive::Equal(Field::Endpoint, text("e"))),
         ("received>-1h", Drive::Newest),
     ];
     for (query, drive) in rows {
         let expression = parse(query, Among::Requests).unwrap();
-        assert_eq!(Plan::of(expression.as_ref(), Among::Requests, NOW).drive, drive, "{query}");
+        assert_eq!(
+            Plan::of(expression.as_ref(), Among::Requests, NOW).drive,
+            drive,
+            "{query}"
+        );
     }
     let expression = parse("received>=-1h and received<-30m", Among::Requests).unwrap();
     let made = Plan::of(expression.as_ref(), Among::Requests, NOW).made;
@@ -174,18 +256,29 @@ fn cursors_belong_to_their_query() {
     let list = (Some(&web), Among::Certificates);
     assert_eq!(Position::from_cursor(&cursor, list, &plan(&web)), Ok(by_id));
     let other = by_time.to_cursor(Some(&soon), Among::Certificates);
-    assert_eq!(Position::from_cursor(&other, (Some(&soon), Among::Certificates), &plan(&soon)), Ok(by_time));
+    assert_eq!(
+        Position::from_cursor(&other, (Some(&soon), Among::Certificates), &plan(&soon)),
+        Ok(by_time)
+    );
     let rows = [
         ("of another query", other.clone(), list),
         ("of requests", by_id.to_cursor(Some(&web), Among::Requests), list),
         ("without a query", cursor.clone(), (None, Among::Certificates)),
         ("cut", Cursor(cursor.0[..cursor.0.len() - 1].to_vec()), list),
         ("longer", Cursor([&cursor.0[..], &[0]].concat()), list),
-        ("of another order", by_time.to_cursor(Some(&web), Among::Certificates), list),
+        (
+            "of another order",
+            by_time.to_cursor(Some(&web), Among::Certificates),
+            list,
+        ),
         ("empty", Cursor(Vec::new()), list),
     ];
     for (name, cursor, list) in rows {
-        assert_eq!(Position::from_cursor(&cursor, list, &plan(&web)), Err(BadCursor), "{name}");
+        assert_eq!(
+            Position::from_cursor(&cursor, list, &plan(&web)),
+            Err(BadCursor),
+            "{name}"
+        );
     }
 }
 
@@ -217,12 +310,40 @@ fn rights_become_terms() {
     let rows: [(&str, Vec<OperatorRole>, &[&str], &str); 8] = [
         ("no role", vec![], &[], "nothing"),
         ("everything", vec![all()], &[], "all"),
-        ("one CA", vec![role(&["a"], &[], TeamReach::All)], &[], "backend=a"),
-        ("CAs and profiles", vec![role(&["a", "b"], &["p"], TeamReach::All)], &[], "backend in (a, b) and profile=p"),
-        ("own teams", vec![role(&[], &[], TeamReach::Own)], &["t", "u"], "team in (t, u)"),
+        (
+            "one CA",
+            vec![role(&["a"], &[], TeamReach::All)],
+            &[],
+            "backend=a",
+        ),
+        (
+            "CAs and profiles",
+            vec![role(&["a", "b"], &["p"], TeamReach::All)],
+            &[],
+            "backend in (a, b) and profile=p",
+        ),
+        (
+            "own teams",
+            vec![role(&[], &[], TeamReach::Own)],
+            &["t", "u"],
+            "team in (t, u)",
+        ),
         ("no team", vec![role(&[], &[], TeamReach::Own)], &[], "nothing"),
-        ("two roles", vec![role(&["a"], &[], TeamReach::All), role(&[], &["p"], TeamReach::Own)], &["t"], "backend=a or (profile=p and team=t)"),
-        ("one role is enough", vec![role(&["a"], &[], TeamReach::All), all()], &[], "all"),
+        (
+            "two roles",
+            vec![
+                role(&["a"], &[], TeamReach::All),
+                role(&[], &["p"], TeamReach::Own),
+            ],
+            &["t"],
+            "backend=a or (profile=p and team=t)",
+        ),
+        (
+            "one role is enough",
+            vec![role(&["a"], &[], TeamReach::All), all()],
+            &[],
+            "all",
+        ),
     ];
     for (name, roles, teams, expected) in rows {
         let mut standing = Standing::superadmin("operator:a".parse().unwrap());
@@ -237,10 +358,21 @@ fn rights_become_terms() {
     }
     let mut standing = Standing::superadmin("operator:a".parse().unwrap());
     standing.scopes = Some([Right::AuditRead].into());
-    assert_eq!(scope(&standing, Right::CertificateRead), Scope::Nothing, "out of a token's scopes");
+    assert_eq!(
+        scope(&standing, Right::CertificateRead),
+        Scope::Nothing,
+        "out of a token's scopes"
+    );
     let query = Some(read("cn=a or cn=b"));
-    let joined = Scope::Only(read("backend=x")).with(query.clone()).unwrap().unwrap();
-    assert_eq!(joined.to_string(), "backend=x and (cn=a or cn=b)", "never widened by an or");
+    let joined = Scope::Only(read("backend=x"))
+        .with(query.clone())
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        joined.to_string(),
+        "backend=x and (cn=a or cn=b)",
+        "never widened by an or"
+    );
     assert_eq!(Scope::Nothing.with(query.clone()), None);
     assert_eq!(Scope::All.with(query.clone()), Some(query));
 }
@@ -248,15 +380,22 @@ fn rights_become_terms() {
 fn value(field: Field, operator: Operator) -> BoxedStrategy<Value> {
     let text = "[ -~ä]{1,12}".prop_map(Value::Text).boxed();
     match field.kind() {
-        Kind::Name => text.prop_map(|value| Value::Text(value.text().unwrap_or_default().to_lowercase())).boxed(),
+        Kind::Name => text
+            .prop_map(|value| Value::Text(value.text().unwrap_or_default().to_lowercase()))
+            .boxed(),
         Kind::Word | Kind::Label => text,
         Kind::Choice => proptest::sample::select(field.choices())
             .prop_map(|word| Value::Text(word.to_owned()))
             .boxed(),
-        Kind::Serial => any::<[u8; 20]>().prop_map(|octets| Value::Octets(octets.to_vec())).boxed(),
-        Kind::Digest => any::<[u8; 32]>().prop_map(|octets| Value::Octets(octets.to_vec())).boxed(),
+        Kind::Serial => any::<[u8; 20]>()
+            .prop_map(|octets| Value::Octets(octets.to_vec()))
+            .boxed(),
+        Kind::Digest => any::<[u8; 32]>()
+            .prop_map(|octets| Value::Octets(octets.to_vec()))
+            .boxed(),
         Kind::Time => {
-            let second = (0_i64..4_000_000_000).prop_map(|at| Moment::Second(Timestamp::from_unix_seconds(at)));
+            let second =
+                (0_i64..4_000_000_000).prop_map(|at| Moment::Second(Timestamp::from_unix_seconds(at)));
             let day = (0_i64..40_000).prop_map(|day| Moment::Day(Timestamp::from_unix_seconds(day * 86_400)));
             let from_now = (-3_000_000_000_000_i64..3_000_000_000_000).prop_map(Moment::FromNow);
             if matches!(operator, Operator::Equal | Operator::Unequal) {
@@ -269,11 +408,19 @@ fn value(field: Field, operator: Operator) -> BoxedStrategy<Value> {
 }
 
 fn term() -> impl Strategy<Value = Expression> {
-    let fields: Vec<Field> = Field::ALL.iter().copied().filter(|field| field.is_of(Among::Certificates)).collect();
+    let fields: Vec<Field> = Field::ALL
+        .iter()
+        .copied()
+        .filter(|field| field.is_of(Among::Certificates))
+        .collect();
     proptest::sample::select(fields)
         .prop_flat_map(|field| (Just(field), proptest::sample::select(field.kind().operators())))
         .prop_flat_map(|(field, operator)| {
-            let count = if operator == Operator::In { 1..4_usize } else { 1..2 };
+            let count = if operator == Operator::In {
+                1..4_usize
+            } else {
+                1..2
+            };
             let values = proptest::collection::vec(value(field, operator), count);
             values.prop_map(move |values| Expression::Term(Term::new(field, operator, values)))
         })

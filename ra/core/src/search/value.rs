@@ -176,7 +176,11 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 
 fn serial(text: &str) -> Option<Value> {
     let digits = text.replace(':', "");
-    let digits = if digits.len() % 2 == 0 { digits } else { format!("0{digits}") };
+    let digits = if digits.len() % 2 == 0 {
+        digits
+    } else {
+        format!("0{digits}")
+    };
     let octets = hex::decode(digits).ok()?;
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
     let octets = octets.get(zeros..).unwrap_or_default();

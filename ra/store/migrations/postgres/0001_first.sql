@@ -100,30 +100,71 @@ CREATE UNIQUE INDEX document_key_only_one ON document_key (kind, name, value) WH
 
 -- What follows only finds and shows. Enrollments are UUIDv7: one partition for each quarter.
 CREATE TABLE request (
-    enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
-    endpoint   text   NOT NULL,
-    requester  text   NOT NULL,
-    names      text   NOT NULL,
-    profile    text   NOT NULL,
-    state      text   NOT NULL,
-    proposal   bytea,
-    created_at bigint NOT NULL,
-    updated_at bigint NOT NULL
+    enrollment    bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
+    endpoint      text   NOT NULL,
+    requester     text   NOT NULL,
+    names         text   NOT NULL,
+    profile       text   NOT NULL,
+    backend       text   NOT NULL,
+    state         text   NOT NULL,
+    proposal      bytea,
+    key           bytea  NOT NULL CHECK (octet_length(key) = 32),
+    key_algorithm text   NOT NULL,
+    cn            text   NOT NULL,
+    sans          text   NOT NULL,
+    registration  text,
+    team          text,
+    created_at    bigint NOT NULL,
+    updated_at    bigint NOT NULL
 ) PARTITION BY RANGE (enrollment);
 CREATE TABLE request_rest PARTITION OF request DEFAULT;
 CREATE INDEX request_state ON request (state, enrollment);
 CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+-- Most requests never wait, and cost these nothing.
+CREATE INDEX request_waiting_requester ON request (requester, enrollment) WHERE state = 'awaiting_approval';
+CREATE INDEX request_waiting_profile ON request (profile, enrollment) WHERE state = 'awaiting_approval';
 
 CREATE TABLE certificate (
-    enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
-    backend    text   NOT NULL,
-    serial     bytea  NOT NULL CHECK (octet_length(serial) = 20),
-    names      text   NOT NULL,
-    key        bytea  NOT NULL CHECK (octet_length(key) = 32),
-    not_before bigint NOT NULL,
-    not_after  bigint NOT NULL
+    enrollment      bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
+    backend         text   NOT NULL,
+    serial          bytea  NOT NULL CHECK (octet_length(serial) = 20),
+    names           text   NOT NULL,
+    key             bytea  NOT NULL CHECK (octet_length(key) = 32),
+    key_algorithm   text   NOT NULL,
+    fingerprint     bytea  NOT NULL CHECK (octet_length(fingerprint) = 32),
+    not_before      bigint NOT NULL,
+    not_after       bigint NOT NULL,
+    endpoint        text   NOT NULL,
+    profile         text   NOT NULL,
+    profile_version bigint NOT NULL,
+    requester       text   NOT NULL,
+    cn              text   NOT NULL,
+    sans            text   NOT NULL,
+    registration    text,
+    team            text,
+    issued_at       bigint NOT NULL,
+    reason          bigint,
+    revoked_at      bigint
 ) PARTITION BY RANGE (enrollment);
 CREATE TABLE certificate_rest PARTITION OF certificate DEFAULT;
+CREATE INDEX certificate_serial ON certificate (serial, enrollment);
+CREATE INDEX certificate_fingerprint ON certificate (fingerprint, enrollment);
+CREATE INDEX certificate_key ON certificate (key, enrollment);
+CREATE INDEX certificate_requester ON certificate (requester, enrollment);
+CREATE INDEX certificate_profile ON certificate (profile, enrollment);
+CREATE INDEX certificate_endpoint ON certificate (endpoint, enrollment);
+CREATE INDEX certificate_not_after ON certificate (not_after, enrollment);
+CREATE INDEX certificate_issued ON certificate (issued_at, enrollment);
+CREATE INDEX certificate_revoked ON certificate (revoked_at, enrollment) WHERE revoked_at IS NOT NULL;
+
+-- Exact names of certificates, in lower case; a long one by its digest. `kinds`: 1 common name, 2 alternative name, 3 both.
+CREATE TABLE certificate_name (
+    name       text   NOT NULL,
+    enrollment bytea  NOT NULL CHECK (octet_length(enrollment) = 16),
+    kinds      bigint NOT NULL,
+    PRIMARY KEY (name, enrollment)
+) PARTITION BY RANGE (enrollment);
+CREATE TABLE certificate_name_rest PARTITION OF certificate_name DEFAULT;
 
 CREATE TABLE revoked (
     enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
@@ -400,22 +441,30 @@ $$;
 
 CREATE FUNCTION commit_requests(
     moment bigint, enrollments bytea[], endpoints text[], requesters text[], names_shown text[], profiles text[],
-    states text[], proposals bytea[], created bigint[], updated bigint[]
+    backends text[], states text[], proposals bytea[], keys bytea[], key_algorithms text[], common_names text[],
+    alternative_names text[], registrations text[], teams text[], created bigint[], updated bigint[]
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     item record;
 BEGIN
     FOR item IN
-        SELECT * FROM unnest(enrollments, endpoints, requesters, names_shown, profiles, states, proposals, created,
-            updated) AS given (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at)
+        SELECT * FROM unnest(enrollments, endpoints, requesters, names_shown, profiles, backends, states, proposals,
+            keys, key_algorithms, common_names, alternative_names, registrations, teams, created, updated)
+            AS given (enrollment, endpoint, requester, names, profile, backend, state, proposal, key, key_algorithm, cn,
+            sans, registration, team, created_at, updated_at)
     LOOP
-        INSERT INTO request (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at)
-        VALUES (item.enrollment, item.endpoint, item.requester, item.names, item.profile, item.state, item.proposal,
+        INSERT INTO request AS r (enrollment, endpoint, requester, names, profile, backend, state, proposal, key,
+            key_algorithm, cn, sans, registration, team, created_at, updated_at)
+        VALUES (item.enrollment, item.endpoint, item.requester, item.names, item.profile, item.backend, item.state,
+            item.proposal, item.key, item.key_algorithm, item.cn, item.sans, item.registration, item.team,
             item.created_at, item.updated_at)
         ON CONFLICT (enrollment) DO UPDATE SET endpoint = excluded.endpoint, requester = excluded.requester,
-            names = excluded.names, profile = excluded.profile, state = excluded.state, proposal = excluded.proposal,
-            created_at = excluded.created_at, updated_at = excluded.updated_at;
+            names = excluded.names, profile = excluded.profile, backend = excluded.backend, state = excluded.state,
+            proposal = excluded.proposal, key = excluded.key, key_algorithm = excluded.key_algorithm,
+            cn = excluded.cn, sans = excluded.sans, registration = coalesce(excluded.registration, r.registration),
+            team = coalesce(excluded.team, r.team), created_at = excluded.created_at,
+            updated_at = excluded.updated_at;
     END LOOP;
     RETURN moment;
 END
@@ -423,12 +472,22 @@ $$;
 
 CREATE FUNCTION commit_certificates(
     moment bigint, enrollments bytea[], backends text[], serials bytea[], names_shown text[], keys bytea[],
-    beginnings bigint[], ends bigint[]
+    key_algorithms text[], fingerprints bytea[], beginnings bigint[], ends bigint[], endpoints text[], profiles text[],
+    profile_versions bigint[], requesters text[], common_names text[], alternative_names text[], registrations text[],
+    teams text[], issued bigint[], name_certificates bigint[], name_texts text[], name_kinds bigint[]
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO certificate (enrollment, backend, serial, names, key, not_before, not_after)
-    SELECT * FROM unnest(enrollments, backends, serials, names_shown, keys, beginnings, ends)
+    INSERT INTO certificate (enrollment, backend, serial, names, key, key_algorithm, fingerprint, not_before, not_after,
+        endpoint, profile, profile_version, requester, cn, sans, registration, team, issued_at)
+    SELECT * FROM unnest(enrollments, backends, serials, names_shown, keys, key_algorithms, fingerprints, beginnings,
+        ends, endpoints, profiles, profile_versions, requesters, common_names, alternative_names, registrations, teams,
+        issued)
+    ON CONFLICT DO NOTHING;
+    -- Names say to which certificate they belong by its place.
+    INSERT INTO certificate_name (name, enrollment, kinds)
+    SELECT given.name, enrollments[given.certificate], given.kinds
+    FROM unnest(name_texts, name_certificates, name_kinds) AS given (name, certificate, kinds)
     ON CONFLICT DO NOTHING;
     RETURN moment;
 END
@@ -450,7 +509,18 @@ BEGIN
         VALUES (item.enrollment, item.backend, item.serial, item.reason, item.revoked_at, item.not_after)
         ON CONFLICT (enrollment) DO UPDATE SET backend = excluded.backend, serial = excluded.serial,
             reason = excluded.reason, revoked_at = excluded.revoked_at, not_after = excluded.not_after;
+        UPDATE certificate c SET reason = item.reason, revoked_at = item.revoked_at
+        WHERE c.enrollment = item.enrollment;
     END LOOP;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_released(moment bigint, enrollments bytea[]) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM revoked r WHERE r.enrollment = ANY (enrollments);
+    UPDATE certificate c SET reason = NULL, revoked_at = NULL WHERE c.enrollment = ANY (enrollments);
     RETURN moment;
 END
 $$;
@@ -475,7 +545,7 @@ DECLARE
     borders bytea[];
     made integer := 0;
 BEGIN
-    FOREACH parent IN ARRAY ARRAY['record_by_time', 'request', 'certificate', 'revoked'] LOOP
+    FOREACH parent IN ARRAY ARRAY['record_by_time', 'request', 'certificate', 'certificate_name', 'revoked'] LOOP
         FOR step IN 0 .. least(ahead, 8) LOOP
             beginning := date_trunc('quarter', clock_timestamp() AT TIME ZONE 'UTC') + step * interval '3 months';
             name := parent || to_char(beginning, '"_"YYYY"q"Q');
@@ -634,8 +704,11 @@ BEGIN
     UPDATE record r SET salt = NULL, payload = NULL
     WHERE r.kind = 1 AND r.stream = enrollment_erased AND r.position < said AND r.salt IS NOT NULL;
     GET DIAGNOSTICS written = ROW_COUNT;
-    UPDATE request q SET names = '', requester = '' WHERE q.enrollment = enrollment_erased;
-    UPDATE certificate c SET names = '' WHERE c.enrollment = enrollment_erased;
+    UPDATE request q SET names = '', requester = '', cn = '', sans = '', registration = NULL
+    WHERE q.enrollment = enrollment_erased;
+    UPDATE certificate c SET names = '', requester = '', cn = '', sans = '', registration = NULL
+    WHERE c.enrollment = enrollment_erased;
+    DELETE FROM certificate_name n WHERE n.enrollment = enrollment_erased;
     RETURN written;
 END
 $$;

@@ -89,27 +89,67 @@ CREATE UNIQUE INDEX document_key_only ON document_key (kind, name, value) WHERE 
 
 -- What follows only finds and shows.
 CREATE TABLE request (
-    enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
-    endpoint   TEXT    NOT NULL,
-    requester  TEXT    NOT NULL,
-    names      TEXT    NOT NULL,
-    profile    TEXT    NOT NULL,
-    state      TEXT    NOT NULL,
-    proposal   BLOB,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    enrollment    BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
+    endpoint      TEXT    NOT NULL,
+    requester     TEXT    NOT NULL,
+    names         TEXT    NOT NULL,
+    profile       TEXT    NOT NULL,
+    backend       TEXT    NOT NULL,
+    state         TEXT    NOT NULL,
+    proposal      BLOB,
+    key           BLOB    NOT NULL CHECK (length(key) = 32),
+    key_algorithm TEXT    NOT NULL,
+    cn            TEXT    NOT NULL,
+    sans          TEXT    NOT NULL,
+    registration  TEXT,
+    team          TEXT,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_state ON request (state, enrollment);
 CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+-- Most requests never wait, and cost these nothing.
+CREATE INDEX request_waiting_requester ON request (requester, enrollment) WHERE state = 'awaiting_approval';
+CREATE INDEX request_waiting_profile ON request (profile, enrollment) WHERE state = 'awaiting_approval';
 
 CREATE TABLE certificate (
-    enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
-    backend    TEXT    NOT NULL,
-    serial     BLOB    NOT NULL CHECK (length(serial) = 20),
-    names      TEXT    NOT NULL,
-    key        BLOB    NOT NULL CHECK (length(key) = 32),
-    not_before INTEGER NOT NULL,
-    not_after  INTEGER NOT NULL
+    enrollment      BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
+    backend         TEXT    NOT NULL,
+    serial          BLOB    NOT NULL CHECK (length(serial) = 20),
+    names           TEXT    NOT NULL,
+    key             BLOB    NOT NULL CHECK (length(key) = 32),
+    key_algorithm   TEXT    NOT NULL,
+    fingerprint     BLOB    NOT NULL CHECK (length(fingerprint) = 32),
+    not_before      INTEGER NOT NULL,
+    not_after       INTEGER NOT NULL,
+    endpoint        TEXT    NOT NULL,
+    profile         TEXT    NOT NULL,
+    profile_version INTEGER NOT NULL,
+    requester       TEXT    NOT NULL,
+    cn              TEXT    NOT NULL,
+    sans            TEXT    NOT NULL,
+    registration    TEXT,
+    team            TEXT,
+    issued_at       INTEGER NOT NULL,
+    reason          INTEGER,
+    revoked_at      INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX certificate_serial ON certificate (serial, enrollment);
+CREATE INDEX certificate_fingerprint ON certificate (fingerprint, enrollment);
+CREATE INDEX certificate_key ON certificate (key, enrollment);
+CREATE INDEX certificate_requester ON certificate (requester, enrollment);
+CREATE INDEX certificate_profile ON certificate (profile, enrollment);
+CREATE INDEX certificate_endpoint ON certificate (endpoint, enrollment);
+CREATE INDEX certificate_not_after ON certificate (not_after, enrollment);
+CREATE INDEX certificate_issued ON certificate (issued_at, enrollment);
+CREATE INDEX certificate_revoked ON certificate (revoked_at, enrollment) WHERE revoked_at IS NOT NULL;
+
+-- Exact names of certificates, in lower case; a long one by its digest. `kinds`: 1 common name, 2 alternative name, 3 both.
+CREATE TABLE certificate_name (
+    name       TEXT    NOT NULL,
+    enrollment BLOB    NOT NULL CHECK (length(enrollment) = 16),
+    kinds      INTEGER NOT NULL,
+    PRIMARY KEY (name, enrollment)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE revoked (

@@ -14,6 +14,7 @@ use sqlx::{Encode, Postgres, Type};
 
 use super::pool::Question;
 use super::tasks::millis;
+use crate::names;
 use crate::row::{padded, stored};
 use crate::sealed::Bodies;
 
@@ -269,17 +270,22 @@ impl Plan {
     }
 
     fn projections(&mut self, projections: &[Projection]) {
-        let (mut requests, mut certificates, mut revoked) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut requests, mut certificates) = (Vec::new(), Vec::new());
+        let (mut revoked, mut released) = (Vec::new(), Vec::new());
         for projection in projections {
             match projection {
                 Projection::Request(row) => requests.push(row),
                 Projection::Certificate(row) => certificates.push(row),
                 Projection::Revoked(row) => revoked.push(row),
+                Projection::Released(enrollment) => released.push(*enrollment.as_bytes()),
             }
         }
         self.requests(&requests);
         self.certificates(&certificates);
         self.revoked(&revoked);
+        if !released.is_empty() {
+            self.part("commit_released", released.len()).array(released).end();
+        }
     }
 
     fn requests(&mut self, rows: &[&RequestRow]) {
@@ -292,8 +298,19 @@ impl Plan {
             .array(each(rows, |row| shown(&row.requester)))
             .array(each(rows, |row| shown(&row.names)))
             .array(each(rows, |row| shown(&row.profile)))
+            .array(each(rows, |row| shown(&row.backend)))
             .array(each(rows, |row| shown(&row.state)))
             .array(each(rows, |row| row.proposal.map(|id| *id.as_bytes())))
+            .array(each(rows, |row| row.key))
+            .array(each(rows, |row| shown(&row.key_algorithm)))
+            .array(each(rows, |row| {
+                names::joined(&row.searched.common, names::REQUEST_MAX)
+            }))
+            .array(each(rows, |row| {
+                names::joined(&row.searched.alternative, names::REQUEST_MAX)
+            }))
+            .array(each(rows, |row| row.ownership.registration.as_deref().map(shown)))
+            .array(each(rows, |row| row.ownership.team.as_deref().map(shown)))
             .array(each(rows, |row| row.created_at.unix_millis()))
             .array(each(rows, |row| row.updated_at.unix_millis()))
             .end();
@@ -303,14 +320,39 @@ impl Plan {
         if rows.is_empty() {
             return;
         }
+        let places = (1_i64..).zip(rows);
+        let exact: Vec<(i64, String, i64)> = places
+            .flat_map(|(place, row)| {
+                let names = names::exact(&row.searched).into_iter();
+                names.map(move |(name, kinds)| (place, name, kinds))
+            })
+            .collect();
         self.part("commit_certificates", rows.len())
             .array(each(rows, |row| *row.enrollment.as_bytes()))
             .array(each(rows, |row| shown(&row.backend)))
             .array(each(rows, |row| padded(&row.serial)))
             .array(each(rows, |row| shown(&row.names)))
             .array(each(rows, |row| row.key))
+            .array(each(rows, |row| shown(&row.key_algorithm)))
+            .array(each(rows, |row| row.fingerprint))
             .array(each(rows, |row| row.not_before.unix_millis()))
             .array(each(rows, |row| row.not_after.unix_millis()))
+            .array(each(rows, |row| shown(&row.endpoint)))
+            .array(each(rows, |row| shown(&row.profile)))
+            .array(each(rows, |row| i64::from(row.profile_version)))
+            .array(each(rows, |row| shown(&row.requester)))
+            .array(each(rows, |row| {
+                names::joined(&row.searched.common, names::CERTIFICATE_MAX)
+            }))
+            .array(each(rows, |row| {
+                names::joined(&row.searched.alternative, names::CERTIFICATE_MAX)
+            }))
+            .array(each(rows, |row| row.ownership.registration.as_deref().map(shown)))
+            .array(each(rows, |row| row.ownership.team.as_deref().map(shown)))
+            .array(each(rows, |row| row.issued_at.unix_millis()))
+            .array(each(&exact, |(place, ..)| *place))
+            .array(each(&exact, |(_, name, _)| name.clone()))
+            .array(each(&exact, |(.., kinds)| *kinds))
             .end();
     }
 

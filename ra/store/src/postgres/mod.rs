@@ -12,6 +12,7 @@ mod read;
 mod roles;
 mod schema;
 mod seals;
+mod search;
 mod statements;
 mod store;
 mod tasks;

@@ -36,6 +36,8 @@ pub(crate) struct Question {
     sql: Cow<'static, str>,
     arguments: PgArguments,
     bindable: bool,
+    /// Whether the session keeps it prepared.
+    kept: bool,
 }
 
 impl Question {
@@ -44,6 +46,7 @@ impl Question {
             sql: sql.into(),
             arguments: PgArguments::default(),
             bindable: true,
+            kept: true,
         }
     }
 
@@ -53,6 +56,12 @@ impl Question {
         T: Encode<'q, Postgres> + Type<Postgres>,
     {
         self.add(value);
+        self
+    }
+
+    /// With a text that is not asked again: the session does not keep it.
+    pub(crate) const fn asked_once(mut self) -> Self {
+        self.kept = false;
         self
     }
 
@@ -77,7 +86,8 @@ impl Question {
         if !self.bindable {
             return Err(Failure::Broken("a value that cannot be sent".to_owned()));
         }
-        let query = sqlx::query_with(AssertSqlSafe(self.sql.clone()), self.arguments.clone());
+        let query =
+            sqlx::query_with(AssertSqlSafe(self.sql.clone()), self.arguments.clone()).persistent(self.kept);
         Ok(connection.fetch_all(query).await?)
     }
 }

@@ -30,8 +30,13 @@ pub(crate) const RESERVED: &str = "SELECT kind, stream FROM reservation WHERE sp
 pub(crate) const STREAMS: &str = "SELECT kind, stream FROM record \
     WHERE kind = $1 AND stream < $2 AND position = 1 ORDER BY stream DESC LIMIT $3";
 
-pub(crate) const CERTIFICATES: &str = "SELECT enrollment, backend, serial, names, key, not_before, not_after \
-    FROM certificate WHERE enrollment < $1 ORDER BY enrollment DESC LIMIT $2";
+/// The statement that lists certificates; parameters: before which, how many.
+pub(crate) fn certificates_statement() -> String {
+    format!(
+        "SELECT {} FROM certificate WHERE enrollment < $1 ORDER BY enrollment DESC LIMIT $2",
+        rows::CERTIFICATE
+    )
+}
 
 pub(crate) const ALL_REVOKED: &str = "SELECT enrollment, backend, serial, reason, revoked_at, not_after FROM revoked \
     WHERE backend = $1 AND (serial, enrollment) > ($2, $3) AND not_after > $4 ORDER BY serial, enrollment LIMIT $5";
@@ -127,8 +132,8 @@ pub(crate) fn requests_statement(filter: &RequestFilter) -> String {
         (true, true) => ("AND state = $3", "AND endpoint = $4"),
     };
     format!(
-        "SELECT enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at \
-         FROM request WHERE enrollment < $1 {state} {endpoint} ORDER BY enrollment DESC LIMIT $2"
+        "SELECT {} FROM request WHERE enrollment < $1 {state} {endpoint} ORDER BY enrollment DESC LIMIT $2",
+        rows::REQUEST
     )
 }
 
@@ -138,7 +143,7 @@ pub(crate) async fn certificates(
     after: Option<&Cursor>,
     limit: u32,
 ) -> Result<Page<CertificateRow>, StoreError> {
-    let question = Question::new(CERTIFICATES)
+    let question = Question::new(certificates_statement())
         .bind(before(after)?)
         .bind(cursor::rows_wanted(limit));
     let found = pool.read(&question).await?;

@@ -2,17 +2,19 @@
 
 use portreeve_ra::ports::RequestFilter;
 
+use super::search::DIALECT;
 use super::{documents, read, seals, tasks};
+use crate::search::{Parameter, examples};
 
 /// Every statement that finds rows, by name, with the types of its parameters.
-pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
+pub fn finding_statements() -> Vec<(String, String, String)> {
     let filter = |state: Option<&str>, endpoint: Option<&str>| {
         read::requests_statement(&RequestFilter {
             state: state.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),
         })
     };
-    vec![
+    let fixed = vec![
         ("load", read::LOAD.to_owned(), "bigint[], bytea[]"),
         ("claim", read::CLAIM.to_owned(), "bytea"),
         ("reserved", read::RESERVED.to_owned(), "bigint, bytea"),
@@ -33,7 +35,7 @@ pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
             filter(Some("s"), Some("e")),
             "bytea, bigint, text, text",
         ),
-        ("certificates", read::CERTIFICATES.to_owned(), "bytea, bigint"),
+        ("certificates", read::certificates_statement(), "bytea, bigint"),
         (
             "revoked",
             read::ALL_REVOKED.to_owned(),
@@ -66,5 +68,18 @@ pub fn finding_statements() -> Vec<(&'static str, String, &'static str)> {
         ),
         ("checkpoints", seals::CHECKPOINTS.to_owned(), "bigint, bigint"),
         ("sequences", seals::SEQUENCES.to_owned(), "bigint, bigint, bigint"),
-    ]
+    ];
+    let fixed = fixed
+        .into_iter()
+        .map(|(name, sql, types)| (name.to_owned(), sql, types.to_owned()));
+    let searches = examples(DIALECT).into_iter().map(|(name, statement)| {
+        let types = statement.parameters.iter().map(|parameter| match parameter {
+            Parameter::Text(_) => "text",
+            Parameter::Octets(_) => "bytea",
+            Parameter::Number(_) => "bigint",
+        });
+        let types: Vec<&str> = types.collect();
+        (name, statement.sql, types.join(", "))
+    });
+    fixed.chain(searches).collect()
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents,
-    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
-    StoredDocument, Tasks,
+    AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents, Found,
+    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Scan, Sealer, Space, Store,
+    StoreError, StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use sqlx::postgres::PgRow;
@@ -22,6 +22,7 @@ use super::failure::Failure;
 use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use super::read;
+use super::search;
 use super::tasks;
 use crate::installation::Installation;
 use crate::row::{column, number, time};
@@ -228,6 +229,14 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Page<CertificateRow>, StoreError> {
         read::certificates(&self.pool, after, limit).await
+    }
+
+    async fn find_certificates(&self, scan: &Scan<'_>) -> Result<Found<CertificateRow>, StoreError> {
+        crate::search::certificates(&*self.pool, search::DIALECT, scan).await
+    }
+
+    async fn find_requests(&self, scan: &Scan<'_>) -> Result<Found<RequestRow>, StoreError> {
+        crate::search::requests(&*self.pool, search::DIALECT, scan).await
     }
 
     async fn revoked(

@@ -67,6 +67,7 @@ pub(crate) fn plan(batch: Batch, bodies: &Bodies, now: Timestamp) -> Result<Plan
             Projection::Request(row) => projections::request(&mut plan, row),
             Projection::Certificate(row) => projections::certificate(&mut plan, row),
             Projection::Revoked(row) => projections::revoked(&mut plan, row),
+            Projection::Released(enrollment) => projections::released(&mut plan, *enrollment),
         }
     }
     plan.checked()

@@ -15,6 +15,7 @@ mod read;
 mod readers;
 mod schema;
 mod seals;
+mod search;
 mod store;
 mod tasks;
 mod writer;

@@ -92,6 +92,11 @@ impl Plan {
         self.note(added.is_ok())
     }
 
+    pub(crate) fn text_or_null(&mut self, value: Option<&str>) -> &mut Self {
+        let bound = self.arguments.add(value.map(str::to_owned)).is_ok();
+        self.note(bound)
+    }
+
     pub(crate) fn integer(&mut self, value: i64) -> &mut Self {
         let added = self.arguments.add(value);
         self.note(added.is_ok())

@@ -1,32 +1,53 @@
 //! Rows that find and show: writing and reading them.
 
 use portreeve_pkix::Timestamp;
+use portreeve_ra::EnrollmentId;
 use portreeve_ra::ports::{CertificateRow, Cursor, Page, RequestFilter, RequestRow, RevokedRow, StoreError};
 use sqlx::AssertSqlSafe;
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
 use crate::cursor;
+use crate::names;
 use crate::row::{SERIAL_LENGTH, padded};
 use crate::rows;
 
 const REQUEST: &str = "INSERT INTO request \
-    (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (enrollment) DO UPDATE SET endpoint = excluded.endpoint, \
+    (enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at, backend, key, \
+    key_algorithm, cn, sans, registration, team) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    ON CONFLICT (enrollment) DO UPDATE SET endpoint = excluded.endpoint, \
     requester = excluded.requester, names = excluded.names, profile = excluded.profile, state = excluded.state, \
-    proposal = excluded.proposal, created_at = excluded.created_at, updated_at = excluded.updated_at";
+    proposal = excluded.proposal, created_at = excluded.created_at, updated_at = excluded.updated_at, \
+    backend = excluded.backend, key = excluded.key, key_algorithm = excluded.key_algorithm, cn = excluded.cn, \
+    sans = excluded.sans, registration = coalesce(excluded.registration, registration), \
+    team = coalesce(excluded.team, team)";
 
 const CERTIFICATE: &str = "INSERT INTO certificate \
-    (enrollment, backend, serial, names, key, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, ?) \
-    ON CONFLICT DO NOTHING";
+    (enrollment, backend, serial, names, key, not_before, not_after, key_algorithm, fingerprint, endpoint, profile, \
+    profile_version, requester, cn, sans, registration, team, issued_at) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+const NAME: &str =
+    "INSERT INTO certificate_name (name, enrollment, kinds) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+
+const MARK: &str = "UPDATE certificate SET reason = ?, revoked_at = ? WHERE enrollment = ?";
+
+const UNMARK: &str = "UPDATE certificate SET reason = NULL, revoked_at = NULL WHERE enrollment = ?";
+
+const RELEASE: &str = "DELETE FROM revoked WHERE enrollment = ?";
 
 const REVOKED: &str = "INSERT INTO revoked (enrollment, backend, serial, reason, revoked_at, not_after) \
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (enrollment) DO UPDATE SET backend = excluded.backend, \
     serial = excluded.serial, reason = excluded.reason, revoked_at = excluded.revoked_at, \
     not_after = excluded.not_after";
 
-pub(crate) const CERTIFICATES: &str = "SELECT enrollment, backend, serial, names, key, not_before, not_after \
-    FROM certificate WHERE enrollment < ? ORDER BY enrollment DESC LIMIT ?";
+/// The statement that lists certificates; parameters: before which, how many.
+pub(crate) fn certificates_statement() -> String {
+    format!(
+        "SELECT {} FROM certificate WHERE enrollment < ? ORDER BY enrollment DESC LIMIT ?",
+        rows::CERTIFICATE
+    )
+}
 
 pub(crate) const ALL_REVOKED: &str = "SELECT enrollment, backend, serial, reason, revoked_at, not_after FROM revoked \
     WHERE backend = ? AND (serial, enrollment) > (?, ?) AND not_after > ? ORDER BY serial, enrollment LIMIT ?";
@@ -42,7 +63,14 @@ pub(crate) fn request(plan: &mut Plan, row: &RequestRow) {
         .text(&row.state)
         .blob_or_null(row.proposal.map(|id| id.as_bytes().to_vec()))
         .integer(row.created_at.unix_millis())
-        .integer(row.updated_at.unix_millis());
+        .integer(row.updated_at.unix_millis())
+        .text(&row.backend)
+        .blob(row.key)
+        .text(&row.key_algorithm)
+        .text(&names::joined(&row.searched.common, names::REQUEST_MAX))
+        .text(&names::joined(&row.searched.alternative, names::REQUEST_MAX))
+        .text_or_null(row.ownership.registration.as_deref())
+        .text_or_null(row.ownership.team.as_deref());
 }
 
 /// Inserts a certificate.
@@ -54,7 +82,24 @@ pub(crate) fn certificate(plan: &mut Plan, row: &CertificateRow) {
         .text(&row.names)
         .blob(row.key)
         .integer(row.not_before.unix_millis())
-        .integer(row.not_after.unix_millis());
+        .integer(row.not_after.unix_millis())
+        .text(&row.key_algorithm)
+        .blob(row.fingerprint)
+        .text(&row.endpoint)
+        .text(&row.profile)
+        .integer(row.profile_version.into())
+        .text(&row.requester)
+        .text(&names::joined(&row.searched.common, names::CERTIFICATE_MAX))
+        .text(&names::joined(&row.searched.alternative, names::CERTIFICATE_MAX))
+        .text_or_null(row.ownership.registration.as_deref())
+        .text_or_null(row.ownership.team.as_deref())
+        .integer(row.issued_at.unix_millis());
+    for (name, kinds) in names::exact(&row.searched) {
+        plan.step(NAME, Expected::Whatever)
+            .text(&name)
+            .blob(*row.enrollment.as_bytes())
+            .integer(kinds);
+    }
 }
 
 /// Inserts or replaces a revocation.
@@ -66,6 +111,17 @@ pub(crate) fn revoked(plan: &mut Plan, row: &RevokedRow) {
         .integer(row.reason.number().into())
         .integer(row.revoked_at.unix_millis())
         .integer(row.not_after.unix_millis());
+    plan.step(MARK, Expected::Whatever)
+        .integer(row.reason.number().into())
+        .integer(row.revoked_at.unix_millis())
+        .blob(*row.enrollment.as_bytes());
+}
+
+/// Takes a revocation back.
+pub(crate) fn released(plan: &mut Plan, enrollment: EnrollmentId) {
+    for sql in [RELEASE, UNMARK] {
+        plan.step(sql, Expected::Whatever).blob(*enrollment.as_bytes());
+    }
 }
 
 /// Requests, newest first.
@@ -100,8 +156,8 @@ pub(crate) fn requests_statement(filter: &RequestFilter) -> String {
         ""
     };
     format!(
-        "SELECT enrollment, endpoint, requester, names, profile, state, proposal, created_at, updated_at \
-         FROM request WHERE enrollment < ? {state} {endpoint} ORDER BY enrollment DESC LIMIT ?"
+        "SELECT {} FROM request WHERE enrollment < ? {state} {endpoint} ORDER BY enrollment DESC LIMIT ?",
+        rows::REQUEST
     )
 }
 
@@ -111,7 +167,7 @@ pub(crate) async fn certificates(
     after: Option<&Cursor>,
     limit: u32,
 ) -> Result<Page<CertificateRow>, StoreError> {
-    let query = sqlx::query(CERTIFICATES)
+    let query = sqlx::query(AssertSqlSafe(certificates_statement()))
         .bind(before(after)?)
         .bind(cursor::rows_wanted(limit));
     let found = readers.rows(query).await?;

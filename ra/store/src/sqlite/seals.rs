@@ -49,10 +49,13 @@ pub(crate) const ERASE: &str = "UPDATE record SET salt = NULL, payload = NULL \
     WHERE kind = ? AND stream = ? AND position < ? AND salt IS NOT NULL AND EXISTS (SELECT 1 FROM record e \
     WHERE e.kind = record.kind AND e.stream = record.stream AND e.position = ? AND substr(e.header, 59, 1) = x'04')";
 
-pub(crate) const ERASE_SHOWN: [&str; 2] = [
-    "UPDATE request SET names = '', requester = '' WHERE enrollment = ? AND state = 'erased'",
-    "UPDATE certificate SET names = '' WHERE enrollment = ? \
+pub(crate) const ERASE_SHOWN: [&str; 3] = [
+    "UPDATE request SET names = '', requester = '', cn = '', sans = '', registration = NULL \
+     WHERE enrollment = ? AND state = 'erased'",
+    "UPDATE certificate SET names = '', requester = '', cn = '', sans = '', registration = NULL WHERE enrollment = ? \
      AND EXISTS (SELECT 1 FROM request q WHERE q.enrollment = certificate.enrollment AND q.state = 'erased')",
+    "DELETE FROM certificate_name WHERE enrollment = ? \
+     AND EXISTS (SELECT 1 FROM request q WHERE q.enrollment = certificate_name.enrollment AND q.state = 'erased')",
 ];
 
 /// Rows of one statement that inserts.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
     AuditLog, Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents,
-    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Sealer, Space, Store, StoreError,
-    StoredDocument, Tasks,
+    Found, LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Scan, Sealer, Space,
+    Store, StoreError, StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use super::plan::{Expected, Plan};
 use super::projections;
 use super::read;
 use super::readers::Readers;
+use super::search;
 use super::tasks;
 use super::writer::{Writer, WriterHandle};
 use crate::error::OpenError;
@@ -190,6 +191,14 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Page<CertificateRow>, StoreError> {
         projections::certificates(&self.readers, after, limit).await
+    }
+
+    async fn find_certificates(&self, scan: &Scan<'_>) -> Result<Found<CertificateRow>, StoreError> {
+        crate::search::certificates(&*self.readers, search::DIALECT, scan).await
+    }
+
+    async fn find_requests(&self, scan: &Scan<'_>) -> Result<Found<RequestRow>, StoreError> {
+        crate::search::requests(&*self.readers, search::DIALECT, scan).await
     }
 
     async fn revoked(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use portreeve_pkix::{SerialNumber, Timestamp, sha256};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Conflict, DocumentId, DocumentKey, DocumentWrite, NewTask,
-    RequestRow, RevokedRow, Spend, TaskKind,
+    Batch, CertificateRow, CommitError, Conflict, DocumentId, DocumentKey, DocumentWrite, NewTask, Ownership,
+    RequestRow, RevokedRow, SearchedNames, Spend, TaskKind,
 };
 use portreeve_ra::{
     AccountId, Actor, Circumstances, Claim, ClaimHandle, ClaimKey, EndpointName, EnrollmentId, Event,
@@ -168,11 +168,24 @@ pub fn request_row(number: u64, endpoint: &str, state: &str) -> RequestRow {
         names: format!("host{number}.example"),
         profile: "tls-server".to_owned(),
         state: state.to_owned(),
+        backend: "issuing".to_owned(),
+        key: sha256(&octets(number)),
+        key_algorithm: "P-256".to_owned(),
+        searched: searched(number),
+        ownership: Ownership::default(),
         proposal: number
             .is_multiple_of(2)
             .then(|| portreeve_ra::ProposalId::from_bytes(octets(number))),
         created_at: Timestamp::from_unix_seconds(1),
         updated_at: Timestamp::from_unix_millis(2_001),
+    }
+}
+
+/// The names of a host with that number.
+pub fn searched(number: u64) -> SearchedNames {
+    SearchedNames {
+        common: vec![format!("host{number}.example")],
+        alternative: vec![format!("host{number}.example"), format!("also{number}.example")],
     }
 }
 
@@ -191,6 +204,19 @@ pub fn certificate_row(number: u64) -> CertificateRow {
         key: sha256(&octets(number)),
         not_before: Timestamp::from_unix_seconds(1),
         not_after: Timestamp::from_unix_seconds(2),
+        key_algorithm: "P-256".to_owned(),
+        fingerprint: sha256(&octets(number + 1_000_000)),
+        endpoint: "acme/test".to_owned(),
+        profile: "tls-server".to_owned(),
+        profile_version: 3,
+        requester: "account:1".to_owned(),
+        searched: searched(number),
+        ownership: Ownership {
+            registration: Some(format!("device{number}")),
+            team: None,
+        },
+        issued_at: Timestamp::from_unix_millis(1_001),
+        revoked: None,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod durability;
 pub mod fixtures;
 pub mod lists;
 pub mod seals;
+pub mod search;
 pub mod streams;
 pub mod tampering;
 pub mod tasks;
@@ -80,6 +81,9 @@ macro_rules! store_suite {
             }
             tampering {
                 whatever_is_changed_is_found_at_its_place, a_tail_that_was_signed_anew, an_export,
+            }
+            search {
+                certificates, requests, pages, hostile_values, a_long_way_is_gone_in_steps, revoked_and_released,
             }
             together {
                 many_questions_at_once,

@@ -1,7 +1,7 @@
 //! The store goes away in the middle of an issuance, and comes back.
 
 use portreeve_ra::ports::{
-    CertificateRow, CommitError, Cursor, Page, RequestRow, RevokedRow, Space, StoreError,
+    CertificateRow, CommitError, Cursor, Found, Page, RequestRow, RevokedRow, Scan, Space, StoreError,
 };
 use portreeve_ra::{EventKind, Record};
 use portreeve_store::SqliteStore;
@@ -85,6 +85,14 @@ impl Store for Away {
         limit: u32,
     ) -> Result<Page<CertificateRow>, StoreError> {
         self.inner.certificates(after, limit).await
+    }
+
+    async fn find_certificates(&self, scan: &Scan<'_>) -> Result<Found<CertificateRow>, StoreError> {
+        self.inner.find_certificates(scan).await
+    }
+
+    async fn find_requests(&self, scan: &Scan<'_>) -> Result<Found<RequestRow>, StoreError> {
+        self.inner.find_requests(scan).await
     }
 
     async fn revoked(

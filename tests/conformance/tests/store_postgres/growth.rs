@@ -85,7 +85,7 @@ async fn rows_of_today_lie_in_the_partition_of_this_quarter() {
 async fn sweeping_makes_the_partitions_to_come() {
     let subject = Postgres::new().await;
     let made = rows(&subject.raw_url, QUARTERS).await;
-    assert_eq!(made.len(), 12, "three quarters of four tables: {made:?}");
+    assert_eq!(made.len(), 15, "three quarters of five tables: {made:?}");
     execute(&subject.raw_url, &format!("DROP TABLE {}", made[2])).await;
     subject.store.sweep(10).await.unwrap();
     assert_eq!(rows(&subject.raw_url, QUARTERS).await, made);

@@ -1,6 +1,6 @@
 //! What somebody wants to happen to an enrollment.
 
-use super::{Application, EnrollmentEvent, RequestedRevocation, Resolution, Submission};
+use super::{Application, EnrollmentEvent, RequestedRevocation, RequestedStatus, Resolution, Submission};
 use crate::domain::{Intent, ProposalId, Refusal, RevocationReason};
 
 /// What somebody wants to happen to an enrollment.
@@ -50,6 +50,10 @@ pub enum Command {
     Resolve(Resolution),
     /// Remove what is known of it.
     Erase,
+    /// Take a certificate off hold.
+    Release,
+    /// Ask a worker, as an operator, to change where the certificate stands.
+    RequestStatus(RequestedStatus),
 }
 
 /// A command that the state does not allow.
@@ -80,6 +84,8 @@ impl Command {
             Self::Revoke(_) => "revoke",
             Self::Resolve(_) => "resolve",
             Self::Erase => "erase",
+            Self::Release => "release",
+            Self::RequestStatus(_) => "request status",
         }
     }
 
@@ -108,6 +114,8 @@ impl Command {
             Self::Revoke(reason) => EnrollmentEvent::Revoked { reason },
             Self::Resolve(resolution) => EnrollmentEvent::Resolved { resolution },
             Self::Erase => EnrollmentEvent::Erased,
+            Self::Release => EnrollmentEvent::Released,
+            Self::RequestStatus(wish) => EnrollmentEvent::StatusRequested(wish),
         }
     }
 }

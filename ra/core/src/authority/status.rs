@@ -1,0 +1,360 @@
+//! Operators revoke certificates, put them on hold and release them.
+
+use portreeve_pkix::Certificate;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RegistrationAuthority;
+use super::begin::run;
+use super::deadline::within;
+use super::revoke::Wanted;
+use super::settle::Settled;
+use crate::accounts::{commit_error, may_race};
+use crate::domain::{
+    Actor, Alongside, BackendName, Command, Enrollment, EnrollmentId, On, Origin, ProfileName, Purpose,
+    Refusal, RequestedStatus, Requester, RevocationReason, Right, Role, Standing, StatusChange, StreamId,
+    TeamName,
+};
+use crate::error::Error;
+use crate::ledger::Saying;
+use crate::ports::{
+    Batch, CommitError, Conflict, Ownership, Projection, RevocationPower, TaskLease, WakeKey,
+};
+use crate::steps::Verified;
+
+/// How long a console waits for a worker.
+const CHANGED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Characters of a comment that count.
+const COMMENT_MAX: usize = 1_024;
+
+/// What an operator asks for.
+#[derive(Clone, Debug)]
+pub struct StatusRequest {
+    /// The enrollment whose certificate it is about.
+    pub enrollment: EnrollmentId,
+    /// What.
+    pub change: StatusChange,
+    /// Why, in words; at most 1,024 characters count.
+    pub comment: String,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// What has come of it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum StatusOutcome {
+    /// It is so, durably.
+    Done,
+    /// It is recorded, and a worker will do it.
+    HandedOver,
+}
+
+/// An issued certificate, as its verified events tell.
+#[derive(Clone, Debug)]
+pub struct KnownCertificate {
+    /// Where it came from.
+    pub enrollment: Enrollment,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Through what it was asked for, as it is now.
+    pub ownership: Ownership,
+}
+
+impl KnownCertificate {
+    /// Whether somebody has this right on it.
+    pub fn allows(&self, standing: &Standing, right: Right) -> bool {
+        let Some(application) = self.enrollment.application() else {
+            return false;
+        };
+        let team = self
+            .ownership
+            .team
+            .as_deref()
+            .map(TeamName::new)
+            .and_then(Result::ok);
+        let on: (&BackendName, &ProfileName) = (&application.backend, &application.profile);
+        standing.may(
+            right,
+            On {
+                backend: Some(on.0),
+                profile: Some(on.1),
+                team: team.as_ref(),
+            },
+        )
+    }
+}
+
+impl RegistrationAuthority {
+    /// The certificate of an enrollment, if it was issued.
+    pub async fn known_certificate(&self, id: EnrollmentId) -> Result<Option<KnownCertificate>, Error> {
+        let Some(enrollment) = self.enrollment(id).await? else {
+            return Ok(None);
+        };
+        let certificate = enrollment
+            .certificate()
+            .and_then(|(der, _)| Certificate::from_der(der).ok());
+        let Some(certificate) = certificate else {
+            return Ok(None);
+        };
+        Ok(Some(KnownCertificate {
+            ownership: self.ownership(&enrollment).await?,
+            enrollment,
+            certificate,
+        }))
+    }
+
+    /// Changes where a certificate stands, for an operator who has the right to. Returns when it is so, or, where a worker
+    /// has to do it and takes longer than ten seconds, when it is recorded.
+    pub async fn change_status(
+        self: &Arc<Self>,
+        standing: &Standing,
+        request: StatusRequest,
+    ) -> Result<StatusOutcome, Error> {
+        let (id, change) = (request.enrollment, request.change);
+        match self.begin_change(standing, request).await? {
+            StatusOutcome::Done => Ok(StatusOutcome::Done),
+            StatusOutcome::HandedOver => self.changed_by_a_worker(id, change).await,
+        }
+    }
+
+    /// As [`Self::change_status`], without waiting for a worker.
+    pub async fn begin_change(
+        self: &Arc<Self>,
+        standing: &Standing,
+        request: StatusRequest,
+    ) -> Result<StatusOutcome, Error> {
+        let stream = StreamId::enrollment(request.enrollment);
+        let wish = RequestedStatus {
+            change: request.change,
+            by: standing.principal.clone(),
+            comment: request.comment.chars().take(COMMENT_MAX).collect(),
+        };
+        let mut turn = 0;
+        loop {
+            let enrollment = self
+                .load_enrollment(request.enrollment)
+                .await?
+                .ok_or(Refusal::UnknownCertificate)?;
+            let certificate = self.changeable(standing, enrollment.value(), wish.change).await?;
+            self.guard_change(&wish, enrollment.value())?;
+            let committed = if self.parts.roles.has(Role::Worker) {
+                let origin = request.origin.clone();
+                self.carry_out_change(&enrollment, &certificate, (&wish, origin))
+                    .await?
+            } else {
+                self.hand_change_over(&enrollment, (wish.clone(), request.origin.clone()))
+                    .await?
+            };
+            match committed {
+                Ok(outcome) => return Ok(outcome),
+                Err(CommitError::Conflict(Conflict::Stream(_) | Conflict::Claim(_))) if may_race(turn) => {
+                    turn += 1;
+                }
+                Err(error) => return Err(commit_error(error, stream)),
+            }
+        }
+    }
+
+    /// The one place where an approval policy will be asked whether others must agree to a change of a certificate's
+    /// status, each one alone or all of a bulk. Nothing asks for it yet.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn guard_change(&self, _: &RequestedStatus, _: &Enrollment) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The certificate, if this operator may change it so and its CA can.
+    async fn changeable(
+        &self,
+        standing: &Standing,
+        enrollment: &Enrollment,
+        change: StatusChange,
+    ) -> Result<Certificate, Error> {
+        let certificate = enrollment
+            .certificate()
+            .and_then(|(der, _)| Certificate::from_der(der).ok())
+            .ok_or(Refusal::UnknownCertificate)?;
+        let known = KnownCertificate {
+            enrollment: enrollment.clone(),
+            certificate,
+            ownership: self.ownership(enrollment).await?,
+        };
+        let right = if change.is_about_hold() {
+            Right::CertificateHold
+        } else {
+            Right::CertificateRevoke
+        };
+        if !known.allows(standing, right) {
+            return Err(Refusal::NotAuthorized.into());
+        }
+        self.is_possible(enrollment, change)?;
+        Ok(known.certificate)
+    }
+
+    fn is_possible(&self, enrollment: &Enrollment, change: StatusChange) -> Result<(), Refusal> {
+        use RevocationReason::{AaCompromise, CaCompromise};
+        if matches!(change, StatusChange::Revoke(CaCompromise | AaCompromise)) {
+            return Err(Refusal::RevocationReason);
+        }
+        // A console need not know the CA; then its worker says so.
+        let power = self
+            .backend_for(enrollment)
+            .map(|backend| backend.capabilities().revocation);
+        match power {
+            Ok(RevocationPower::Impossible) => return Err(Refusal::CannotRevoke),
+            Ok(RevocationPower::MustBeTold) if change.is_about_hold() => return Err(Refusal::CannotRevoke),
+            _ => {}
+        }
+        if enrollment.may_become(change) {
+            return Ok(());
+        }
+        Err(match change {
+            StatusChange::Revoke(_) => Refusal::AlreadyRevoked,
+            StatusChange::Release => Refusal::NotHeld,
+        })
+    }
+
+    async fn carry_out_change(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        certificate: &Certificate,
+        (wish, origin): (&RequestedStatus, Origin),
+    ) -> Result<Result<StatusOutcome, CommitError>, Error> {
+        let actor = Actor::Operator(wish.by.clone());
+        let committed = match wish.change {
+            StatusChange::Revoke(reason) => {
+                let wanted = Wanted {
+                    reason,
+                    knows_key: true,
+                    actor,
+                    comment: &wish.comment,
+                    origin,
+                    alongside: &Alongside::default(),
+                };
+                self.carry_out(enrollment, certificate, wanted).await?
+            }
+            StatusChange::Release => {
+                let saying = Saying::new(Purpose::Worker, actor, origin, &wish.comment);
+                self.release(enrollment, certificate, saying).await?
+            }
+        };
+        Ok(committed.map(|()| StatusOutcome::Done))
+    }
+
+    async fn release(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        certificate: &Certificate,
+        saying: Saying,
+    ) -> Result<Result<(), CommitError>, Error> {
+        let id = enrollment.value().id;
+        let (_, events) = run(enrollment.value().clone(), [Command::Release], self.now())?;
+        let batch = Batch {
+            records: vec![self.ledger.record(enrollment.next(), saying, &events)?],
+            projections: vec![Projection::Released(id)],
+            ..Batch::default()
+        };
+        let committed = self.parts.store.commit(batch).await;
+        if committed.is_ok() {
+            tracing::info!(enrollment.id = %id, serial = %certificate.serial(), "certificate released from hold");
+            self.parts.wakeups.wake(WakeKey::Status);
+        }
+        Ok(committed)
+    }
+
+    /// Records what an operator asks for, once, with a task for any worker.
+    async fn hand_change_over(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        (wish, origin): (RequestedStatus, Origin),
+    ) -> Result<Result<StatusOutcome, CommitError>, Error> {
+        let (this, now) = (enrollment.value(), self.now());
+        let mut batch = Batch::default();
+        if this.status_due().map(|due| due.change) != Some(wish.change) {
+            let actor = Actor::Operator(wish.by.clone());
+            let saying = Saying::new(Purpose::Console, actor, origin, &wish.comment);
+            let (_, events) = run(this.clone(), [Command::RequestStatus(wish)], now)?;
+            batch.records = vec![self.ledger.record(enrollment.next(), saying, &events)?];
+        }
+        batch.tasks = vec![self.task(StreamId::enrollment(this.id), Duration::ZERO, None)];
+        let committed = self.parts.store.commit(batch).await;
+        self.parts.wakeups.wake(WakeKey::Tasks);
+        Ok(committed.map(|()| StatusOutcome::HandedOver))
+    }
+
+    async fn changed_by_a_worker(
+        self: &Arc<Self>,
+        id: EnrollmentId,
+        change: StatusChange,
+    ) -> Result<StatusOutcome, Error> {
+        let changed = async {
+            loop {
+                let woken = self.wait_for(id, CHANGED_WITHIN);
+                let enrollment = self
+                    .load_enrollment(id)
+                    .await?
+                    .ok_or(Refusal::UnknownCertificate)?;
+                if !enrollment.value().may_become(change) {
+                    return Ok(StatusOutcome::Done);
+                }
+                woken.await;
+            }
+        };
+        within(self.parts.clock.as_ref(), CHANGED_WITHIN, changed)
+            .await
+            .unwrap_or(Ok(StatusOutcome::HandedOver))
+    }
+
+    /// Carries out what an operator asked a console for. What cannot be done any more, or not by its CA, is left.
+    pub(super) async fn change_as_requested(
+        self: &Arc<Self>,
+        enrollment: Verified<Enrollment>,
+        lease: &TaskLease,
+        wish: RequestedStatus,
+    ) -> Result<Settled, Error> {
+        let certificate = enrollment
+            .value()
+            .certificate()
+            .and_then(|(der, _)| Certificate::from_der(der).ok());
+        match (certificate, self.is_possible(enrollment.value(), wish.change)) {
+            (Some(certificate), Ok(())) => {
+                let origin = Origin::node(self.parts.node);
+                let committed = self
+                    .carry_out_change(&enrollment, &certificate, (&wish, origin))
+                    .await?;
+                committed.map_err(|error| commit_error(error, lease.subject))?;
+            }
+            (_, Err(refusal)) => {
+                tracing::warn!(enrollment.id = %enrollment.value().id, by = %wish.by, refusal = refusal.code(),
+                               "an operator's change of a certificate's status was not carried out");
+            }
+            (None, Ok(())) => {}
+        }
+        self.complete(lease).await?;
+        Ok(Settled::Stop(enrollment))
+    }
+
+    /// Through what an enrollment was asked for, as it is now.
+    pub(super) async fn ownership(&self, enrollment: &Enrollment) -> Result<Ownership, Error> {
+        let Some(Requester::Registration(id)) = enrollment.asked().map(|asked| asked.requester) else {
+            return Ok(Ownership::default());
+        };
+        let found = self.registrations.registration(*id).await?;
+        Ok(found.map_or_else(Ownership::default, |found| {
+            let registration = &found.value().registration;
+            Ownership {
+                registration: Some(registration.name.clone()),
+                team: registration.team.as_ref().map(ToString::to_string),
+            }
+        }))
+    }
+
+    /// The first row of a request, which alone says through what it was asked for.
+    pub(super) async fn first_row(&self, enrollment: &Enrollment) -> Result<Vec<Projection>, Error> {
+        let ownership = self.ownership(enrollment).await?;
+        Ok(super::rows::owned(
+            super::rows::request(enrollment, self.now()),
+            ownership,
+        ))
+    }
+}
