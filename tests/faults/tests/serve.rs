@@ -106,6 +106,7 @@ async fn the_owner_makes_an_installation_and_a_lesser_role_serves_it() {
         "database server",
         "database clock",
         "database durability",
+        "database rights",
         "database identity",
     ] {
         assert!(doctor.stdout.contains(check), "{check}: {}", doctor.stdout);
@@ -116,6 +117,18 @@ async fn the_owner_makes_an_installation_and_a_lesser_role_serves_it() {
     assert_eq!(ready.status.code(), Some(3), "{}", ready.stdout);
     assert!(ready.stdout.contains("live: database"), "{}", ready.stdout);
     running.stop().await;
+
+    // Whoever may create in the schema could have the owner's functions run its own.
+    server
+        .sql(database, "GRANT CREATE ON SCHEMA public TO node")
+        .unwrap();
+    let refused = started(&lesser).await.err().unwrap();
+    assert!(refused.contains("may create in the schema"), "{refused}");
+    let doctor = run(&lesser, &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(4), "{}", doctor.stdout);
+    server
+        .sql(database, "REVOKE CREATE ON SCHEMA public FROM node")
+        .unwrap();
 
     // A role that plays edge only is no node that can do everything.
     server

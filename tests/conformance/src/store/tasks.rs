@@ -89,10 +89,7 @@ pub async fn a_lease_runs_out(subject: &mut dyn StoreUnderTest) {
 pub async fn a_task_is_claimed_once(subject: &mut dyn StoreUnderTest) {
     const TASKS: u64 = 50;
     let (store, tasks) = (subject.store(), subject.tasks());
-    store
-        .commit(creating((1..=TASKS).map(task)))
-        .await
-        .unwrap();
+    store.commit(creating((1..=TASKS).map(task))).await.unwrap();
     let workers: Vec<_> = (1..=8)
         .map(|worker| {
             let tasks = Arc::clone(&tasks);
