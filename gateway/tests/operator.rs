@@ -197,6 +197,48 @@ impl Operator {
     }
 }
 
+/// Nothing that a person wrote is cut, and no list is another one than was asked for: by the program and by the API.
+async fn what_would_be_cut_is_refused(operator: &Operator, request: &str, incident: &str) {
+    let long = "ä".repeat(1_025);
+    let rows: [&[&str]; 7] = [
+        &["audit", "close", incident, "--comment", &long],
+        &["request", "reject", request, "--comment", &long, "--yes"],
+        &["request", "resolve", request, "--as", "retry", "--comment", &long],
+        &["apply", "--from", "/nowhere", "--reason", &long],
+        &["request", "list", "--limit", "0"],
+        &["request", "list", "--limit", "201"],
+        &["audit", "incidents", "--limit", "0"],
+    ];
+    for row in rows {
+        let (code, said) = operator.failure(row).await;
+        let why = said.contains("1025 characters, and 1024 can be kept") || said.contains("1..=200");
+        assert!(code == 2 && why, "{row:?}: {said}");
+    }
+    let client = ControlClient::new(Path::new(&operator.0));
+    let malformed = |what: &str, outcome: Result<Value, ClientError>| match outcome {
+        Err(ClientError::Problem(problem)) => {
+            assert_eq!(
+                (problem.status, problem.code.as_str()),
+                (400, "malformed"),
+                "{what}"
+            );
+            problem.detail
+        }
+        other => panic!("{what}: {other:?}"),
+    };
+    let comment = serde_json::json!({ "comment": long });
+    let close = format!("/api/v1/incidents/{incident}/close");
+    let said = malformed("close", client.post(&close, &comment).await);
+    assert!(said.contains("1025 characters"), "{said}");
+    let object = serde_json::json!({ "name": "acme/web", "body": "profiles = [\"dev\"]", "reason": long });
+    let said = malformed("publish", client.post("/api/v1/endpoints", &object).await);
+    assert!(said.contains("the reason has 1025 characters"), "{said}");
+    for list in ["requests", "certificates", "incidents"] {
+        let said = malformed(list, client.read(&format!("/api/v1/{list}?limit=0")).await);
+        assert!(said.contains("at least 1"), "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_doubt_is_resolved_and_its_incident_closed() {
     let directory = home();
@@ -255,6 +297,7 @@ async fn a_request_in_doubt_is_resolved_and_its_incident_closed() {
         (&incident["what"], &incident["closed_at"]),
         (&"in_doubt".into(), &Value::Null)
     );
+    what_would_be_cut_is_refused(&operator, &id, incident["id"].as_str().unwrap()).await;
     let close = [
         "audit",
         "close",

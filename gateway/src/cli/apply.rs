@@ -6,6 +6,7 @@ use clap::Args;
 use portreeve_console::{List, ObjectView, Publication};
 use serde::Serialize;
 
+use super::request::comment;
 use super::{CliError, Exit, Surroundings, Table, Target};
 use crate::control::ControlClient;
 
@@ -17,8 +18,8 @@ pub(super) struct Arguments {
     /// The directory.
     #[arg(short = 'f', long = "from", value_name = "DIR")]
     from: PathBuf,
-    /// Why; it goes into the audit log.
-    #[arg(long, default_value = "portreeve apply")]
+    /// Why, in at most 1,024 characters; it goes into the audit log.
+    #[arg(long, default_value = "portreeve apply", value_parser = comment)]
     reason: String,
     /// Only says what would change.
     #[arg(long)]

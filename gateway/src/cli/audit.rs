@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use portreeve_console::{ClosingBody, IncidentView, List};
 
 use super::paging::Paging;
-use super::request::segment;
+use super::request::{comment, segment};
 use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, plain};
 
 /// What a person must look at.
@@ -24,8 +24,8 @@ enum Verb {
     Close {
         /// The id of the incident, as `audit incidents` shows it.
         id: String,
-        /// What was done; it goes into the audit log.
-        #[arg(long)]
+        /// What was done, in at most 1,024 characters; it goes into the audit log.
+        #[arg(long, value_parser = comment)]
         comment: String,
     },
 }

@@ -7,8 +7,8 @@ use super::request::parameter;
 /// Which page of a list to show.
 #[derive(Debug, Args)]
 pub(super) struct Paging {
-    /// How many, at most 200.
-    #[arg(long, default_value_t = 50)]
+    /// How many, from 1 to 200.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
     /// Where an earlier list ended.
     #[arg(long)]

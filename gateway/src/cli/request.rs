@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use portreeve_console::{DecisionBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
+use portreeve_ra::authority::COMMENT_CHARS_MAX;
 
 use super::paging::Paging;
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
@@ -49,8 +50,8 @@ struct Resolved {
     /// How it goes on.
     #[arg(long = "as", value_enum)]
     resolution: How,
-    /// Why; it goes into the audit log.
-    #[arg(long)]
+    /// Why, in at most 1,024 characters; it goes into the audit log.
+    #[arg(long, value_parser = comment)]
     comment: String,
 }
 
@@ -67,12 +68,22 @@ enum How {
 struct Decision {
     /// The id of the request.
     id: String,
-    /// Why; it goes into the audit log.
-    #[arg(long, default_value = "")]
+    /// Why, in at most 1,024 characters; it goes into the audit log.
+    #[arg(long, default_value = "", value_parser = comment)]
     comment: String,
     /// The digest that `request show` printed; refused when the proposal has another.
     #[arg(long)]
     digest: Option<String>,
+}
+
+/// A comment that can be kept in full.
+pub(super) fn comment(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        0..=COMMENT_CHARS_MAX => Ok(text.to_owned()),
+        count => Err(format!(
+            "it has {count} characters, and {COMMENT_CHARS_MAX} can be kept: say it shorter"
+        )),
+    }
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {

@@ -153,7 +153,8 @@ pub struct LimitsSection {
     /// Time without any octet in either direction after which a connection is closed.
     pub idle_timeout: Span,
     /// Time for the whole end of the process when it is asked to: requests under way, their work, background work and
-    /// the store. What hangs is cut off then; a second signal does not wait for it.
+    /// the store. What hangs is cut off then; a second signal does not wait for it. With 0 nothing is waited for: requests
+    /// under way are cut off at once, and what was begun is finished after the next start.
     pub drain_timeout: Span,
 }
 

@@ -55,6 +55,7 @@ use crate::document::{Authorization, Order};
 use crate::error::AcmeError;
 use crate::nonce::Nonces;
 use crate::open_orders::OpenOrders;
+use crate::problem::{Failure, ProblemType};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::service::Service;
@@ -161,7 +162,7 @@ impl Edge for AcmeEdge {
 
     async fn handle(&self, call: Call) -> Response<Bytes> {
         let Some((site, below)) = self.service.site(&call.path) else {
-            return Reply::empty(StatusCode::NOT_FOUND).into_response();
+            return nowhere(&self.service.config);
         };
         let resource = Resource::parse(below);
         let carries_nonce = call.method == Method::POST;
@@ -179,13 +180,27 @@ impl Edge for AcmeEdge {
 
     fn refuse(&self, why: BodyRefusal, path: &str) -> Response<Bytes> {
         let Some((site, below)) = self.service.site(path) else {
-            return Reply::empty(StatusCode::NOT_FOUND).into_response();
+            return nowhere(&self.service.config);
         };
         let reply = Reply::problem(&AcmeError::from(why).problem(site));
         self.service
             .with_nonce(reply)
             .complete(site, Resource::parse(below))
     }
+}
+
+/// The answer where no endpoint is. It says what a directory's URL looks like, and not which there are.
+fn nowhere(config: &AcmeConfig) -> Response<Bytes> {
+    let detail = format!(
+        "there is no ACME endpoint under this path: the URL of a directory is {}/acme/NAME/directory, with the name of \
+         an endpoint that is published",
+        config.external_url
+    );
+    let failure = Failure::new(StatusCode::NOT_FOUND, ProblemType::Malformed, detail);
+    Reply::problem(&failure.into())
+        .header(CACHE_CONTROL, "no-store")
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+        .into_response()
 }
 
 /// One arm per operation.

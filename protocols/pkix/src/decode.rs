@@ -24,6 +24,10 @@ pub fn subject_alt_name(
     let mut seen = std::collections::HashSet::new();
     let mut names = Vec::new();
     let mut count = 0;
+    if list.is_empty() {
+        let empty = Flaw::Expected("at least one name in the subject alternative name");
+        return Err(empty.at(list.offset()));
+    }
     loop {
         let element = list.any()?;
         count += 1;

@@ -42,7 +42,7 @@ pub(crate) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<CertificateView>>, Problem> {
     let Query(page) = query?;
-    let (store, limit) = (parts.ra.store(), page.limit());
+    let (store, limit) = (parts.ra.store(), page.limit()?);
     let found = paging::read(&page, |after| async move {
         Ok(store.certificates(after.as_ref(), limit).await?)
     })

@@ -58,7 +58,7 @@ pub(crate) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<IncidentView>>, Problem> {
     let Query(page) = query?;
-    let (ra, limit) = (&parts.ra, page.limit());
+    let (ra, limit) = (&parts.ra, page.limit()?);
     let found = paging::read(
         &page,
         |after| async move { ra.incidents(after.as_ref(), limit).await },

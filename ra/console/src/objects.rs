@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::paging::List;
 use crate::problem::Problem;
+use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 use crate::{ConsoleParts, ProposedObject};
 
@@ -80,6 +81,7 @@ async fn publish(
     kind: ObjectKind,
     (principal, publication): (SignedIn, Publication),
 ) -> Result<Json<ObjectView>, Problem> {
+    let reason = in_full("reason", publication.reason)?;
     let proposed = ProposedObject {
         kind,
         name: &publication.name,
@@ -90,7 +92,7 @@ async fn publish(
     let by = Publisher {
         actor: Actor::Operator(principal.principal().clone()),
         origin: Origin::node(parts.ra.node()),
-        reason: publication.reason,
+        reason,
     };
     let version = parts
         .ra

@@ -47,8 +47,11 @@ impl PageQuery {
             .map_err(|_| Problem::BadCursor)
     }
 
-    pub(crate) fn limit(&self) -> u32 {
-        self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
+    pub(crate) fn limit(&self) -> Result<u32, Problem> {
+        match self.limit {
+            Some(0) => Err(Problem::Malformed("limit must be at least 1".to_owned())),
+            limit => Ok(limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)),
+        }
     }
 }
 
@@ -110,13 +113,14 @@ mod tests {
     #[test]
     fn pages_are_bounded() {
         let rows = [
-            ("absent", None, 50),
-            ("small", Some(3), 3),
-            ("none", Some(0), 1),
-            ("huge", Some(9_999), 200),
+            ("absent", None, Some(50)),
+            ("small", Some(3), Some(3)),
+            ("none", Some(0), None),
+            ("huge", Some(9_999), Some(200)),
         ];
         for (name, limit, expected) in rows {
-            assert_eq!(PageQuery { cursor: None, limit }.limit(), expected, "{name}");
+            let read = PageQuery { cursor: None, limit }.limit();
+            assert_eq!(read.ok(), expected, "{name}");
         }
         let cursor = |text: &str| {
             PageQuery {

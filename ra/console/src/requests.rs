@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use portreeve_pkix::{CertificationRequest, GeneralName, Timestamp};
-use portreeve_ra::authority::DecisionRequest;
+use portreeve_ra::authority::{COMMENT_CHARS_MAX, DecisionRequest};
 use portreeve_ra::ports::{RequestFilter, RequestRow};
 use portreeve_ra::{
     Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, Origin, Proposal, ProposalId,
@@ -159,7 +159,7 @@ pub(crate) async fn list(
         state: query.state.map(known_state).transpose()?,
         endpoint: query.endpoint,
     };
-    let (store, filter, limit) = (parts.ra.store(), &filter, page.limit());
+    let (store, filter, limit) = (parts.ra.store(), &filter, page.limit()?);
     let found = paging::read(&page, |after| async move {
         Ok(store.requests(filter, after.as_ref(), limit).await?)
     })
@@ -250,9 +250,19 @@ pub(crate) fn commented(
     Ok(DecisionRequest {
         by: principal.principal().clone(),
         digest: None,
-        comment,
+        comment: in_full("comment", comment)?,
         origin: Origin::node(ra.node()),
     })
+}
+
+/// What a person wrote, if all of it can be kept: what they said must not be cut.
+pub(crate) fn in_full(what: &str, text: String) -> Result<String, Problem> {
+    match text.chars().count() {
+        0..=COMMENT_CHARS_MAX => Ok(text),
+        count => Err(Problem::Malformed(format!(
+            "the {what} has {count} characters, and {COMMENT_CHARS_MAX} can be kept: say it shorter"
+        ))),
+    }
 }
 
 async fn decide(
@@ -267,7 +277,7 @@ async fn decide(
     let request = DecisionRequest {
         by: principal.principal().clone(),
         digest: body.digest.as_deref().map(digest).transpose()?,
-        comment: body.comment,
+        comment: in_full("comment", body.comment)?,
         origin: Origin::node(ra.node()),
     };
     match decision {

@@ -1,6 +1,7 @@
 //! Requests over several nodes: nonces are good once, orders are limited, finalizing twice issues once.
 
 use crate::node::{Account, Network, Node, authority, patient};
+use http::Method;
 use portreeve_acme::AcmeConfig;
 use portreeve_ra::ports::{RequestFilter, Store};
 use portreeve_wire::jose::{Algorithm, SigningKey};
@@ -207,5 +208,32 @@ async fn what_belongs_to_others_looks_as_if_it_were_not_there() {
         );
         assert_eq!(foreign.json(), missing.json(), "{url}");
         assert_eq!(foreign.status(), missing.status(), "{url}");
+    }
+}
+
+/// Whoever mistypes the name of an endpoint is told what a directory's URL looks like, and not which endpoints there are.
+#[tokio::test]
+async fn where_no_endpoint_is_a_problem_says_so() {
+    let authority = authority().await;
+    let node = Node::new(&authority, &Network::open(), patient());
+    let rows = [
+        (Method::GET, "https://ra.test/acme/defualt/directory"),
+        (Method::HEAD, "https://ra.test/acme/defualt/new-nonce"),
+        (Method::POST, "https://ra.test/acme/defualt/new-account"),
+        (Method::GET, "https://ra.test/acme/"),
+    ];
+    for (method, url) in rows {
+        let answer = node.send(method, url, Vec::new()).await;
+        assert_eq!(
+            (answer.status(), answer.problem().as_str()),
+            (404, "malformed"),
+            "{url}"
+        );
+        let detail = answer.json()["detail"].to_string();
+        assert!(
+            detail.contains("https://ra.test/acme/NAME/directory"),
+            "{url}: {detail}"
+        );
+        assert!(!detail.contains("default"), "{url}: {detail}");
     }
 }

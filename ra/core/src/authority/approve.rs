@@ -14,6 +14,9 @@ use crate::ledger::Saying;
 use crate::ports::{ApprovalHint, ApprovalNews, Batch, CommitError, Conflict, WakeKey};
 use crate::steps::Verified;
 
+/// Characters of a comment that are kept; whoever takes comments from people refuses longer ones.
+pub const COMMENT_CHARS_MAX: usize = 1024;
+
 /// What a principal decides with.
 #[derive(Clone, Debug)]
 pub struct DecisionRequest {
@@ -21,7 +24,7 @@ pub struct DecisionRequest {
     pub by: Principal,
     /// The digest of the proposal the principal looked at; must match when given.
     pub digest: Option<[u8; 32]>,
-    /// In words; at most 1,024 characters.
+    /// In words; at most [`COMMENT_CHARS_MAX`] characters.
     pub comment: String,
     /// From where.
     pub origin: Origin,
@@ -71,7 +74,7 @@ impl RegistrationAuthority {
         (decision, request): (Decision, &DecisionRequest),
     ) -> Result<Result<ProposalState, CommitError>, Error> {
         let mut comment = request.comment.clone();
-        if let Some((end, _)) = comment.char_indices().nth(1024) {
+        if let Some((end, _)) = comment.char_indices().nth(COMMENT_CHARS_MAX) {
             comment.truncate(end);
         }
         let event = ProposalEvent::Decided {

@@ -41,7 +41,7 @@ use crate::registrations::Registrations;
 use crate::secrets::Secrets;
 use crate::steps::{Verified, verify};
 
-pub use approve::DecisionRequest;
+pub use approve::{COMMENT_CHARS_MAX, DecisionRequest};
 pub use erase::Erasure;
 pub use incidents::IncidentStanding;
 pub use search::{Search, SearchError, Selection};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::approve::DecisionRequest;
+use super::approve::{COMMENT_CHARS_MAX, DecisionRequest};
 use super::begin::run;
 use super::incidents::{IncidentStanding, standing};
 use super::rows;
@@ -88,7 +88,7 @@ impl RegistrationAuthority {
             return Err(Refusal::AlreadyDecided.into());
         }
         let event = Event::Incident(IncidentEvent::Closed {
-            comment: request.comment.chars().take(1024).collect(),
+            comment: request.comment.chars().take(COMMENT_CHARS_MAX).collect(),
         });
         let record = self.ledger.record(history.next(), said_by(&request), &[event])?;
         let closed = IncidentStanding {
