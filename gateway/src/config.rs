@@ -6,6 +6,7 @@
 mod acme;
 mod backend;
 mod database;
+mod fingerprint;
 mod keyset;
 mod overlay;
 mod redis;
@@ -165,13 +166,10 @@ impl Config {
         &self.server.data_dir
     }
 
-    /// A fingerprint of what the nodes of an installation must have in common, in hexadecimal.
-    pub fn fingerprint(&self) -> String {
-        let server = (&self.server.external_url, &self.server.status_url);
-        let common = serde_json::to_vec(&(server, &self.backend, &self.acme, &self.status));
-        // Plain values are always written.
-        let digest = portreeve_pkix::sha256(&common.unwrap_or_default());
-        hex::encode(digest.get(..8).unwrap_or_default())
+    /// Fingerprints of what the nodes of an installation must have in common, in hexadecimal, by key: at most 100, of whole
+    /// sections where there would be more.
+    pub fn fingerprints(&self) -> BTreeMap<String, String> {
+        fingerprint::of(self)
     }
 
     /// The JSON Schema of the configuration file.

@@ -91,7 +91,7 @@ fn report(installation: &Installation, config: &Config) -> NodeReport {
         node: installation.node,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         roles: installation.roles.iter().map(|role| role.to_string()).collect(),
-        configuration: config.fingerprint(),
+        configuration: config.fingerprints(),
         keyset: hex::encode(installation.keyset.fingerprint()),
         started_at: now,
         at: now,

@@ -14,7 +14,7 @@ use portreeve_acme::validator::Validator;
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
 use crate::backends::{BackendError, Backends, backends};
@@ -199,6 +199,7 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         sockets,
         certificate,
         control,
+        joined: node.health.join().await,
     };
     let mut running = assemble(parts, node, addresses)?;
     running.manifest = manifest;
@@ -211,6 +212,8 @@ struct Parts<'a> {
     sockets: BTreeMap<String, TcpListener>,
     certificate: Option<OwnCertificate>,
     control: ControlSocket,
+    /// Whether it fits to the nodes that were there before.
+    joined: Result<(), String>,
 }
 
 /// Starts listeners and background work.
@@ -233,11 +236,11 @@ fn assemble(
         duties.begin("TLS certificate", certificate.run(background.clone()));
     }
     begin_work(&mut duties, &node, &background);
-    info!(
-        version = env!("CARGO_PKG_VERSION"),
-        external_url = config.server.external_url,
-        "ready"
-    );
+    let (version, external_url) = (env!("CARGO_PKG_VERSION"), &config.server.external_url);
+    match &parts.joined {
+        Ok(()) => info!(version, external_url, "ready"),
+        Err(reason) => error!(version, external_url, reason, "running, and not ready"),
+    }
     Ok(Running {
         addresses,
         external_url: config.server.external_url.clone(),
@@ -267,6 +270,10 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
             node: shared.installation.node,
         };
         duties.begin("sweeper", sweeper.run(background.clone()));
+    }
+    if shared.queue.redis().is_some() {
+        let health = Arc::clone(&node.health);
+        duties.begin_until(background, "neighbours", async move { health.join_later().await });
     }
     if let Some(publisher) = node.publisher.clone() {
         duties.begin_until(background, "CRL publisher", async move { publisher.run().await });

@@ -187,6 +187,34 @@ async fn a_wrong_password_is_said_by_all_and_shown_by_none() {
     running.stop().await;
 }
 
+const ELDER: &str = "01010101-0101-0101-0101-010101010101";
+
+/// Lets it look as if an older node of the installation with another keyset lived; under which key.
+fn stranger(redis: &Redis, installation: [u8; 16]) -> String {
+    let prefix = format!("portreeve:{{{}}}:", uuid::Uuid::from_bytes(installation));
+    let report = serde_json::json!({
+        "node": ELDER, "version": "0.0.1", "roles": [], "configuration": {}, "keyset": "another",
+        "started_at": 1, "at": 1,
+    });
+    let _: i64 = redis.ask(&["SADD", &format!("{prefix}nodes"), ELDER]).unwrap();
+    let key = format!("{prefix}node:{ELDER}");
+    let _: String = redis.ask(&["SET", &key, &report.to_string()]).unwrap();
+    key
+}
+
+/// From its start on, whether or not anybody has asked how it is, nobody who writes to Redis can make a node unready.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_joins_by_itself() {
+    let (directory, redis) = (home(), Redis::start().unwrap());
+    let running = start(options(directory.path(), &redis.url())).await.unwrap();
+    stranger(&redis, running.installation().id);
+    let (status, finding) = ready(&running, "nodes", true).await;
+    assert_eq!((status, &finding["ok"]), (200, &Value::Bool(true)), "{finding}");
+    let found = row(&doctor(directory.path()).await, "nodes");
+    assert!(found.contains(ELDER) && found.contains("keyset"), "{found}");
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_with_other_keys_than_an_older_node_is_not_ready() {
     let (directory, redis) = (home(), Redis::start().unwrap());
@@ -195,16 +223,7 @@ async fn who_joins_with_other_keys_than_an_older_node_is_not_ready() {
     ready(&running, "nodes", false).await;
     running.stop().await;
 
-    let prefix = format!("portreeve:{{{}}}:", uuid::Uuid::from_bytes(id));
-    let elder = "01010101-0101-0101-0101-010101010101";
-    let report = serde_json::json!({
-        "node": elder, "version": "0.0.1", "roles": [], "configuration": "", "keyset": "another",
-        "started_at": 1, "at": 1,
-    });
-    let _: i64 = redis.ask(&["SADD", &format!("{prefix}nodes"), elder]).unwrap();
-    let _: String = redis
-        .ask(&["SET", &format!("{prefix}node:{elder}"), &report.to_string()])
-        .unwrap();
+    let elder = stranger(&redis, id);
     let running = start(options(directory.path(), &redis.url())).await.unwrap();
     let begun = Instant::now();
     let body = loop {
@@ -215,10 +234,10 @@ async fn who_joins_with_other_keys_than_an_older_node_is_not_ready() {
         assert!(begun.elapsed() < PATIENCE, "{body}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert!(body.contains(elder) && body.contains("another keyset"), "{body}");
+    assert!(body.contains(ELDER) && body.contains("another keyset"), "{body}");
     let found = row(&doctor(directory.path()).await, "nodes");
     assert!(found.contains("error"), "{found}");
-    let _: i64 = redis.ask(&["DEL", &format!("{prefix}node:{elder}")]).unwrap();
+    let _: i64 = redis.ask(&["DEL", &elder]).unwrap();
     assert_eq!(ready(&running, "nodes", false).await.0, 200);
     running.stop().await;
 }

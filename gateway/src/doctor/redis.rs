@@ -15,6 +15,12 @@ use crate::config::Config;
 /// A clock that is further off than this is worth a warning.
 const CLOCK_OFFSET_MAX: Duration = Duration::from_secs(2);
 
+/// Characters of another node's version that are shown.
+const VERSION_CHARS_MAX: usize = 40;
+
+/// Nodes, or keys of one, that a finding names.
+const NAMED_MAX: usize = 5;
+
 /// A command that takes longer makes hints late.
 const LATENCY_MAX: Duration = Duration::from_millis(10);
 
@@ -114,31 +120,66 @@ fn exposed(target: &RedisTarget) -> Option<Finding> {
 /// Whether the nodes that can be seen fit together.
 pub(super) async fn nodes(nodes: &dyn Nodes) -> Finding {
     match nodes.list().await {
-        Some(all) => compared(&all),
+        Some(all) => compared(&nodes.own(), &all),
         None => Finding::new("nodes", Severity::Warning, "cannot be seen without Redis"),
     }
 }
 
-fn compared(all: &[NodeReport]) -> Finding {
-    let each = |of: fn(&NodeReport) -> &str| all.iter().map(of).collect::<BTreeSet<&str>>();
-    let (keysets, versions) = (each(|node| &node.keyset), each(|node| &node.version));
-    let configurations = each(|node| &node.configuration);
-    let list = |words: &BTreeSet<&str>| words.iter().copied().collect::<Vec<_>>().join(", ");
-    let (severity, detail) = if keysets.len() > 1 {
-        let advice = "with different keysets: give all the same database and key encryption key";
-        (Severity::Error, advice.to_owned())
-    } else if versions.len() > 1 {
-        (
-            Severity::Warning,
-            format!("with different versions: {}", list(&versions)),
-        )
-    } else if configurations.len() > 1 {
-        let advice = "differ in server.external_url, server.status_url, acme, status or backend";
-        (Severity::Warning, advice.to_owned())
-    } else {
-        (Severity::Ok, format!("of version {}", list(&versions)))
-    };
-    Finding::new("nodes", severity, format!("{} {detail}", all.len()))
+fn compared(own: &NodeReport, all: &[NodeReport]) -> Finding {
+    let others = all.iter().filter(|other| other.node != own.node);
+    let strangers = others.clone().filter(|other| other.keyset != own.keyset);
+    let strangers: Vec<String> = strangers.map(|other| other.node.to_string()).collect();
+    if !strangers.is_empty() {
+        let detail = format!(
+            "{}; another keyset than this node has: {}. Give all the same database and key encryption key",
+            all.len(),
+            several(strangers)
+        );
+        return Finding::new("nodes", Severity::Error, detail);
+    }
+    let unlike: Vec<String> = others.filter_map(|other| differences(own, other)).collect();
+    if unlike.is_empty() {
+        let detail = format!("{} of version {}", all.len(), own.version);
+        return Finding::new("nodes", Severity::Ok, detail);
+    }
+    let detail = format!(
+        "{}; unlike this node ({}) are {}",
+        all.len(),
+        own.node,
+        several(unlike)
+    );
+    Finding::new("nodes", Severity::Warning, detail)
+}
+
+/// In what another node differs, with its id.
+fn differences(own: &NodeReport, other: &NodeReport) -> Option<String> {
+    let (ours, theirs) = (&own.configuration, &other.configuration);
+    let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let differs = keys.into_iter().filter(|key| ours.get(*key) != theirs.get(*key));
+    // What another program wrote may hold anything.
+    let is_key = |key: &&String| ours.contains_key(*key) || key.bytes().all(is_of_key);
+    let mut words: Vec<String> = differs.filter(is_key).cloned().collect();
+    if other.version != own.version {
+        let shown = other.version.chars().take(VERSION_CHARS_MAX);
+        let shown: String = shown.flat_map(char::escape_debug).collect();
+        words.insert(0, format!("version {shown}"));
+    }
+    (!words.is_empty()).then(|| format!("{} in {}", other.node, several(words)))
+}
+
+fn is_of_key(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.' | b'-')
+}
+
+/// The first few of a list, and how many more there are.
+fn several(mut words: Vec<String>) -> String {
+    let more = words.len().saturating_sub(NAMED_MAX);
+    words.truncate(NAMED_MAX);
+    let named = words.join(", ");
+    match more {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 const fn warning_if(bad: bool) -> Severity {
@@ -219,26 +260,60 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_compared() {
-        let node = |version: &str, configuration: &str, keyset: &str| NodeReport {
-            node: NodeId::from_bytes([1; 16]),
+    fn nodes_are_compared_and_what_differs_is_named() {
+        let node = |number: u8, (version, lifetime, keyset): (&str, &str, &str)| NodeReport {
+            node: NodeId::from_bytes([number; 16]),
             version: version.to_owned(),
             roles: Vec::new(),
-            configuration: configuration.to_owned(),
+            configuration: [
+                ("acme.order_lifetime".to_owned(), lifetime.to_owned()),
+                ("server.external_url".to_owned(), "u".to_owned()),
+            ]
+            .into(),
             keyset: keyset.to_owned(),
             started_at: 0,
             at: 0,
         };
-        let own = node("1", "c", "k");
-        let rows = [
-            ("equal", node("1", "c", "k"), Severity::Ok),
-            ("another version", node("2", "c", "k"), Severity::Warning),
-            ("another configuration", node("1", "d", "k"), Severity::Warning),
-            ("another keyset", node("2", "d", "l"), Severity::Error),
+        let own = node(1, ("1", "c", "k"));
+        let other = NodeId::from_bytes([2; 16]).to_string();
+        let rows: [(&str, _, Severity, &[&str]); 4] = [
+            ("equal", ("1", "c", "k"), Severity::Ok, &["2 of version 1"]),
+            (
+                "another version",
+                ("2", "c", "k"),
+                Severity::Warning,
+                &[&other, "version 2"],
+            ),
+            (
+                "another key",
+                ("1", "d", "k"),
+                Severity::Warning,
+                &[&other, "acme.order_lifetime"],
+            ),
+            (
+                "another keyset",
+                ("2", "d", "l"),
+                Severity::Error,
+                &[&other, "keyset"],
+            ),
         ];
-        for (name, other, severity) in rows {
-            assert_eq!(compared(&[own.clone(), other]).severity, severity, "{name}");
+        for (name, differing, severity, words) in rows {
+            let found = compared(&own, &[own.clone(), node(2, differing)]);
+            assert_eq!(found.severity, severity, "{name}");
+            for word in words {
+                assert!(found.detail.contains(word), "{name}: {}", found.detail);
+            }
+            assert!(!found.detail.contains("external_url"), "{name}: {}", found.detail);
         }
+        let many: Vec<NodeReport> = (1..=9).map(|number| node(number, ("1", "d", "k"))).collect();
+        let found = compared(&own, &many);
+        assert!(found.detail.contains("and 3 more"), "{}", found.detail);
+        let mut strange = node(2, ("1\u{1b}[2J", "c", "k"));
+        strange
+            .configuration
+            .insert("\u{1b}[2J".to_owned(), String::new());
+        let found = compared(&own, &[own.clone(), strange]);
+        assert!(!found.detail.contains('\u{1b}'), "{:?}", found.detail);
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! Redis and the nodes that can be seen through it. Neither is needed: without them the gateway is degraded, and ready.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use portreeve_queue::{LinkState, NodeReport, Nodes, RedisQueue};
+use tracing::{info, warn};
 
-use super::Finding;
+use super::{Finding, Health};
+
+/// How long a node that starts waits for Redis to answer or not, and how often it looks.
+const ANSWERS_WITHIN: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(20));
+
+/// How often a node that could not compare itself with others at its start, or has other keys, tries again.
+const TRY_EVERY: Duration = Duration::from_secs(2);
 
 /// What a node knows of the others.
 #[derive(Debug, Default)]
@@ -36,7 +44,44 @@ pub(super) fn redis(redis: &RedisQueue) -> Finding {
     )
 }
 
+impl Health {
+    /// Compares this node with the others at its start, before it says that it is ready; what is wrong, if it must not be.
+    /// Waits for an answer of Redis, not for Redis.
+    pub async fn join(&self) -> Result<(), String> {
+        let Some(redis) = self.queue.redis() else {
+            return Ok(());
+        };
+        let (at_most, pause) = ANSWERS_WITHIN;
+        let begun = Instant::now();
+        while redis.state() == LinkState::Connecting && begun.elapsed() < at_most {
+            tokio::time::sleep(pause).await;
+        }
+        let found = self.neighbours.check(self.queue.nodes.as_ref()).await;
+        if found.ok { Ok(()) } else { Err(found.detail) }
+    }
+
+    /// Goes on comparing until this node has once found itself in agreement with all that came before it. Never returns.
+    pub async fn join_later(&self) {
+        let mut is_refused = false;
+        while !self.neighbours.has_joined() {
+            let found = self.neighbours.check(self.queue.nodes.as_ref()).await;
+            match (found.ok, is_refused) {
+                (false, false) => warn!(reason = found.detail, "not ready"),
+                (true, true) => info!("ready: no older node has other keys any more"),
+                _ => {}
+            }
+            is_refused = !found.ok;
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+        std::future::pending().await
+    }
+}
+
 impl Neighbours {
+    fn has_joined(&self) -> bool {
+        self.joined.load(Ordering::Relaxed)
+    }
+
     /// Compares this node with the others. One that joins and has other keys than a node that was there before it is
     /// not ready: they could not read each other's secrets.
     pub(super) async fn check(&self, nodes: &dyn Nodes) -> Finding {
@@ -47,7 +92,7 @@ impl Neighbours {
         let strangers = || all.iter().filter(|other| other.keyset != own.keyset);
         let elder = strangers().find(|other| came_before(other, &own));
         match (elder, strangers().next()) {
-            (Some(elder), _) if !self.joined.load(Ordering::Relaxed) => Finding {
+            (Some(elder), _) if !self.has_joined() => Finding {
                 ok: false,
                 ..found("nodes", Err(mismatch(elder)))
             },
@@ -110,7 +155,7 @@ mod tests {
             node: NodeId::from_bytes([number; 16]),
             version: String::new(),
             roles: Vec::new(),
-            configuration: String::new(),
+            configuration: std::collections::BTreeMap::new(),
             keyset: keyset.to_owned(),
             started_at: i64::from(number),
             at: 0,

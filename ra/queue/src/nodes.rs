@@ -1,5 +1,7 @@
 //! The nodes of an installation, as far as this one knows.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::NodeId;
@@ -15,8 +17,8 @@ pub struct NodeReport {
     pub version: String,
     /// What it does: `edge`, `worker`, `status`, `console`.
     pub roles: Vec<String>,
-    /// A fingerprint of the configuration that nodes must share, in hexadecimal.
-    pub configuration: String,
+    /// Fingerprints of the parts of the configuration that nodes must share, in hexadecimal, by their keys.
+    pub configuration: BTreeMap<String, String>,
     /// The fingerprint of its keyset, in hexadecimal.
     pub keyset: String,
     /// When it started, in milliseconds since 1970 by its clock.

@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 const NODES_MAX: usize = 256;
 
 /// Octets of what a node says, at most.
-const REPORT_BYTES_MAX: usize = 2_048;
+const REPORT_BYTES_MAX: usize = 8_192;
 
 /// How long the set of nodes is kept after the last one has gone.
 const SET_LIVES: Duration = Duration::from_secs(86_400);
@@ -186,7 +186,9 @@ mod tests {
             node: NodeId::from_bytes([1; 16]),
             version: "0.1.0".to_owned(),
             roles: vec!["edge".to_owned()],
-            configuration: "00".repeat(8),
+            configuration: (0..100)
+                .map(|key| (format!("section.key{key}"), "00".repeat(4)))
+                .collect(),
             keyset: "11".repeat(32),
             started_at: 1,
             at: 2,

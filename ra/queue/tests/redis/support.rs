@@ -39,7 +39,7 @@ pub(crate) fn report(number: u8) -> NodeReport {
         node: NodeId::from_bytes([number; 16]),
         version: "0.1.0".to_owned(),
         roles: vec!["edge".to_owned(), "worker".to_owned()],
-        configuration: "00".repeat(8),
+        configuration: [("acme".to_owned(), "00".repeat(4))].into(),
         keyset: "11".repeat(32),
         started_at: i64::from(number),
         at: 0,

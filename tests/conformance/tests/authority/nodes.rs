@@ -132,7 +132,7 @@ fn by_redis(redis: &Redis, number: u8) -> RedisQueue {
         node: NodeId::from_bytes([number; 16]),
         version: String::new(),
         roles: Vec::new(),
-        configuration: String::new(),
+        configuration: std::collections::BTreeMap::new(),
         keyset: String::new(),
         started_at: 0,
         at: 0,
