@@ -8,6 +8,7 @@ use portreeve_ra::ports::{Batch, Conflict};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
+use super::insist::insist;
 
 fn taking(claim: Claim) -> Batch {
     Batch {
@@ -27,7 +28,7 @@ pub async fn one_of_many_claimants_wins(subject: &mut dyn StoreUnderTest) {
                 let store = Arc::clone(&store);
                 let mut batch = taking(claim(round, claimant, until));
                 batch.records.push(record(stream(round * 1_000 + claimant), 1));
-                tokio::spawn(async move { store.commit(batch).await })
+                tokio::spawn(async move { insist(store.as_ref(), batch).await })
             })
             .collect();
         let mut won = Vec::new();

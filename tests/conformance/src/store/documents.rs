@@ -6,6 +6,7 @@ use portreeve_ra::ports::{CommitError, Conflict, DocumentWrite, StoreError, Stor
 
 use super::StoreUnderTest;
 use super::fixtures::*;
+use super::insist::insist;
 
 fn stored(number: u64, version: u64, body: &str) -> StoredDocument {
     StoredDocument {
@@ -43,9 +44,8 @@ pub async fn versions(subject: &mut dyn StoreUnderTest) {
         .map(|writer| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
-                store
-                    .commit(documents([document(1, 3, &format!("{writer}"))]))
-                    .await
+                let batch = documents([document(1, 3, &format!("{writer}"))]);
+                insist(store.as_ref(), batch).await
             })
         })
         .collect();

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod documents;
 pub mod durability;
 pub mod fixtures;
+mod insist;
 pub mod lists;
 pub mod seals;
 pub mod search;

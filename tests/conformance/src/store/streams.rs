@@ -8,6 +8,7 @@ use portreeve_ra::{Record, StreamId, StreamKind};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
+use super::insist::insist;
 
 type Position = (StreamId, u64);
 
@@ -62,7 +63,7 @@ pub async fn one_of_many_writers_appends(subject: &mut dyn StoreUnderTest) {
             .map(|writer| {
                 let store = Arc::clone(&store);
                 let record = record_saying(stream(1), position, &writer.to_string());
-                tokio::spawn(async move { store.commit(records([record])).await })
+                tokio::spawn(async move { insist(store.as_ref(), records([record])).await })
             })
             .collect();
         let mut won = Vec::new();
@@ -95,7 +96,7 @@ pub async fn a_batch_is_all_or_nothing(subject: &mut dyn StoreUnderTest) {
     let neighbours: Vec<_> = (20..40)
         .map(|number| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.commit(records([record(stream(number), 1)])).await })
+            tokio::spawn(async move { insist(store.as_ref(), records([record(stream(number), 1)])).await })
         })
         .collect();
     assert_eq!(

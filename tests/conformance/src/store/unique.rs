@@ -8,6 +8,7 @@ use portreeve_ra::ports::{Batch, Conflict, Reservation, Space};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
+use super::insist::insist;
 
 fn spending(numbers: &[u64], subject: &dyn StoreUnderTest) -> Batch {
     let until = subject.clock().now_plus_hour();
@@ -65,7 +66,7 @@ pub async fn one_of_many_spenders_wins(subject: &mut dyn StoreUnderTest) {
     let racing: Vec<_> = (0..32)
         .map(|_| {
             let (store, batch) = (Arc::clone(&store), spending(&[7], subject));
-            tokio::spawn(async move { store.commit(batch).await })
+            tokio::spawn(async move { insist(store.as_ref(), batch).await })
         })
         .collect();
     let mut won = 0;

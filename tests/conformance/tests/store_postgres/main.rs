@@ -21,6 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portreeve_conformance::fakes::{FreshRandom, HandClock, OneKeySealer};
 use portreeve_conformance::store::StoreUnderTest;
+use portreeve_harness::pace::PATIENCE;
 use portreeve_harness::postgres::PostgresServer;
 use portreeve_ra::ports::{
     AuditLog, CommitError, Documents, Leases, Sealer, Sealing, Store, StoreError, Tasks,
@@ -47,7 +48,7 @@ impl Postgres {
     async fn at(raw_url: &str) -> Self {
         let url: PostgresUrl = raw_url.parse().unwrap();
         let (clock, sealer) = (HandClock::default(), Arc::new(OneKeySealer::default()));
-        let database = PostgresDatabase::open(&url, options(&clock)).await.unwrap();
+        let database = open(&url, || options(&clock)).await.unwrap();
         let store = database.into_store(sealer.clone());
         Self {
             url,
@@ -59,8 +60,23 @@ impl Postgres {
     }
 
     async fn open(&self) -> Result<Arc<PostgresStore>, OpenError> {
-        let database = PostgresDatabase::open(&self.url, options(&self.clock)).await?;
+        let database = open(&self.url, || options(&self.clock)).await?;
         Ok(database.into_store(Arc::clone(&self.sealer)))
+    }
+}
+
+/// Opens a database. A server that is there may take long to answer on a busy machine.
+async fn open(
+    url: &PostgresUrl,
+    options: impl Fn() -> PostgresOptions,
+) -> Result<PostgresDatabase, OpenError> {
+    let begun = std::time::Instant::now();
+    loop {
+        match PostgresDatabase::open(url, options()).await {
+            Err(OpenError::Unreachable { reason })
+                if reason.contains("no answer within") && begun.elapsed() < PATIENCE => {}
+            opened => return opened,
+        }
     }
 }
 

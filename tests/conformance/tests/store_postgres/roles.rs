@@ -52,9 +52,12 @@ impl Nodes {
 
     async fn store(&self, roles: &[&str]) -> Arc<PostgresStore> {
         let url: PostgresUrl = self.url(roles).await.parse().unwrap();
-        let mut options = options(&self.owner.clock);
-        options.common.pending = PendingMigrations::Refuse;
-        let database = PostgresDatabase::open(&url, options).await.unwrap();
+        let options = || {
+            let mut options = options(&self.owner.clock);
+            options.common.pending = PendingMigrations::Refuse;
+            options
+        };
+        let database = open(&url, options).await.unwrap();
         database.into_store(Arc::clone(&self.owner.sealer))
     }
 }
