@@ -4,6 +4,7 @@
 //! enters by `portreeve apply`. Values come from the file, then from `PORTREEVE__SECTION__KEY`, then from `--set`.
 
 mod acme;
+mod audit;
 mod backend;
 mod database;
 mod fingerprint;
@@ -26,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use acme::AcmeSection;
+pub use audit::{AuditSection, SyslogTarget};
 pub use backend::{BackendKind, BackendSection};
 pub use database::{DatabaseSection, DatabaseUrl};
 pub use keyset::{KekSources, KeysetSection, PurposeWord};
@@ -58,6 +60,8 @@ pub struct Config {
     /// Publication of CRLs.
     #[schemars(with = "schema::StatusKeys")]
     pub status: StatusConfig,
+    /// The sealed audit log.
+    pub audit: AuditSection,
     /// Logs.
     pub telemetry: TelemetrySection,
 }
@@ -158,6 +162,7 @@ impl Config {
         }
         self.acme.check()?;
         check_status(&self.status)?;
+        self.audit.check()?;
         self.telemetry.check()
     }
 

@@ -5,6 +5,7 @@ mod neighbours;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use portreeve_audit::{LAG_MAX, SealStanding, SealWatch};
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{CaBackend, CaHealth, Clock, Store};
 use portreeve_ra::{Role, Roles};
@@ -42,7 +43,8 @@ pub struct Finding {
 pub struct Report {
     /// Whether requests can be answered: whether every check was passed, those of the CRLs excepted.
     pub ready: bool,
-    /// Whether something works less well than it should: Redis is away, a CRL is overdue or missing. No reason to send
+    /// Whether something works less well than it should: Redis is away, a CRL is overdue or missing, the audit log is
+    /// not sealed in time. No reason to send
     /// clients elsewhere, who would not even get the last one, but a reason to look at once.
     #[serde(default)]
     pub degraded: bool,
@@ -61,6 +63,7 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     signer: Option<SignerProcess>,
     shelf: Arc<Shelf>,
+    audit: Option<Arc<SealWatch>>,
     neighbours: Neighbours,
     queue: Queue,
     roles: Roles,
@@ -83,6 +86,7 @@ impl Health {
             clock,
             signer,
             shelf: Arc::default(),
+            audit: None,
             neighbours: Neighbours::default(),
             queue,
             roles: Roles::ALL,
@@ -95,6 +99,12 @@ impl Health {
     #[must_use]
     pub fn with_lists(self, shelf: Arc<Shelf>) -> Self {
         Self { shelf, ..self }
+    }
+
+    /// Looks after sealing as well.
+    #[must_use]
+    pub fn with_audit(self, audit: Option<Arc<SealWatch>>) -> Self {
+        Self { audit, ..self }
     }
 
     /// Says that it is a node with these roles; without, that it plays all of them.
@@ -134,6 +144,9 @@ impl Health {
         let now = self.clock.now();
         let lists = self.shelf.lists().into_iter();
         checks.extend(lists.map(|one| list(one.ca, one.until, (one.late(now), now))));
+        if let Some(watch) = &self.audit {
+            checks.push(audit_log(&watch.standing(self.clock.now())));
+        }
         let report = Report {
             degraded: checks.iter().any(|check| check.degraded),
             ready: checks.iter().all(|check| check.ok),
@@ -226,6 +239,24 @@ fn less_well(check: String, state: Result<String, String>) -> Finding {
     }
 }
 
+/// Whether the audit log is sealed in time and its checkpoints go outside.
+fn audit_log(standing: &SealStanding) -> Finding {
+    let lag = standing.lag.as_secs();
+    let state = match &standing.trouble {
+        Some(trouble) => Err(trouble.clone()),
+        None if standing.lag > LAG_MAX => Err(format!(
+            "{} records are sealed, and later ones wait for {lag} s",
+            standing.size
+        )),
+        None => Ok(format!("{} records are sealed", standing.size)),
+    };
+    Finding {
+        ok: true,
+        degraded: state.is_err(),
+        ..finding("audit log".to_owned(), state)
+    }
+}
+
 fn finding(check: String, state: Result<String, String>) -> Finding {
     let ok = state.is_ok();
     Finding {
@@ -252,6 +283,23 @@ mod tests {
         ];
         for (name, until, late, degraded) in rows {
             let found = list(name, until, (late, now));
+            assert_eq!((found.ok, found.degraded), (true, degraded), "{name}");
+        }
+    }
+
+    #[test]
+    fn sealing_that_is_behind_is_found() {
+        let rows = [
+            ("in time", 10, None, false),
+            ("behind", 11, None, true),
+            ("in trouble", 0, Some("file: disk full"), true),
+        ];
+        for (name, lag, trouble, degraded) in rows {
+            let found = audit_log(&SealStanding {
+                lag: Duration::from_secs(lag),
+                trouble: trouble.map(str::to_owned),
+                ..SealStanding::default()
+            });
             assert_eq!((found.ok, found.degraded), (true, degraded), "{name}");
         }
     }

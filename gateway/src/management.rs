@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
+use portreeve_audit::SealWatch;
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::Clock;
@@ -30,6 +31,8 @@ pub struct Management {
     pub store: OpenStore,
     /// The CRLs that are served.
     pub shelf: Arc<Shelf>,
+    /// How sealing stands, where this node could seal.
+    pub audit: Option<Arc<SealWatch>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The signer, where there is one.
@@ -65,6 +68,10 @@ impl Management {
         for list in self.shelf.lists() {
             let left = seconds_left(list.until, self.clock.now());
             self.metrics.crl_left(list.ca, left);
+        }
+        if let Some(watch) = &self.audit {
+            let standing = watch.standing(self.clock.now());
+            self.metrics.sealing(standing.size, standing.lag);
         }
         match self.metrics.encode(scrape) {
             Ok(text) => respond(StatusCode::OK, METRICS_TYPE, Bytes::from(text)),

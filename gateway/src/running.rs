@@ -278,6 +278,9 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
     if let Some(publisher) = node.publisher.clone() {
         duties.begin_until(background, "CRL publisher", async move { publisher.run().await });
     }
+    if let Some(sealer) = node.sealer.clone() {
+        duties.begin_until(background, "audit sealer", async move { sealer.run().await });
+    }
     if let Some(acme) = node.edges.acme.clone() {
         let watch = watch_endpoints(acme, Arc::clone(&shared.wakeups), background.clone());
         duties.begin("endpoints", watch);

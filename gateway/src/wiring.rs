@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portreeve_acme::validator::Validator;
+use portreeve_audit::{SealWatch, Sealer};
 use portreeve_console::{ConsoleParts, ObjectCheck, ProposedObject};
 use portreeve_policies::{Policies, blocked, examine};
 use portreeve_queue::TokioSpawn;
@@ -12,8 +13,9 @@ use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin, Parts, Registration
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
+use crate::audit::{self, AuditApi};
 use crate::backends::Backends;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::dev::DevObject;
 use crate::doctor::Inside;
 use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
@@ -103,6 +105,8 @@ pub struct Node {
     pub edges: Edges,
     /// Signs CRLs, on status nodes.
     pub publisher: Option<Arc<CrlPublisher>>,
+    /// Seals the audit log, on workers.
+    pub sealer: Option<Arc<Sealer>>,
     /// Whether all is well.
     pub health: Arc<Health>,
     /// Looks at what only somebody with the keys can see.
@@ -121,6 +125,9 @@ pub enum WiringError {
     /// The names of the gateway.
     #[error(transparent)]
     Names(#[from] OwnCertificateError),
+    /// The audit log.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 impl Node {
@@ -149,7 +156,11 @@ impl Node {
             (Arc::clone(&installation.clock), installation.signer.clone()),
             (shared.queue.clone(), Arc::clone(&shared.intake)),
         );
-        let health = Arc::new(health.with_lists(Arc::clone(&shelf)).with_roles(roles));
+        let (sealer, watch) = audit::sealer(installation, config, &ra)?;
+        // A node that cannot seal is not asked how far sealing went.
+        let watch = roles.has(Role::Worker).then_some(watch);
+        let health = health.with_lists(Arc::clone(&shelf)).with_roles(roles);
+        let health = Arc::new(health.with_audit(watch.clone()));
         let inside = Inside {
             installation: installation.clone(),
             tls_names: own_certificate::names(config)?,
@@ -169,7 +180,7 @@ impl Node {
             shelf: Arc::clone(&shelf),
             config: config.status.clone(),
         });
-        let management = management(&shared, Arc::clone(&health), Arc::clone(&shelf));
+        let management = management(&shared, (Arc::clone(&health), Arc::clone(&shelf)), watch);
         let acme = if roles.has(Role::Edge) {
             let needs = acme_needs(&shared, config, (Arc::clone(&ra), validator));
             Some(Arc::new(AcmeEndpoints::new(needs).await?))
@@ -189,6 +200,7 @@ impl Node {
             ra,
             edges,
             publisher: roles.has(Role::Status).then(|| Arc::new(publisher)),
+            sealer: roles.has(Role::Worker).then(|| Arc::new(sealer)),
             health,
             inside,
         })
@@ -216,13 +228,18 @@ fn acme_needs(
     }
 }
 
-fn management(shared: &Shared, health: Arc<Health>, shelf: Arc<Shelf>) -> Management {
+fn management(
+    shared: &Shared,
+    (health, shelf): (Arc<Health>, Arc<Shelf>),
+    audit: Option<Arc<SealWatch>>,
+) -> Management {
     let installation = &shared.installation;
     Management {
         health,
         metrics: Arc::clone(&shared.metrics),
         store: installation.store.clone(),
         shelf,
+        audit,
         clock: Arc::clone(&installation.clock),
         signer: installation.signer.clone(),
         queue: shared.queue.clone(),
@@ -256,7 +273,8 @@ pub fn operator_api(node: &Node) -> axum::Router {
         .route("/api/v1/doctor", examine)
         .route("/api/v1/authorities", authorities);
     if node.shared.installation.roles.has(Role::Console) {
-        portreeve_console::router(parts, further)
+        let audit = AuditApi::new(Arc::clone(&node.ra), node.shared.installation.clone());
+        portreeve_console::router(parts, further.merge(audit.router()))
     } else {
         portreeve_console::without_resources(further)
     }

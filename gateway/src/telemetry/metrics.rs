@@ -100,6 +100,8 @@ pub struct GatewayMetrics {
     rate_limits: Family<CountedLabels, Counter>,
     task_delay: Gauge<f64, std::sync::atomic::AtomicU64>,
     crl_left: Family<CaLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    audit_sealed: Family<NoLabels, Gauge>,
+    audit_unsealed: Family<NoLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     cpu_seconds: Family<ProcessLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     resident_bytes: Family<ProcessLabels, Gauge>,
 }
@@ -140,6 +142,8 @@ impl Default for GatewayMetrics {
             rate_limits: Family::default(),
             task_delay: Gauge::default(),
             crl_left: Family::default(),
+            audit_sealed: Family::default(),
+            audit_unsealed: Family::default(),
             cpu_seconds: Family::default(),
             resident_bytes: Family::default(),
         };
@@ -222,6 +226,17 @@ impl GatewayMetrics {
             Unit::Seconds,
             self.crl_left.clone(),
         );
+        registry.register(
+            "audit_sealed_records",
+            "Records sealed in the audit log, by all nodes",
+            self.audit_sealed.clone(),
+        );
+        registry.register_with_unit(
+            "audit_unsealed",
+            "For how long the oldest record that is not sealed has waited; more than 10 is an alarm",
+            Unit::Seconds,
+            self.audit_unsealed.clone(),
+        );
         registry.register_with_unit(
             "process_cpu",
             "CPU time used, user and system",
@@ -250,6 +265,14 @@ impl GatewayMetrics {
     pub fn crl_left(&self, ca: &str, seconds: f64) {
         let labels = CaLabels { ca: ca.to_owned() };
         self.crl_left.get_or_create(&labels).set(seconds);
+    }
+
+    /// How many records are sealed, and for how long the oldest other one has waited.
+    pub fn sealing(&self, sealed: u64, lag: Duration) {
+        let sealed = i64::try_from(sealed).unwrap_or(i64::MAX);
+        self.audit_sealed.get_or_create(&NoLabels {}).set(sealed);
+        let lag = lag.as_secs_f64();
+        self.audit_unsealed.get_or_create(&NoLabels {}).set(lag);
     }
 
     /// Everything in the OpenMetrics text format.
@@ -360,6 +383,7 @@ mod tests {
         metrics.revoked();
         metrics.incident("tampered");
         metrics.crl_left("issuing", -3.0);
+        metrics.sealing(12, Duration::from_secs(4));
         let store = Statistics {
             batches: 5,
             groups: 2,
@@ -399,6 +423,8 @@ mod tests {
             "portreeve_rate_limits_counted_total{counted=\"alone\"} 6",
             "portreeve_task_delay_seconds 2.0",
             "portreeve_crl_left_seconds{ca=\"issuing\"} -3.0",
+            "portreeve_audit_sealed_records{} 12",
+            "portreeve_audit_unsealed_seconds{} 4.0",
             "portreeve_process_resident_bytes{process=\"gateway\"}",
         ];
         for line in lines {

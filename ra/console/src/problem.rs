@@ -33,6 +33,11 @@ pub enum Problem {
     /// The request waits for nobody's decision.
     #[error("the request waits for no decision, its state is {0}")]
     NothingToDecide(&'static str),
+    /// The request still goes on, or its certificate is in force.
+    #[error(
+        "the request has not ended for good: it goes on, its certificate is in force, or a denial still counts"
+    )]
+    NotEnded,
     /// The RA says no, not now, or fails.
     #[error(transparent)]
     Ra(#[from] Error),
@@ -64,6 +69,7 @@ impl Problem {
             Self::BadCursor => "bad_cursor",
             Self::Object(_) => "object_rejected",
             Self::NothingToDecide(_) => "nothing_to_decide",
+            Self::NotEnded => "not_ended",
             Self::Ra(Error::Refused(refusal)) => refusal.code(),
             Self::Ra(Error::Unavailable { .. }) => "unavailable",
             Self::Ra(Error::Internal(_)) => "internal",
@@ -77,7 +83,7 @@ impl Problem {
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(_) | Self::BadCursor => StatusCode::BAD_REQUEST,
             Self::Object(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NothingToDecide(_) => StatusCode::CONFLICT,
+            Self::NothingToDecide(_) | Self::NotEnded => StatusCode::CONFLICT,
             Self::Ra(Error::Refused(refusal)) => status_of(refusal),
             Self::Ra(Error::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Ra(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -299,10 +299,11 @@ async fn load(
         .await?
         .ok_or(Refusal::UnknownRequest)
         .map_err(portreeve_ra::Error::from)?;
-    let asked = enrollment.asked().ok_or(Problem::NotFound("request"))?;
-    let mut shown = match enrollment.application() {
-        Some(application) => view(&enrollment, application),
-        None => unjudged(&enrollment, asked),
+    let mut shown = match (enrollment.application(), enrollment.asked()) {
+        (Some(application), _) => view(&enrollment, application),
+        (None, Some(asked)) => unjudged(&enrollment, asked),
+        (None, None) if enrollment.state() == Some(EnrollmentState::Erased) => erased(&enrollment),
+        (None, None) => return Err(Problem::NotFound("request")),
     };
     let proposal = enrollment.proposal();
     if let Some(id) = proposal {
@@ -393,6 +394,30 @@ fn unjudged(enrollment: &Enrollment, asked: Asked<'_>) -> RequestView {
         serial: None,
         refusal: enrollment.refusal().map(Refusal::to_string),
         received_at: enrollment.received_at(),
+    }
+}
+
+/// A request of which nothing is known any more but that there was one.
+fn erased(enrollment: &Enrollment) -> RequestView {
+    let nothing = String::new;
+    RequestView {
+        id: enrollment.id.to_string(),
+        state: EnrollmentState::Erased.as_str().to_owned(),
+        endpoint: nothing(),
+        requester: nothing(),
+        profile: nothing(),
+        profile_version: 0,
+        backend: nothing(),
+        subject: nothing(),
+        names: Vec::new(),
+        key_algorithm: nothing(),
+        key_sha256: nothing(),
+        lifetime_seconds: 0,
+        findings: Vec::new(),
+        proposal: None,
+        serial: None,
+        refusal: None,
+        received_at: None,
     }
 }
 

@@ -22,6 +22,7 @@ const SEALED_HEADER_LENGTH: usize = 1 + 8 + SALT_LENGTH + NONCE_LEN;
 pub struct Keyset {
     private: BTreeMap<Purpose, OpenKeys>,
     public: HashMap<(Purpose, KeyId), ParsedPublicKey>,
+    signing_keys: Vec<(Purpose, KeyId, [u8; 32])>,
     fingerprint: [u8; 32],
 }
 
@@ -67,14 +68,17 @@ impl Keyset {
             );
         }
         let mut public = HashMap::new();
+        let mut signing_keys = Vec::with_capacity(parts.public.len());
         for (purpose, id, octets) in parts.public {
-            let key = ParsedPublicKey::new(&ED25519, &octets)
-                .map_err(|_| KeysetError::Format(format!("public key {id} of purpose {purpose}")))?;
+            let bad = || KeysetError::Format(format!("public key {id} of purpose {purpose}"));
+            let key = ParsedPublicKey::new(&ED25519, &octets).map_err(|_| bad())?;
             public.insert((purpose, id), key);
+            signing_keys.push((purpose, id, octets.try_into().map_err(|_| bad())?));
         }
         Ok(Self {
             private,
             public,
+            signing_keys,
             fingerprint: parts.fingerprint,
         })
     }
@@ -82,6 +86,11 @@ impl Keyset {
     /// Names the set of keys; equal on all nodes that understand each other.
     pub const fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// The public keys that sign, the oldest of each purpose first.
+    pub fn signing_keys(&self) -> &[(Purpose, KeyId, [u8; 32])] {
+        &self.signing_keys
     }
 
     /// The purposes whose secrets this node has.

@@ -1,14 +1,19 @@
-//! `erase`: what the records of an ended enrollment say is removed, and that it was.
+//! `erase`: what the records of an ended enrollment say is removed, and an event tells of it. And who has a serial number.
 
-use portreeve_pkix::{Certificate, Timestamp};
+use portreeve_pkix::{Certificate, SerialNumber, Timestamp};
 
 use super::RegistrationAuthority;
 use super::approve::DecisionRequest;
+use super::begin::serial_key;
 use super::resolve::said_by;
 use crate::accounts::{commit_error, may_race};
-use crate::domain::{Command, Enrollment, EnrollmentId, EnrollmentState, Event, Refusal, StreamId};
+use crate::domain::{
+    Command, Enrollment, EnrollmentId, EnrollmentState, Event, Refusal, StreamId, StreamKind,
+};
 use crate::error::{Error, InternalError};
-use crate::ports::{Batch, CommitError, Conflict, Ownership, Projection, RequestRow, Sealing, SearchedNames};
+use crate::ports::{
+    Batch, CommitError, Conflict, Ownership, Projection, RequestRow, Sealing, SearchedNames, Space,
+};
 use crate::steps::Verified;
 
 /// What came of a wish to erase.
@@ -50,6 +55,22 @@ impl RegistrationAuthority {
                 Err(error) => return Err(commit_error(error, stream)),
             }
         }
+    }
+
+    /// The enrollment of the certificate with this serial number by one of these issuers, whose names are given in DER.
+    pub async fn certified(
+        &self,
+        serial: &SerialNumber,
+        issuers: &[Vec<u8>],
+    ) -> Result<Option<EnrollmentId>, Error> {
+        for issuer in issuers {
+            let key = serial_key(issuer, serial.as_bytes());
+            let found = self.parts.store.reserved(Space::Serial, &key).await?;
+            if let Some(stream) = found.filter(|stream| stream.kind == StreamKind::Enrollment) {
+                return Ok(Some(EnrollmentId::from_bytes(stream.id)));
+            }
+        }
+        Ok(None)
     }
 
     /// The record that says so, and the row of the list without names.
