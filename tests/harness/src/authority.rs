@@ -142,6 +142,28 @@ impl TestAuthority {
         )
     }
 
+    /// Another node over the same store, whose clock this is.
+    pub fn node_at(
+        &self,
+        clock: Arc<dyn Clock>,
+        backend: Arc<dyn CaBackend>,
+        number: u8,
+    ) -> Arc<RegistrationAuthority> {
+        let backends = BTreeMap::from([(backend.name().clone(), backend)]);
+        let store = (
+            Arc::clone(&self.store) as _,
+            Arc::clone(&self.store) as _,
+            self.directory.path(),
+        );
+        let parts = parts(
+            store,
+            backends,
+            Arc::new(LocalWakeups::new()),
+            (number, Roles::ALL),
+        );
+        RegistrationAuthority::new(Parts { clock, ..parts })
+    }
+
     async fn publish(&self, endpoint_text: &str) {
         let by = Publisher {
             actor: Actor::Operator(operator("test")),
@@ -240,13 +262,22 @@ fn node(
 }
 
 fn over(
+    store: (Arc<dyn Store>, Arc<dyn Tasks>, &Path),
+    backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
+    wakeups: Arc<dyn Wakeups>,
+    of: (u8, Roles),
+) -> Arc<RegistrationAuthority> {
+    RegistrationAuthority::new(parts(store, backends, wakeups, of))
+}
+
+fn parts(
     (store, tasks, directory): (Arc<dyn Store>, Arc<dyn Tasks>, &Path),
     backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
     wakeups: Arc<dyn Wakeups>,
     (number, roles): (u8, Roles),
-) -> Arc<RegistrationAuthority> {
+) -> Parts {
     let purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
-    RegistrationAuthority::new(Parts {
+    Parts {
         store,
         tasks,
         policy: Arc::new(Policies::new(Arc::new(Blocklist::embedded()))),
@@ -261,7 +292,7 @@ fn over(
         metrics: Arc::new(NoMetrics),
         node: NodeId::from_bytes([number; 16]),
         roles,
-    })
+    }
 }
 
 /// A PKCS#10 request for one name with a new key, in DER.

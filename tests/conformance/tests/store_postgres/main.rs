@@ -13,6 +13,7 @@ mod locks;
 mod outage;
 mod roles;
 mod schema;
+mod sealing;
 mod sessions;
 mod tls;
 

@@ -10,13 +10,13 @@ use portreeve_store::roles_script;
 use super::*;
 
 /// Roles belong to the server, so each test has a prefix of its own.
-struct Nodes {
+pub(crate) struct Nodes {
     owner: Postgres,
     prefix: String,
 }
 
 impl Nodes {
-    async fn new(prefix: &str) -> Self {
+    pub(crate) async fn new(prefix: &str) -> Self {
         let owner = Postgres::new().await;
         for _ in 0..2 {
             // It can be run again.
@@ -50,7 +50,7 @@ impl Nodes {
         self.owner.raw_url.replace("harness@", &credentials)
     }
 
-    async fn store(&self, roles: &[&str]) -> Arc<PostgresStore> {
+    pub(crate) async fn store(&self, roles: &[&str]) -> Arc<PostgresStore> {
         let url: PostgresUrl = self.url(roles).await.parse().unwrap();
         let options = || {
             let mut options = options(&self.owner.clock);
@@ -111,6 +111,11 @@ async fn an_edge_reads_no_key_and_appends_no_decision() {
         "INSERT INTO certificate DEFAULT VALUES",
         "INSERT INTO revoked DEFAULT VALUES",
         "SELECT make_partitions(8)",
+        "SELECT * FROM audit_leaf",
+        "DELETE FROM audit_leaf",
+        "UPDATE audit_tree SET size = 0",
+        "INSERT INTO audit_checkpoint VALUES (1, 1, 1, 'x')",
+        "SELECT audit_erase('\\x00', 1)",
         "CREATE TABLE mine (n bigint)",
         "CREATE FUNCTION date_trunc(text, timestamp) RETURNS timestamp LANGUAGE sql AS 'SELECT $2'",
         "INSERT INTO lease VALUES ('sweep', '\\x00000000000000000000000000000000', 1, 9223372036854775807)",

@@ -94,6 +94,46 @@ fn raised() -> Event {
     Event::Incident(IncidentEvent::Raised(incident("a")))
 }
 
+/// The record without what it says.
+fn emptied(record: &Record) -> Record {
+    Record::from_stored(StoredRecord {
+        salt: None,
+        payload: None,
+        ..record.to_stored()
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_is_gone_must_have_been_erased() {
+    let signer = signer();
+    let place = |position, previous| Place {
+        stream: StreamId::enrollment(EnrollmentId::from_bytes([5; 16])),
+        position,
+        previous,
+    };
+    let says = |place, event| record(&signer, place, Purpose::Worker, Event::Enrollment(event));
+    let first = says(place(1, [0; 32]), EnrollmentEvent::InDoubt);
+    let second = says(place(2, first.hash()), EnrollmentEvent::Expired);
+    // Only a console may say so.
+    let erased = says(place(3, second.hash()), EnrollmentEvent::Erased);
+    let verifier = Verifier::new(Arc::clone(&signer) as _, Arc::new(NothingSeen));
+    let stream = place(1, [0; 32]).stream;
+    let history = |records: &[Record]| verifier.history(stream, records, None).map(Verified::into_value);
+    assert_eq!(history(&[first.clone(), second.clone()]).unwrap().len(), 2);
+    for (name, records) in [
+        ("the last", vec![first.clone(), emptied(&second)]),
+        ("the first", vec![emptied(&first), second.clone()]),
+        ("all", vec![emptied(&first), emptied(&second)]),
+        (
+            "by whom who may not",
+            vec![emptied(&first), emptied(&second), erased],
+        ),
+    ] {
+        assert!(history(&records).is_err(), "{name}");
+    }
+}
+
 #[test]
 fn a_whole_stream_verifies_and_a_cut_one_is_a_prefix() {
     let signer = signer();
