@@ -289,6 +289,21 @@ async fn a_request_in_doubt_is_resolved_and_its_incident_closed() {
     let (code, said) = operator.failure(&give_up).await;
     assert!(code == 1 && said.contains("nothing_to_decide"), "{said}");
 
+    let erase = ["audit", "erase", &id, "--comment", "asked for by the person"];
+    let (code, said) = operator.failure(&erase).await;
+    assert!(code == 2 && said.contains("--yes"), "{said}");
+    let erased = operator.json(&[&erase[..], &["--yes"]].concat()).await;
+    assert_eq!(erased["state"], "erased", "{erased}");
+    assert!(erased["records"].as_u64() > Some(2), "{erased}");
+    let shown = operator.json(&["request", "show", &id]).await;
+    assert_eq!(
+        (&shown["state"], &shown["subject"]),
+        (&"erased".into(), &"".into()),
+        "{shown}"
+    );
+    let listed = operator.json(&["request", "list", "--state", "erased"]).await;
+    assert_eq!(listed["items"][0]["names"], "", "{listed}");
+
     let incidents = operator.json(&["audit", "incidents"]).await;
     let [incident] = incidents["items"].as_array().unwrap().as_slice() else {
         panic!("{incidents}")

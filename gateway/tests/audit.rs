@@ -1,0 +1,370 @@
+//! The audit log of a whole gateway, by the commands an operator and an auditor use.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may panic"
+)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use portreeve::{DevAddresses, Mode, Running, StartOptions, dev_configuration, start};
+use portreeve_pkix::{DnsName, Identifier, PublicKey};
+use portreeve_ra::accounts::{Change, OpenAccount};
+use portreeve_ra::proofs::NewProof;
+use portreeve_ra::{
+    Alongside, ClaimHandle, Credential, Disposition, EndpointName, EnrollmentRequest, Issuance, Operation,
+    Origin, Requester,
+};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
+
+/// No wait for something that must come is longer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct Site {
+    directory: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let private = std::fs::Permissions::from_mode(0o700);
+        Self {
+            directory: tempfile::Builder::new().permissions(private).tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    async fn start(&self) -> Running {
+        start(StartOptions {
+            config: dev_configuration(&self.path("data"), DevAddresses::remembered(), &[]).unwrap(),
+            mode: Mode::Dev,
+            program: Some(PROGRAM.into()),
+            ..StartOptions::default()
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Runs `portreeve audit` with these arguments on the installation.
+    async fn audit(&self, arguments: &[&str]) -> Output {
+        let mut command = std::process::Command::new(PROGRAM);
+        command
+            .arg("audit")
+            .arg("--data-dir")
+            .arg(self.path("data"))
+            .args(arguments);
+        // The gateway lives in this process and goes on answering meanwhile.
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.audit(&[arguments, &["--output", "json"]].concat()).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What verification finds, with its exit code.
+    async fn verify(&self, arguments: &[&str]) -> (i32, Value) {
+        let output = self
+            .audit(&[&["verify", "--output", "json"], arguments].concat())
+            .await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let found = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        (output.status.code().unwrap(), found)
+    }
+
+    /// The proof of a certificate, as soon as it is sealed.
+    async fn proof(&self, serial: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let output = self.audit(&["proof", serial]).await;
+            if output.status.success() {
+                return String::from_utf8(output.stdout).unwrap();
+            }
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains("unavailable") && begun.elapsed() < LIMIT, "{said}");
+        }
+    }
+}
+
+/// A certificate for a name, asked for as an edge does.
+async fn issue(running: &Running, name: &str) -> Box<Issuance> {
+    let ra = running.ra();
+    let endpoint = EndpointName::new("acme/default").unwrap();
+    let origin = || Origin::node(ra.node());
+    let [key, account_key] = [(); 2].map(|()| rcgen::KeyPair::generate().unwrap());
+    let account_key =
+        PublicKey::from_der(&rcgen::PublicKeyData::subject_public_key_info(&account_key)).unwrap();
+    let opening = OpenAccount {
+        endpoint: endpoint.clone(),
+        key: account_key.clone(),
+        contacts: Vec::new(),
+        agreed: true,
+        change: Change {
+            origin: origin(),
+            alongside: Alongside::default(),
+        },
+    };
+    let (account, ..) = ra.accounts().open(opening).await.unwrap();
+    let proof = NewProof {
+        requester: Requester::Account(account),
+        identifier: Identifier::Dns(DnsName::parse(name).unwrap()),
+        method: "test".to_owned(),
+        evidence: String::new(),
+        until: ra.now().saturating_add(Duration::from_secs(3600)),
+        origin: origin(),
+        alongside: Alongside::default(),
+    };
+    ra.proofs().record(proof).await.unwrap();
+    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let request = EnrollmentRequest {
+        endpoint,
+        operation: Operation::Enroll,
+        credential: Credential::Account {
+            account,
+            key: account_key,
+        },
+        handle: ClaimHandle(name.as_bytes().to_vec()),
+        request: params.serialize_request(&key).unwrap().der().to_vec(),
+        profile_hint: None,
+        not_before: None,
+        not_after: None,
+        origin: origin(),
+        alongside: Alongside::default(),
+    };
+    match ra.enroll(request).await.unwrap() {
+        Disposition::Issued(issuance) => issuance,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_proven_and_the_log_verified() {
+    let site = Site::new();
+    let running = site.start().await;
+    let (issuance, other) = (issue(&running, "a.test").await, issue(&running, "b.test").await);
+    let serial = issuance.certificate.serial().to_hex();
+
+    let keys = site.json(&["key"]).await;
+    let key = keys["keys"][0].as_str().unwrap();
+    assert!(
+        key.starts_with("portreeve/") && key.split('+').count() >= 3,
+        "{key}"
+    );
+    let proof = site.proof(&serial).await;
+    let (file, certificate) = (site.path("proof"), site.path("certificate.der"));
+    std::fs::write(&file, &proof).unwrap();
+    std::fs::write(&certificate, issuance.certificate.der()).unwrap();
+    let check = [
+        "verify-proof",
+        text(&file),
+        "--key",
+        key,
+        "--certificate",
+        text(&certificate),
+    ];
+    let proven = site.json(&check).await;
+    assert_eq!(
+        (&proven["serial"], &proven["erased"]),
+        (&serial.clone().into(), &false.into()),
+        "{proven}"
+    );
+    assert_eq!(proven["events"][0], "enrollment.issued");
+
+    let tampered = site.path("tampered");
+    std::fs::write(&tampered, proof.replacen("index ", "index 1", 1)).unwrap();
+    std::fs::write(site.path("other.der"), other.certificate.der()).unwrap();
+    let wrong_key = "portreeve/x+00000000+AAAA";
+    let stranger = portreeve_audit::VerifierKey::new("portreeve/x", [9; 32])
+        .unwrap()
+        .to_string();
+    for (name, arguments, code) in [
+        (
+            "another place",
+            vec!["verify-proof", text(&tampered), "--key", key],
+            1,
+        ),
+        (
+            "a stranger's key",
+            vec!["verify-proof", text(&file), "--key", &stranger],
+            1,
+        ),
+        ("no key", vec!["verify-proof", text(&file)], 2),
+        (
+            "a key that is none",
+            vec!["verify-proof", text(&file), "--key", wrong_key],
+            2,
+        ),
+        (
+            "another certificate",
+            vec![
+                "verify-proof",
+                text(&file),
+                "--key",
+                key,
+                "--certificate",
+                text(&site.path("other.der")),
+            ],
+            1,
+        ),
+        ("an unknown certificate", vec!["proof", "0badc0de"], 1),
+        ("no serial number", vec!["proof", "zz"], 1),
+        (
+            "one that is in force",
+            vec![
+                "erase",
+                &issuance.enrollment.to_string(),
+                "--comment",
+                "why",
+                "--yes",
+            ],
+            1,
+        ),
+    ] {
+        let output = site.audit(&arguments).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+    }
+
+    let (code, found) = site.verify(&[]).await;
+    assert_eq!((code, &found["good"]), (0, &true.into()), "{found}");
+    assert!(
+        found["trusted"].as_u64() > Some(0),
+        "the file of checkpoints counts: {found}"
+    );
+    lists(&site).await;
+
+    let (export, checkpoints) = (site.path("export"), site.path("data/audit-checkpoints"));
+    site.json(&["export", text(&export)]).await;
+    let offline = [
+        "--export",
+        text(&export),
+        "--trusted",
+        text(&checkpoints),
+        "--key",
+        key,
+    ];
+    let (code, found) = site.verify(&offline).await;
+    assert_eq!((code, &found["good"]), (0, &true.into()), "{found}");
+    let output = site.audit(&["export", text(&export)]).await;
+    assert!(!output.status.success(), "an export is not written over");
+    running.stop().await;
+    let (code, found) = site
+        .verify(&["--no-signatures", "--from", "1", "--to", "5"])
+        .await;
+    assert_eq!(
+        (code, &found["good"]),
+        (0, &true.into()),
+        "without a gateway: {found}"
+    );
+}
+
+/// Lists of events and checkpoints go on from page to page.
+async fn lists(site: &Site) {
+    let all = site.json(&["events", "--limit", "200"]).await;
+    let all: Vec<u64> = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["index"].as_u64().unwrap())
+        .collect();
+    assert!(
+        all.len() > 12 && all.is_sorted_by(|a, b| a == &(b + 1)) && all.last() == Some(&0),
+        "{all:?}"
+    );
+    let mut paged = Vec::new();
+    let mut cursor: Option<String> = None;
+    while paged.len() < all.len() {
+        let mut arguments = vec!["events", "--limit", "5"];
+        if let Some(cursor) = &cursor {
+            arguments.extend(["--cursor", cursor]);
+        }
+        let page = site.json(&arguments).await;
+        paged.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| row["index"].as_u64().unwrap()),
+        );
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    // What is sealed meanwhile may stand before the first page.
+    let tail = paged.get(paged.len().saturating_sub(all.len())..).unwrap();
+    assert_eq!(tail, all);
+    let checkpoints = site.json(&["checkpoints", "--limit", "1"]).await;
+    let note = checkpoints["items"][0]["note"].as_str().unwrap();
+    assert!(
+        note.starts_with("portreeve/") && note.contains("\n\n\u{2014} portreeve/"),
+        "{note}"
+    );
+    let output = site.audit(&["events", "--cursor", "zz"]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(1) && said.contains("bad_cursor"),
+        "{said}"
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_brought_back_is_found_and_not_sealed() {
+    let site = Site::new();
+    let running = site.start().await;
+    issue(&running, "a.test").await;
+    running.stop().await;
+    let (store, earlier) = (site.path("data/store"), site.path("earlier"));
+    copy(&store, &earlier);
+
+    let running = site.start().await;
+    let issuance = issue(&running, "b.test").await;
+    site.proof(&issuance.certificate.serial().to_hex()).await;
+    running.stop().await;
+    std::fs::remove_dir_all(&store).unwrap();
+    copy(&earlier, &store);
+    std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o700)).unwrap();
+
+    let (code, found) = site.verify(&[]).await;
+    assert_eq!((code, &found["good"]), (1, &false.into()), "{found}");
+    assert_eq!(found["faults"][0]["what"], "truncated", "{found}");
+    let running = site.start().await;
+    let begun = Instant::now();
+    loop {
+        let incidents = site.json(&["incidents"]).await;
+        let listed = incidents["items"].as_array().unwrap();
+        if listed.iter().any(|one| {
+            one["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("covers"))
+        }) {
+            break;
+        }
+        assert!(begun.elapsed() < LIMIT, "{incidents}");
+    }
+    running.stop().await;
+}
