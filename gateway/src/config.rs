@@ -5,6 +5,7 @@
 
 mod acme;
 mod audit;
+mod auth;
 mod backend;
 mod database;
 mod fingerprint;
@@ -28,13 +29,14 @@ use serde::{Deserialize, Serialize};
 
 pub use acme::AcmeSection;
 pub use audit::{AuditSection, SyslogTarget};
+pub use auth::AuthSection;
 pub use backend::{BackendKind, BackendSection};
 pub use database::{DatabaseSection, DatabaseUrl};
 pub use keyset::{KekSources, KeysetSection, PurposeWord};
 pub use overlay::{Override, OverrideError};
 pub use redis::{RedisSection, RedisUrl};
 pub use secret::SecretSource;
-pub use server::{LimitsSection, ListenerSection, MountGroup, ServerSection, Transport};
+pub use server::{ClientCertificates, LimitsSection, ListenerSection, MountGroup, ServerSection, Transport};
 pub use signer::{SignerKind, SignerSection};
 pub use span::Span;
 pub use telemetry::{LogFormat, TelemetrySection};
@@ -57,6 +59,8 @@ pub struct Config {
     pub backend: BTreeMap<String, BackendSection>,
     /// The ACME edge.
     pub acme: AcmeSection,
+    /// How operators sign in.
+    pub auth: AuthSection,
     /// Publication of CRLs.
     #[schemars(with = "schema::StatusKeys")]
     pub status: StatusConfig,

@@ -9,13 +9,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::config::{
-    BackendSection, Config, ConfigError, ListenerSection, LogFormat, MountGroup, Override, SignerSection,
-    Transport,
+    BackendSection, ClientCertificates, Config, ConfigError, ListenerSection, LogFormat, MountGroup,
+    Override, SignerSection, Transport,
 };
 use crate::control::socket_for;
 
 pub use given::remember as remember_given;
-pub use manifest::{AcmePart, CaPart, Manifest, manifest_path, replace_file};
+pub use manifest::{AcmePart, AdminPart, CaPart, Manifest, manifest_path, replace_file};
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
 
@@ -26,6 +26,8 @@ pub const ISSUING_CA: &str = "issuing";
 pub const PUBLIC: &str = "public";
 /// Plain HTTP.
 pub const PUBLIC_HTTP: &str = "http";
+/// The operator API over HTTPS.
+pub const ADMIN: &str = "admin";
 /// Probes and metrics.
 pub const MANAGEMENT: &str = "management";
 
@@ -41,6 +43,8 @@ pub struct DevAddresses {
     pub public: SocketAddr,
     /// Public HTTP.
     pub http: SocketAddr,
+    /// The operator API over HTTPS.
+    pub admin: SocketAddr,
     /// Probes and metrics.
     pub management: SocketAddr,
 }
@@ -51,6 +55,7 @@ impl Default for DevAddresses {
         Self {
             public: at(8443),
             http: at(8080),
+            admin: at(8444),
             management: at(9090),
         }
     }
@@ -63,6 +68,7 @@ impl DevAddresses {
         Self {
             public: any,
             http: any,
+            admin: any,
             management: any,
         }
     }
@@ -105,6 +111,7 @@ pub fn configuration(
     let listener = |addr, tls, mounts: &[MountGroup]| ListenerSection {
         addr,
         tls,
+        client_certs: ClientCertificates::from(mounts.contains(&MountGroup::Admin)),
         mounts: mounts.to_vec(),
     };
     let known = remembered(data_dir);
@@ -124,6 +131,10 @@ pub fn configuration(
             Transport::Plain,
             &[MountGroup::Status],
         ),
+    );
+    listeners.insert(
+        ADMIN.to_owned(),
+        listener(at(addresses.admin, ADMIN), Transport::Tls, &[MountGroup::Admin]),
     );
     listeners.insert(
         MANAGEMENT.to_owned(),

@@ -14,6 +14,7 @@ use portreeve_ra::ports::{Clock, Documents, Random, Sealer, Spawn};
 use portreeve_ra::{BadName, Error, ObjectKind, RegistrationAuthority};
 use portreeve_status::StatusEdge;
 
+use crate::admin::AdminApi;
 use crate::config::{ListenerSection, MountGroup};
 use crate::management::Management;
 use crate::names::ProfileNames;
@@ -30,6 +31,8 @@ pub struct Edges {
     pub status: Option<Arc<StatusEdge>>,
     /// Probes and metrics.
     pub management: Arc<Management>,
+    /// The operator API, on consoles.
+    pub admin: Option<Arc<AdminApi>>,
 }
 
 impl Edges {
@@ -56,6 +59,10 @@ impl Edges {
             MountGroup::Management => NamedEdge {
                 name: "management",
                 edge: Arc::clone(&self.management) as _,
+            },
+            MountGroup::Admin => NamedEdge {
+                name: "admin",
+                edge: self.admin.clone()?,
             },
         })
     }

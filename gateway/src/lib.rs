@@ -4,6 +4,7 @@
 //! store, keys, CAs and edges together, listens, and offers the command line. [`start`] runs a gateway in a process;
 //! the `portreeve` program is [`cli::main`].
 
+pub mod admin;
 pub mod audit;
 pub mod authorities;
 pub mod backends;

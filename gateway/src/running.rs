@@ -1,6 +1,7 @@
 //! A gateway from start to stop.
 
 mod dev_installation;
+mod dev_operator;
 mod duties;
 mod stopping;
 
@@ -11,11 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_acme::validator::Validator;
+use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::admin::AdminApi;
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
 use crate::backends::{BackendError, Backends, backends};
 use crate::config::{Config, ConfigError, Override, Transport};
@@ -99,6 +102,9 @@ pub enum StartError {
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The operator of `dev`.
+    #[error("operator: {0}")]
+    Operator(#[from] portreeve_ra::operators::ChangeError),
     /// A file for clients.
     #[error("{path}: {source}")]
     File {
@@ -181,7 +187,8 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     };
     wired.extend(options.substitutes.backends);
     let certificate = own_certificate(&config, authorities, &shared).await?;
-    let node = Node::new(shared, &config, wired, options.substitutes.validator).await?;
+    let mut node = Node::new(shared, &config, wired, options.substitutes.validator).await?;
+    let api = admin(&mut node, &config, authorities).await?;
     if roles.has(Role::Worker) {
         recover(&installation).await?;
     }
@@ -200,6 +207,7 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         certificate,
         control,
         joined: node.health.join().await,
+        api,
     };
     let mut running = assemble(parts, node, addresses)?;
     running.manifest = manifest;
@@ -214,6 +222,29 @@ struct Parts<'a> {
     control: ControlSocket,
     /// Whether it fits to the nodes that were there before.
     joined: Result<(), String>,
+    api: axum::Router,
+}
+
+/// The operator API, and for those who come from outside the edge that lets them in.
+async fn admin(
+    node: &mut Node,
+    config: &Config,
+    authorities: Authorities<'_>,
+) -> Result<axum::Router, StartError> {
+    let passwords = Arc::new(Passwords::default());
+    let api = operator_api(node, config, Arc::clone(&passwords));
+    if node.shared.installation.roles.has(Role::Console) {
+        let management = authorities.find(MANAGEMENT_CA).await?;
+        let trust = management.map(|authority| authority.certificate).into_iter();
+        let ways = match config.auth.enforce_x509 {
+            true => Ways::CertificatesOnly,
+            false => Ways::All,
+        };
+        let trust = ManagementTrust::new(trust.collect());
+        let authenticator = Authenticator::new(Arc::clone(&node.ra), (trust, ways), passwords);
+        node.edges.admin = Some(Arc::new(AdminApi::new(api.clone(), authenticator)));
+    }
+    Ok(api)
 }
 
 /// Starts listeners and background work.
@@ -230,7 +261,7 @@ fn assemble(
     }
     let control_socket = parts.control.path().to_owned();
     let bounds = Bounds::of(&config.server.limits);
-    let control = parts.control.run(operator_api(&node), bounds, drain.clone());
+    let control = parts.control.run(parts.api, bounds, drain.clone());
     duties.begin("control socket", control);
     if let Some(certificate) = parts.certificate {
         duties.begin("TLS certificate", certificate.run(background.clone()));
@@ -422,7 +453,7 @@ fn listeners(
         let tls = match section.tls {
             Transport::Tls => {
                 let certificate = certificate.ok_or(StartError::NoTls)?;
-                Some(tls::acceptor(certificate.current())?)
+                Some(tls::acceptor(certificate.current(), section.client_certs)?)
             }
             Transport::Plain => None,
         };

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::response::IntoResponse;
 use portreeve_acme::validator::Validator;
 use portreeve_audit::{SealWatch, Sealer};
-use portreeve_console::{ConsoleParts, ObjectCheck, ProposedObject};
+use portreeve_console::auth::Passwords;
+use portreeve_console::{ConsoleParts, ObjectCheck, Problem, ProposedObject, SignedIn};
 use portreeve_policies::{Policies, blocked, examine};
 use portreeve_queue::TokioSpawn;
+use portreeve_ra::access::Target;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{Store, WakeKey, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin, Parts, RegistrationAuthority, Role};
+use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin, Parts, RegistrationAuthority, Right, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
@@ -194,6 +197,7 @@ impl Node {
                 Arc::new(StatusEdge::new(shelf, clock, config.status.clone()))
             }),
             management: Arc::new(management),
+            admin: None,
         };
         Ok(Self {
             shared,
@@ -247,7 +251,7 @@ fn management(
 }
 
 /// The operator API of a node, for whoever signed in.
-pub fn operator_api(node: &Node) -> axum::Router {
+pub fn operator_api(node: &Node, config: &Config, passwords: Arc<Passwords>) -> axum::Router {
     let wakeups = Arc::clone(&node.shared.wakeups);
     // This node and the others look again at what they serve.
     let published = move |_: ObjectKind| wakeups.wake(WakeKey::Configuration);
@@ -255,29 +259,48 @@ pub fn operator_api(node: &Node) -> axum::Router {
         ra: Arc::clone(&node.ra),
         check: Arc::new(Checks),
         published: Arc::new(published),
+        documents: Arc::clone(&node.shared.installation.store.documents),
+        random: Arc::clone(&node.shared.installation.random),
+        data_dir: config.data_dir().to_owned(),
+        passwords,
     };
-    let health = Arc::clone(&node.health);
-    let report = axum::routing::get(move || async move { axum::Json(health.report().await) });
-    let inside = node.inside.clone();
-    let examine = axum::routing::get(move || async move { axum::Json(inside.checks().await) });
-    let inside = node.inside.clone();
-    let authorities = axum::routing::get(move || async move {
-        let found = inside.authority_views().await;
-        found.map(axum::Json).map_err(|error| {
-            tracing::error!(%error, "CAs cannot be listed");
-            http::StatusCode::INTERNAL_SERVER_ERROR
-        })
-    });
-    let further = axum::Router::new()
-        .route("/api/v1/health", report)
-        .route("/api/v1/doctor", examine)
-        .route("/api/v1/authorities", authorities);
+    let further = further(node);
     if node.shared.installation.roles.has(Role::Console) {
         let audit = AuditApi::new(Arc::clone(&node.ra), node.shared.installation.clone());
         portreeve_console::router(parts, further.merge(audit.router()))
     } else {
         portreeve_console::without_resources(further)
     }
+}
+
+/// What only the gateway itself can tell of a node.
+fn further(node: &Node) -> axum::Router {
+    let (ra, health) = (Arc::clone(&node.ra), Arc::clone(&node.health));
+    let report = axum::routing::get(move |signed_in: SignedIn| async move {
+        let needed = signed_in.require(&ra, Right::SystemRead, Target::Installation);
+        needed.await?;
+        Ok::<_, Problem>(axum::Json(health.report().await))
+    });
+    let (ra, inside) = (Arc::clone(&node.ra), node.inside.clone());
+    let examine = axum::routing::get(move |signed_in: SignedIn| async move {
+        let needed = signed_in.require(&ra, Right::SystemRead, Target::Installation);
+        needed.await?;
+        Ok::<_, Problem>(axum::Json(inside.checks().await))
+    });
+    let (ra, inside) = (Arc::clone(&node.ra), node.inside.clone());
+    let authorities = axum::routing::get(move |signed_in: SignedIn| async move {
+        let needed = signed_in.require(&ra, Right::ConfigurationRead, Target::Installation);
+        needed.await.map_err(IntoResponse::into_response)?;
+        let found = inside.authority_views().await;
+        found.map(axum::Json).map_err(|error| {
+            tracing::error!(%error, "CAs cannot be listed");
+            http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        })
+    });
+    axum::Router::new()
+        .route("/api/v1/health", report)
+        .route("/api/v1/doctor", examine)
+        .route("/api/v1/authorities", authorities)
 }
 
 /// Reads objects as the policy engine will.

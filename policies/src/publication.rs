@@ -4,6 +4,7 @@ use portreeve_ra::{Endpoint, ObjectKind, ObjectVersion, ProfileName};
 
 use crate::endpoint::parse_endpoint_with_overrides;
 use crate::lints::{Lint, Overrides, lint};
+use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 
 /// Reads a text and lints it, together with the objects of the other kind that are in force: the endpoints that offer
@@ -20,11 +21,19 @@ pub fn examine(
     match kind {
         ObjectKind::Profile => profile(name, body, others),
         ObjectKind::Endpoint => endpoint(name, body, others),
-        _ => Err(format!(
+        ObjectKind::Role => read(parse_role(name, body)),
+        ObjectKind::Team => read(parse_team(name, body)),
+        ObjectKind::Operator => read(parse_operator(name, body)),
+        ObjectKind::Ca | ObjectKind::ApprovalPolicy | ObjectKind::TrustAnchors => Err(format!(
             "a {} is not published as a text of policy",
             kind.as_str()
         )),
     }
+}
+
+/// A text that has no lints.
+fn read<T, E: std::fmt::Display>(parsed: Result<T, E>) -> Result<Vec<Lint>, String> {
+    parsed.map(|_| Vec::new()).map_err(|error| error.to_string())
 }
 
 /// Why these lints block, for the operator; `None` when they do not.

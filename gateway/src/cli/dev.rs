@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// Public HTTP: CRLs and CA certificates.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen_http: SocketAddr,
-    /// API and console; nothing listens there until operators can sign in.
+    /// The operator API over HTTPS.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8444")]
     listen_admin: SocketAddr,
     /// /livez, /readyz and /metrics.
@@ -79,14 +79,13 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     let addresses = DevAddresses {
         public: arguments.listen,
         http: arguments.listen_http,
+        admin: arguments.listen_admin,
         management: arguments.listen_management,
     };
     let config = configuration(&data_dir, addresses, &settings.config)?;
     // Looked at after every --set: a listener that was added or moved by one counts as well.
     if !arguments.insecure_public
-        && let Some(address) = exposed(&config)
-            .chain(not_loopback(arguments.listen_admin))
-            .next()
+        && let Some(address) = exposed(&config).next()
     {
         return Err(CliError::Usage(format!(
             "{address} can be reached by others, and `dev` certifies whoever asks: \
@@ -148,10 +147,6 @@ async fn tour(
         Some(around) => take_tour(running, http_01_port, around).await,
         None => Ok(()),
     }
-}
-
-fn not_loopback(address: SocketAddr) -> Option<SocketAddr> {
-    (!address.ip().is_loopback()).then_some(address)
 }
 
 async fn take_tour(

@@ -64,8 +64,44 @@ pub struct ListenerSection {
     /// Whether TLS is spoken.
     #[serde(default)]
     pub tls: Transport,
+    /// Whether clients may show a certificate. Operators sign in with one; which is accepted is no matter of TLS.
+    #[serde(default)]
+    pub client_certs: ClientCertificates,
     /// What is served there.
     pub mounts: Vec<MountGroup>,
+}
+
+/// Whether clients of a listener may show a certificate. Written as a boolean.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum ClientCertificates {
+    /// They are not asked.
+    #[default]
+    NotAsked,
+    /// They are asked and need not have one.
+    Asked,
+}
+
+impl From<bool> for ClientCertificates {
+    fn from(asked: bool) -> Self {
+        if asked { Self::Asked } else { Self::NotAsked }
+    }
+}
+
+impl From<ClientCertificates> for bool {
+    fn from(certificates: ClientCertificates) -> Self {
+        certificates == ClientCertificates::Asked
+    }
+}
+
+impl JsonSchema for ClientCertificates {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ClientCertificates".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        bool::json_schema(generator)
+    }
 }
 
 /// Whether a listener speaks TLS. Written as a boolean.
@@ -111,6 +147,8 @@ pub enum MountGroup {
     Status,
     /// `/livez`, `/readyz`, `/metrics`.
     Management,
+    /// `/api/…`, for operators.
+    Admin,
 }
 
 impl MountGroup {
@@ -120,6 +158,7 @@ impl MountGroup {
             Self::Acme => Some(Role::Edge),
             Self::Status => Some(Role::Status),
             Self::Management => None,
+            Self::Admin => Some(Role::Console),
         }
     }
 }
@@ -184,11 +223,20 @@ impl ServerSection {
             if listener.mounts.is_empty() {
                 return Err(invalid(
                     key,
-                    "mounts nothing: give at least one of acme, status, management",
+                    "mounts nothing: give at least one of acme, status, admin, management",
                 ));
             }
             if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Acme) {
                 return Err(invalid(key, "acme needs tls = true (RFC 8555 section 6.1)"));
+            }
+            if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Admin) {
+                return Err(invalid(
+                    key,
+                    "admin needs tls = true: passwords and tokens pass there",
+                ));
+            }
+            if listener.tls == Transport::Plain && listener.client_certs == ClientCertificates::Asked {
+                return Err(invalid(key, "client_certs needs tls = true"));
             }
         }
         self.limits.check()

@@ -12,6 +12,7 @@ use portreeve_console::SignedIn;
 use portreeve_ra::{Principal, Standing};
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use super::place::{OWN_DIRECTORY, PATH_BYTES_MAX, fits};
 use crate::listener::{Bounds, Drain, serve_connection};
@@ -156,9 +157,10 @@ fn with_principal(
 > + Send {
     let api = TowerToHyperService::new(api);
     service_fn(move |mut request: Request<Incoming>| {
-        request
-            .extensions_mut()
-            .insert(SignedIn(Standing::superadmin(Principal::Host)));
+        request.extensions_mut().insert(SignedIn::host(
+            Standing::superadmin(Principal::Host),
+            Uuid::now_v7().into_bytes(),
+        ));
         api.call(request)
     })
 }

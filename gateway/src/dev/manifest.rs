@@ -23,6 +23,22 @@ pub struct Manifest {
     pub acme: AcmePart,
     /// The CA.
     pub ca: CaPart,
+    /// The operator API; absent on nodes without the role console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<AdminPart>,
+}
+
+/// The operator API.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AdminPart {
+    /// Where it is served.
+    pub url: String,
+    /// The operator of `dev`.
+    pub username: String,
+    /// The file with the password.
+    pub password_file: PathBuf,
+    /// The file with a token that may do everything.
+    pub token_file: PathBuf,
 }
 
 /// ACME.
@@ -108,6 +124,7 @@ mod tests {
                 root: "/d/ca-root.pem".into(),
                 crl: "http://127.0.0.1:8080/crl/issuing.crl".into(),
             },
+            admin: None,
         };
         manifest.write(&path).unwrap();
         manifest.write(&path).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portreeve_policies::{parse_endpoint, shipped};
+use portreeve_policies::{parse_endpoint, shipped, shipped_roles};
 use portreeve_ra::ObjectKind;
 
 use super::ISSUING_CA;
@@ -55,6 +55,9 @@ pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsErro
         .iter()
         .map(|(name, body)| object(ObjectKind::Profile, (*name).to_owned(), (*body).to_owned()))
         .collect();
+    let roles = shipped_roles().iter();
+    objects
+        .extend(roles.map(|(name, body)| object(ObjectKind::Role, (*name).to_owned(), (*body).to_owned())));
     for (name, table) in endpoints(overrides)? {
         let fail = |reason: String| ObjectsError::Endpoint {
             name: name.clone(),

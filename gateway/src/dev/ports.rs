@@ -6,7 +6,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::{MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, manifest_path};
+use super::{ADMIN, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, manifest_path};
 
 /// The ports of the last run on this data directory, by listener.
 pub fn remembered(data_dir: &Path) -> BTreeMap<&'static str, u16> {
@@ -14,7 +14,9 @@ pub fn remembered(data_dir: &Path) -> BTreeMap<&'static str, u16> {
         return BTreeMap::new();
     };
     let port = |text: &str| Url::parse(text).ok().and_then(|url| url.port_or_known_default());
+    let admin = manifest.admin.map(|admin| admin.url).unwrap_or_default();
     let known = [
+        (ADMIN, &admin),
         (PUBLIC, &manifest.acme.directory),
         (PUBLIC_HTTP, &manifest.ca.crl),
         (MANAGEMENT, &manifest.management),

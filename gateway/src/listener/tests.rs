@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::tls::{CurrentCertificate, acceptor};
 use super::*;
+use crate::config::ClientCertificates;
 use crate::config::{Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
@@ -96,7 +97,7 @@ fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) ->
     let listener = Listener {
         name: "test".to_owned(),
         socket: bind("127.0.0.1:0".parse().unwrap(), Sharing::Exclusive).unwrap(),
-        tls: certificate.map(|certificate| acceptor(certificate).unwrap()),
+        tls: certificate.map(|certificate| acceptor(certificate, ClientCertificates::NotAsked).unwrap()),
         router: Arc::new(Router::new(&[edge], transport, parts)),
         limits,
     };

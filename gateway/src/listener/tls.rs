@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use portreeve_edge::{TlsPeer, TlsVersion};
-use rustls::ProtocolVersion;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig, ServerConnection};
 use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, ProtocolVersion, SignatureScheme};
 use tokio_rustls::TlsAcceptor;
+
+use crate::config::ClientCertificates;
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -76,13 +82,71 @@ fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// The server side of TLS: 1.2 and 1.3, X25519MLKEM768 preferred, HTTP/1.1 only, no client certificates.
-pub fn acceptor(certificate: Arc<CurrentCertificate>) -> Result<TlsAcceptor, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
+/// The server side of TLS: 1.2 and 1.3, X25519MLKEM768 preferred, HTTP/1.1 only.
+pub fn acceptor(
+    certificate: Arc<CurrentCertificate>,
+    clients: ClientCertificates,
+) -> Result<TlsAcceptor, TlsError> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let mut config = match clients {
+        ClientCertificates::NotAsked => builder.with_no_client_auth(),
+        ClientCertificates::Asked => builder.with_client_cert_verifier(Arc::new(AnyClient::new())),
+    }
+    .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Accepts any client certificate whose key the client holds, and names no CA. Whether it is trusted is decided where it
+/// is used: with each request, by what is in force then.
+#[derive(Debug)]
+struct AnyClient(WebPkiSupportedAlgorithms);
+
+impl AnyClient {
+    fn new() -> Self {
+        Self(provider().signature_verification_algorithms)
+    }
+}
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
 }

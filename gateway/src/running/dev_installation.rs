@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use portreeve_pkix::DistinguishedName;
 use portreeve_ra::{Actor, RegistrationAuthority};
 use portreeve_signer::SoftKeyAlgorithm;
 
-use super::StartError;
+use super::{StartError, dev_operator};
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA, NewAuthority, Rank};
 use crate::backends::crl_url;
 use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
-    AcmePart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files, dev_objects,
-    manifest_path, remember_given, replace_file,
+    ADMIN, AcmePart, AdminPart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files,
+    dev_objects, manifest_path, remember_given, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
@@ -122,7 +123,8 @@ pub(super) async fn prepare(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(publish(library, objects).await?)
+    publish(library, objects).await?;
+    dev_operator::prepare(installation, library).await
 }
 
 /// Writes certificates and `dev.json`; the latter last, since its presence says that the gateway listens.
@@ -153,6 +155,13 @@ pub(super) async fn write_files(
     let management_url = addresses
         .get(MANAGEMENT)
         .map(|address| format!("http://{}", authority(*address)));
+    let admin = match addresses.get(ADMIN) {
+        Some(address) => dev_operator::credentials(authorities.installation)
+            .await?
+            .map(|credentials| admin_part(&credentials, (data_dir, *address)))
+            .transpose()?,
+        None => None,
+    };
     let manifest = Manifest {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -170,6 +179,7 @@ pub(super) async fn write_files(
             root,
             crl: below(&server.status_url, |url| crl_url(url, ISSUING_CA)),
         },
+        admin,
     };
     remember_given(data_dir, config).map_err(|source| StartError::File {
         path: data_dir.to_owned(),
@@ -180,6 +190,20 @@ pub(super) async fn write_files(
         .write(&path)
         .map_err(|source| StartError::File { path, source })?;
     Ok(manifest)
+}
+
+/// Writes what the operator signs in with.
+fn admin_part(
+    credentials: &dev_operator::DevCredentials,
+    (data_dir, address): (&Path, SocketAddr),
+) -> Result<AdminPart, StartError> {
+    let files = credentials.write(data_dir)?;
+    Ok(AdminPart {
+        url: format!("https://{}", authority(address)),
+        username: dev_operator::NAME.to_owned(),
+        password_file: files.password,
+        token_file: files.token,
+    })
 }
 
 #[cfg(test)]
@@ -195,6 +219,7 @@ mod tests {
         let addresses = DevAddresses {
             public: at(ports[0]),
             http: at(ports[1]),
+            admin: at(0),
             management: at(0),
         };
         let folder = tempfile::tempdir().unwrap();

@@ -4,34 +4,49 @@
 //! [`SignedIn`] into the extensions of each request, and a request without one is refused. Failures are problem
 //! documents (RFC 9457) whose `code` is stable; that of a refusal is [`portreeve_ra::Refusal::code`].
 
+pub mod auth;
 mod certificates;
+mod etag;
+mod idempotency;
 mod incidents;
 mod objects;
+pub mod openapi;
+mod operators;
 mod paging;
+mod people;
 mod problem;
 mod requests;
 mod signed_in;
+mod tokens;
+mod whoami;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_extractor;
-use axum::routing::{get, post};
+use axum::middleware::{from_extractor, from_fn_with_state};
+use portreeve_ra::ports::{Documents, Random};
 use portreeve_ra::{ObjectKind, ObjectVersion, RegistrationAuthority};
+use std::path::PathBuf;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use certificates::CertificateView;
 pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
+pub use operators::{BootstrapView, CertificateBody, PasswordBody, ReasonBody};
 pub use paging::List;
+pub use people::{OperatorView, TextBody};
 pub use problem::{Problem, ProblemDocument};
 pub use requests::{
     DecisionBody, DecisionView, ProposalView, RequestSummary, RequestView, ResolutionBody, ResolutionWord,
 };
-pub use signed_in::SignedIn;
+pub use signed_in::{Arrival, SignInMethod, SignedIn};
+pub use tokens::{TokenBody, TokenMade, TokenView};
+pub use whoami::WhoAmI;
 
 /// Octets of a request body, at most: an object's text is at most 64 KiB and JSON may double it.
-const BODY_BYTES_MAX: usize = 160 * 1024;
+pub const BODY_BYTES_MAX: usize = 160 * 1024;
 
 /// Reads the text of an object before it is published: what cannot be read, or gives away too much, must never be in
 /// force.
@@ -52,7 +67,7 @@ pub struct ProposedObject<'a> {
     pub body: &'a str,
 }
 
-/// What the API works with.
+/// What the API is given to work with.
 #[derive(Clone)]
 pub struct ConsoleParts {
     /// The Registration Authority.
@@ -61,12 +76,24 @@ pub struct ConsoleParts {
     pub check: Arc<dyn ObjectCheck>,
     /// Is told that an object of this kind was published.
     pub published: Arc<dyn Fn(ObjectKind) + Send + Sync>,
+    /// Where tokens are found, and answers of calls with an `Idempotency-Key` are kept.
+    pub documents: Arc<dyn Documents>,
+    /// Salts of passwords.
+    pub random: Arc<dyn Random>,
+    /// Where one-time credentials are written.
+    pub data_dir: PathBuf,
+    /// Hashes passwords.
+    pub passwords: Arc<auth::Passwords>,
 }
 
 /// The operator API below `/api/v1`, with further paths that its mounter answers. Without a [`SignedIn`] none of it is
 /// answered.
 pub fn router(parts: ConsoleParts, further: Router) -> Router {
-    guarded(resources().with_state(parts).merge(further))
+    let (resources, _) = resources().split_for_parts();
+    let resources = resources
+        .layer(from_fn_with_state(parts.clone(), idempotency::once))
+        .with_state(parts);
+    guarded(resources.merge(further))
 }
 
 /// What a node answers that is no console: only these paths, and likewise only to a [`SignedIn`].
@@ -83,24 +110,51 @@ fn guarded(router: Router) -> Router {
         .layer(from_extractor::<SignedIn>())
 }
 
-fn resources() -> Router<ConsoleParts> {
-    Router::new()
-        .route("/api/v1/requests", get(requests::list))
-        .route("/api/v1/requests/{id}", get(requests::show))
-        .route("/api/v1/requests/{id}/approve", post(requests::approve))
-        .route("/api/v1/requests/{id}/reject", post(requests::reject))
-        .route("/api/v1/requests/{id}/resolve", post(requests::resolve))
-        .route("/api/v1/certificates", get(certificates::list))
-        .route(
-            "/api/v1/profiles",
-            get(objects::list_profiles).post(objects::publish_profile),
-        )
-        .route(
-            "/api/v1/endpoints",
-            get(objects::list_endpoints).post(objects::publish_endpoint),
-        )
-        .route("/api/v1/incidents", get(incidents::list))
-        .route("/api/v1/incidents/{id}/close", post(incidents::close))
+/// Every call, each described where it is written.
+fn resources() -> OpenApiRouter<ConsoleParts> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::show))
+        .routes(routes!(requests::approve))
+        .routes(routes!(requests::reject))
+        .routes(routes!(requests::resolve))
+        .routes(routes!(certificates::list))
+        .routes(routes!(objects::list_profiles, objects::publish_profile))
+        .routes(routes!(objects::list_endpoints, objects::publish_endpoint))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::close))
+        .merge(operating())
+}
+
+/// Calls about those who operate.
+fn operating() -> OpenApiRouter<ConsoleParts> {
+    OpenApiRouter::new()
+        .routes(routes!(whoami::show))
+        .routes(routes!(people::list_operators, people::create_operator))
+        .routes(routes!(
+            people::show_operator,
+            people::replace_operator,
+            people::remove_operator
+        ))
+        .routes(routes!(operators::disable))
+        .routes(routes!(operators::enable))
+        .routes(routes!(operators::set_password))
+        .routes(routes!(operators::add_certificate))
+        .routes(routes!(operators::bootstrap))
+        .routes(routes!(people::list_roles, people::create_role))
+        .routes(routes!(
+            people::show_role,
+            people::replace_role,
+            people::remove_role
+        ))
+        .routes(routes!(people::list_teams, people::create_team))
+        .routes(routes!(
+            people::show_team,
+            people::replace_team,
+            people::remove_team
+        ))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
 }
 
 #[cfg(test)]
@@ -108,6 +162,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use axum::response::Response;
+    use axum::routing::get;
     use http::Request;
     use portreeve_ra::Standing;
     use std::future::Future;
@@ -124,9 +179,10 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         if let Some(name) = principal {
-            request
-                .extensions_mut()
-                .insert(SignedIn(Standing::superadmin(name.parse().unwrap())));
+            request.extensions_mut().insert(SignedIn::host(
+                Standing::superadmin(name.parse().unwrap()),
+                [0; 16],
+            ));
         }
         let answer = pin!(router.call(request));
         let Poll::Ready(Ok(response)): Poll<Result<Response, _>> =

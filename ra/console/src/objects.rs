@@ -3,9 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use portreeve_ra::access::Target;
 use portreeve_ra::objects::Publisher;
-use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin};
+use portreeve_ra::{Actor, BackendName, ObjectKind, ObjectVersion, On, ProfileName, Right};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::paging::List;
 use crate::problem::Problem;
@@ -14,7 +16,7 @@ use crate::signed_in::SignedIn;
 use crate::{ConsoleParts, ProposedObject};
 
 /// The version of an object that is in force.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ObjectView {
     /// Its name.
     pub name: String,
@@ -27,7 +29,7 @@ pub struct ObjectView {
 }
 
 /// A text to publish.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publication {
     /// The name of the object.
@@ -39,20 +41,26 @@ pub struct Publication {
     pub reason: String,
 }
 
+#[utoipa::path(get, path = "/api/v1/profiles", tag = "profiles",
+    responses((status = 200, body = List<ObjectView>), Problem))]
 pub(crate) async fn list_profiles(
     State(parts): State<ConsoleParts>,
-    _: SignedIn,
+    signed_in: SignedIn,
 ) -> Result<Json<List<ObjectView>>, Problem> {
-    list(&parts, ObjectKind::Profile).await
+    list(&parts, &signed_in, ObjectKind::Profile).await
 }
 
+#[utoipa::path(get, path = "/api/v1/endpoints", tag = "endpoints",
+    responses((status = 200, body = List<ObjectView>), Problem))]
 pub(crate) async fn list_endpoints(
     State(parts): State<ConsoleParts>,
-    _: SignedIn,
+    signed_in: SignedIn,
 ) -> Result<Json<List<ObjectView>>, Problem> {
-    list(&parts, ObjectKind::Endpoint).await
+    list(&parts, &signed_in, ObjectKind::Endpoint).await
 }
 
+#[utoipa::path(post, path = "/api/v1/profiles", tag = "profiles", request_body = Publication,
+    responses((status = 200, body = ObjectView), Problem))]
 pub(crate) async fn publish_profile(
     State(parts): State<ConsoleParts>,
     principal: SignedIn,
@@ -62,6 +70,8 @@ pub(crate) async fn publish_profile(
     publish(&parts, ObjectKind::Profile, (principal, publication)).await
 }
 
+#[utoipa::path(post, path = "/api/v1/endpoints", tag = "endpoints", request_body = Publication,
+    responses((status = 200, body = ObjectView), Problem))]
 pub(crate) async fn publish_endpoint(
     State(parts): State<ConsoleParts>,
     principal: SignedIn,
@@ -71,7 +81,14 @@ pub(crate) async fn publish_endpoint(
     publish(&parts, ObjectKind::Endpoint, (principal, publication)).await
 }
 
-async fn list(parts: &ConsoleParts, kind: ObjectKind) -> Result<Json<List<ObjectView>>, Problem> {
+async fn list(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    kind: ObjectKind,
+) -> Result<Json<List<ObjectView>>, Problem> {
+    signed_in
+        .require(&parts.ra, Right::ConfigurationRead, Target::Installation)
+        .await?;
     let found = parts.ra.objects().list(kind).await?;
     Ok(Json(List::new(found.into_iter().map(view).collect(), None)))
 }
@@ -81,7 +98,10 @@ async fn publish(
     kind: ObjectKind,
     (principal, publication): (SignedIn, Publication),
 ) -> Result<Json<ObjectView>, Problem> {
-    let reason = in_full("reason", publication.reason)?;
+    principal
+        .require(&parts.ra, Right::ConfigurationWrite, Target::Installation)
+        .await?;
+    let reason = in_full("reason", publication.reason.clone())?;
     let proposed = ProposedObject {
         kind,
         name: &publication.name,
@@ -89,9 +109,19 @@ async fn publish(
     };
     let in_force = beside(parts, kind).await?;
     parts.check.check(&proposed, &in_force).map_err(Problem::Object)?;
+    for (backend, profile) in reach(parts, kind, &publication) {
+        let on = On {
+            backend: backend.as_ref(),
+            profile: Some(&profile),
+            team: None,
+        };
+        principal
+            .require(&parts.ra, Right::ConfigurationWrite, Target::Object(on))
+            .await?;
+    }
     let by = Publisher {
         actor: Actor::Operator(principal.principal().clone()),
-        origin: Origin::node(parts.ra.node()),
+        origin: principal.origin(&parts.ra),
         reason,
     };
     let version = parts
@@ -112,7 +142,33 @@ async fn beside(parts: &ConsoleParts, kind: ObjectKind) -> Result<Vec<ObjectVers
     }
 }
 
-fn view(version: ObjectVersion) -> ObjectView {
+/// The CAs and profiles that a text is about, each of which its author must have the right on.
+fn reach(
+    parts: &ConsoleParts,
+    kind: ObjectKind,
+    publication: &Publication,
+) -> Vec<(Option<BackendName>, ProfileName)> {
+    if kind == ObjectKind::Profile {
+        let name = ProfileName::new(&publication.name).ok();
+        return name.map(|name| (None, name)).into_iter().collect();
+    }
+    let version = ObjectVersion {
+        kind,
+        name: publication.name.clone(),
+        version: 1,
+        body: publication.body.clone(),
+    };
+    let Ok(endpoint) = parts.ra.policy().endpoint(&version) else {
+        return Vec::new();
+    };
+    let backend = &endpoint.backend;
+    let profiles = endpoint.profiles.iter();
+    profiles
+        .map(|profile| (Some(backend.clone()), profile.clone()))
+        .collect()
+}
+
+pub(crate) fn view(version: ObjectVersion) -> ObjectView {
     ObjectView {
         sha256: hex::encode(version.digest()),
         name: version.name,

@@ -5,6 +5,7 @@ use std::future::Future;
 use portreeve_ra::ports::{Cursor, Page};
 use portreeve_ra::{Error, InternalError};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::Problem;
 
@@ -12,7 +13,7 @@ const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 200;
 
 /// One page of a list.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct List<T> {
     /// The rows.
     pub items: Vec<T>,
@@ -30,9 +31,13 @@ impl<T> List<T> {
 }
 
 /// Where a page begins and how long it is.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
+    /// Where an earlier page ended: its `next_cursor`.
     pub(crate) cursor: Option<String>,
+    /// How many rows, at most 200; 50 when not given.
     pub(crate) limit: Option<u32>,
 }
 

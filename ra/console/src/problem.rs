@@ -1,13 +1,22 @@
 //! Problem documents (RFC 9457).
 
-use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use portreeve_ra::{Error, Refusal};
+use portreeve_ra::access::Forbidden;
+use portreeve_ra::operators::ChangeError;
+use portreeve_ra::{Error, Refusal, Right};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::{Ref, RefOr};
+
+use crate::auth::NotSignedIn;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +47,58 @@ pub enum Problem {
         "the request has not ended for good: it goes on, its certificate is in force, or a denial still counts"
     )]
     NotEnded,
+    /// What was shown does not sign in.
+    #[error("what you showed does not sign in")]
+    BadCredentials,
+    /// Only client certificates are accepted.
+    #[error("this gateway accepts client certificates of its management CA alone")]
+    CertificateRequired,
+    /// Too many wrong attempts to sign in.
+    #[error("too many wrong attempts to sign in: wait")]
+    TooManyAttempts(Duration),
+    /// The principal lacks a right.
+    #[error("this needs the right {0}")]
+    Forbidden(Right),
+    /// Only a superadmin may do it, or only the host.
+    #[error("{0}")]
+    Reserved(&'static str),
+    /// It would leave nobody with every right.
+    #[error("this is the last superadmin who can sign in: make another one first")]
+    LastSuperadmin,
+    /// There is one with this name.
+    #[error("there is one with this name already")]
+    Exists,
+    /// Another version is in force than the caller looked at.
+    #[error("another version is in force than the one you looked at: read it again")]
+    PreconditionFailed,
+    /// The caller does not say which version it looked at.
+    #[error("say with If-Match which version you looked at, or with If-None-Match: * that there is none")]
+    PreconditionRequired,
+    /// Rights that tokens may not carry.
+    #[error("the rights {0} are only for tokens that are bound to a client certificate")]
+    ScopeNeedsCertificate(String),
+    /// The one-time credential is no longer good.
+    #[error("the one-time credential is no longer good")]
+    CredentialSpent,
+    /// The key of an earlier call with something else in it.
+    #[error("this Idempotency-Key was used for another call")]
+    KeyReused,
+    /// The earlier call has not ended, or nobody knows how.
+    #[error("a call with this Idempotency-Key is under way, or was cut off: look before you try again")]
+    KeyInProgress,
+    /// The earlier call showed a secret, which is not shown again.
+    #[error("a call with this Idempotency-Key has made a secret, which was shown then and is not kept")]
+    ShownBefore,
+    /// The body is too large.
+    #[error("the body is too large")]
+    TooLarge,
     /// The RA says no, not now, or fails.
     #[error(transparent)]
     Ra(#[from] Error),
 }
 
 /// The body of a failed call.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProblemDocument {
     /// `about:blank`: the code says more than a URL would.
     #[serde(rename = "type")]
@@ -60,7 +114,7 @@ pub struct ProblemDocument {
 }
 
 impl Problem {
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NoPrincipal => "no_principal",
             Self::NotFound(_) => "not_found",
@@ -70,6 +124,21 @@ impl Problem {
             Self::Object(_) => "object_rejected",
             Self::NothingToDecide(_) => "nothing_to_decide",
             Self::NotEnded => "not_ended",
+            Self::BadCredentials => "bad_credentials",
+            Self::CertificateRequired => "certificate_required",
+            Self::TooManyAttempts(_) => "too_many_attempts",
+            Self::Forbidden(_) => "forbidden",
+            Self::Reserved(_) => "reserved",
+            Self::LastSuperadmin => "last_superadmin",
+            Self::Exists => "exists",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::PreconditionRequired => "precondition_required",
+            Self::ScopeNeedsCertificate(_) => "scope_needs_certificate",
+            Self::CredentialSpent => "credential_spent",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::KeyInProgress => "idempotency_key_in_progress",
+            Self::ShownBefore => "secret_shown_before",
+            Self::TooLarge => "too_large",
             Self::Ra(Error::Refused(refusal)) => refusal.code(),
             Self::Ra(Error::Unavailable { .. }) => "unavailable",
             Self::Ra(Error::Internal(_)) => "internal",
@@ -78,11 +147,21 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoPrincipal => StatusCode::UNAUTHORIZED,
+            Self::NoPrincipal | Self::BadCredentials | Self::CertificateRequired => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Forbidden(_) | Self::Reserved(_) | Self::CredentialSpent => StatusCode::FORBIDDEN,
+            Self::LastSuperadmin | Self::Exists | Self::KeyInProgress | Self::ShownBefore => {
+                StatusCode::CONFLICT
+            }
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(_) | Self::BadCursor => StatusCode::BAD_REQUEST,
-            Self::Object(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Object(_) | Self::ScopeNeedsCertificate(_) | Self::KeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::NothingToDecide(_) | Self::NotEnded => StatusCode::CONFLICT,
             Self::Ra(Error::Refused(refusal)) => status_of(refusal),
             Self::Ra(Error::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
@@ -102,7 +181,8 @@ impl Problem {
         match self {
             Self::Ra(
                 Error::Unavailable { retry_after } | Error::Refused(Refusal::RateLimited(retry_after)),
-            ) => Some(*retry_after),
+            )
+            | Self::TooManyAttempts(retry_after) => Some(*retry_after),
             _ => None,
         }
     }
@@ -143,9 +223,10 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        if let Self::Ra(Error::Internal(source)) = &self {
+impl Problem {
+    /// The answer that says it.
+    pub fn rendered(&self) -> http::Response<Bytes> {
+        if let Self::Ra(Error::Internal(source)) = self {
             tracing::error!(error = %source, "operator call failed");
         }
         let status = self.status();
@@ -156,9 +237,18 @@ impl IntoResponse for Problem {
             detail: self.detail(),
             code: self.code().to_owned(),
         };
-        let mut response = (status, Json(document)).into_response();
+        let mut response = http::Response::new(serde_json::to_vec(&document).unwrap_or_default().into());
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            for way in [
+                "Bearer realm=\"portreeve\"",
+                "Basic realm=\"portreeve\", charset=\"UTF-8\"",
+            ] {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(way));
+            }
+        }
         if let Some(wait) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
@@ -166,9 +256,69 @@ impl IntoResponse for Problem {
     }
 }
 
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.rendered().map(Body::from)
+    }
+}
+
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::TooLarge;
+        }
         Self::Malformed(rejection.body_text())
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(Forbidden(right): Forbidden) -> Self {
+        Self::Forbidden(right)
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Forbidden(lacks) => lacks.into(),
+            ChangeError::SuperadminOnly => {
+                Self::Reserved("only a superadmin may change, make or sign in for a superadmin")
+            }
+            ChangeError::LastSuperadmin => Self::LastSuperadmin,
+            ChangeError::Condition => Self::PreconditionFailed,
+            ChangeError::Unknown => Self::NotFound("object"),
+            ChangeError::Unreadable(reason) => Self::Object(reason),
+            ChangeError::ScopeNeedsCertificate(rights) => Self::ScopeNeedsCertificate(rights),
+            ChangeError::Spent => Self::CredentialSpent,
+            ChangeError::Ra(error) => Self::Ra(error),
+        }
+    }
+}
+
+impl From<NotSignedIn> for Problem {
+    fn from(reason: NotSignedIn) -> Self {
+        match reason {
+            NotSignedIn::Nothing => Self::NoPrincipal,
+            NotSignedIn::Wrong => Self::BadCredentials,
+            NotSignedIn::CertificateNeeded => Self::CertificateRequired,
+            NotSignedIn::TooMany(wait) => Self::TooManyAttempts(wait),
+            NotSignedIn::Ra(error) => Self::Ra(error),
+        }
+    }
+}
+
+/// In the description of the API, where every call may fail in the same ways.
+impl utoipa::IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let document = Ref::from_schema_name("ProblemDocument");
+        let content = ContentBuilder::new().schema(Some(document)).build();
+        let response = ResponseBuilder::new()
+            .description("a problem document: its code says what is wrong")
+            .content("application/problem+json", content)
+            .build();
+        ["4XX", "5XX"]
+            .map(|status| (status.to_owned(), RefOr::T(response.clone())))
+            .into()
     }
 }
 

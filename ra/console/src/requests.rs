@@ -4,13 +4,15 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use portreeve_pkix::{CertificationRequest, GeneralName, Timestamp};
+use portreeve_ra::access::Target;
 use portreeve_ra::authority::{COMMENT_CHARS_MAX, DecisionRequest};
 use portreeve_ra::ports::{RequestFilter, RequestRow};
 use portreeve_ra::{
-    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, Origin, Proposal, ProposalId,
-    ProposalState, Refusal, RegistrationAuthority, Resolution,
+    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, ProfileName, Proposal,
+    ProposalId, ProposalState, Refusal, RegistrationAuthority, Resolution, Right,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
 use crate::paging::{self, List, PageQuery};
@@ -18,7 +20,7 @@ use crate::problem::Problem;
 use crate::signed_in::SignedIn;
 
 /// A row of the list of requests.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RequestSummary {
     /// The enrollment.
     pub id: String,
@@ -33,13 +35,15 @@ pub struct RequestSummary {
     /// The profile.
     pub profile: String,
     /// When it was received.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }
 
 /// One request, as its verified events tell.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RequestView {
     /// The enrollment.
     pub id: String,
@@ -74,11 +78,12 @@ pub struct RequestView {
     /// Why it ended without a certificate.
     pub refusal: Option<String>,
     /// When it was received.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub received_at: Option<Timestamp>,
 }
 
 /// What people decide on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProposalView {
     /// The proposal.
     pub id: String,
@@ -89,13 +94,14 @@ pub struct ProposalView {
     /// How many different principals must approve.
     pub approvals: u8,
     /// When it expires.
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
     /// Who decided what, in order.
     pub decisions: Vec<DecisionView>,
 }
 
 /// One decision.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DecisionView {
     /// The principal.
     pub by: String,
@@ -106,7 +112,7 @@ pub struct DecisionView {
 }
 
 /// What a principal decides with.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBody {
     /// Why; at most 1,024 characters count.
@@ -118,7 +124,7 @@ pub struct DecisionBody {
 }
 
 /// How a request in doubt or in quarantine goes on.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResolutionWord {
     /// Ask the CA once more what it knows. Only for a request in doubt.
@@ -128,7 +134,7 @@ pub enum ResolutionWord {
 }
 
 /// What a principal resolves a request with.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResolutionBody {
     /// How it goes on.
@@ -137,20 +143,31 @@ pub struct ResolutionBody {
     pub comment: String,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only those in this state.
     state: Option<String>,
+    /// Only those at this endpoint.
     endpoint: Option<String>,
+    /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
+    /// How many rows, at most 200; 50 when not given.
     limit: Option<u32>,
 }
 
+#[utoipa::path(get, path = "/api/v1/requests", tag = "requests", params(ListQuery),
+    responses((status = 200, body = List<RequestSummary>), Problem))]
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
-    _: SignedIn,
+    signed_in: SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<List<RequestSummary>>, Problem> {
     let Query(query) = query?;
+    signed_in
+        .require(&parts.ra, Right::RequestRead, Target::Installation)
+        .await?;
     let page = PageQuery {
         cursor: query.cursor,
         limit: query.limit,
@@ -165,9 +182,39 @@ pub(crate) async fn list(
     })
     .await?;
     Ok(Json(List::new(
-        found.items.into_iter().map(summary).collect(),
+        found
+            .items
+            .into_iter()
+            .filter(|row| shown_to(&signed_in, row))
+            .map(summary)
+            .collect(),
         found.next,
     )))
+}
+
+/// Rows show what a principal may read. They decide nothing: what is opened from the list is looked at again.
+fn shown_to(signed_in: &SignedIn, row: &RequestRow) -> bool {
+    let profile = ProfileName::new(&row.profile).ok();
+    let on = On {
+        profile: profile.as_ref(),
+        ..On::default()
+    };
+    signed_in.0.may(Right::RequestRead, on)
+}
+
+/// Refuses who lacks the right on what this request is for.
+async fn require(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (right, enrollment): (Right, &Enrollment),
+) -> Result<(), Problem> {
+    let application = enrollment.application();
+    let on = On {
+        backend: application.map(|application| &application.backend),
+        profile: application.map(|application| &application.profile),
+        team: None,
+    };
+    signed_in.require(&parts.ra, right, Target::Owned(on)).await
 }
 
 /// A state that requests can have: a word that is none would match nothing, and look like an empty list.
@@ -182,15 +229,20 @@ fn known_state(word: String) -> Result<String, Problem> {
     )))
 }
 
+#[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "requests", params(("id" = String, Path)),
+    responses((status = 200, body = RequestView), Problem))]
 pub(crate) async fn show(
     State(parts): State<ConsoleParts>,
-    _: SignedIn,
+    signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, Problem> {
-    let (_, view, _) = load(&parts.ra, &id).await?;
+    let (enrollment, view, _) = load(&parts.ra, &id).await?;
+    require(&parts, &signed_in, (Right::RequestRead, &enrollment)).await?;
     Ok(Json(view))
 }
 
+#[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
+    request_body = DecisionBody, responses((status = 200, body = RequestView), Problem))]
 pub(crate) async fn approve(
     State(parts): State<ConsoleParts>,
     principal: SignedIn,
@@ -198,9 +250,11 @@ pub(crate) async fn approve(
     body: Result<Json<DecisionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
-    decide(&parts.ra, &id, (principal, body), Decision::Approve).await
+    decide(&parts, &id, (principal, body), Decision::Approve).await
 }
 
+#[utoipa::path(post, path = "/api/v1/requests/{id}/reject", tag = "requests", params(("id" = String, Path)),
+    request_body = DecisionBody, responses((status = 200, body = RequestView), Problem))]
 pub(crate) async fn reject(
     State(parts): State<ConsoleParts>,
     principal: SignedIn,
@@ -208,9 +262,11 @@ pub(crate) async fn reject(
     body: Result<Json<DecisionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
-    decide(&parts.ra, &id, (principal, body), Decision::Reject).await
+    decide(&parts, &id, (principal, body), Decision::Reject).await
 }
 
+#[utoipa::path(post, path = "/api/v1/requests/{id}/resolve", tag = "requests", params(("id" = String, Path)),
+    request_body = ResolutionBody, responses((status = 200, body = RequestView), Problem))]
 pub(crate) async fn resolve(
     State(parts): State<ConsoleParts>,
     principal: SignedIn,
@@ -219,6 +275,7 @@ pub(crate) async fn resolve(
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
     let (enrollment, ..) = load(&parts.ra, &id).await?;
+    require(&parts, &principal, (Right::RequestResolve, &enrollment)).await?;
     let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
     match enrollment.state() {
         Some(state) if unclear.contains(&state) => {}
@@ -251,7 +308,7 @@ pub(crate) fn commented(
         by: principal.principal().clone(),
         digest: None,
         comment: in_full("comment", comment)?,
-        origin: Origin::node(ra.node()),
+        origin: principal.origin(ra),
     })
 }
 
@@ -266,19 +323,21 @@ pub(crate) fn in_full(what: &str, text: String) -> Result<String, Problem> {
 }
 
 async fn decide(
-    ra: &std::sync::Arc<RegistrationAuthority>,
+    parts: &ConsoleParts,
     id: &str,
     (principal, body): (SignedIn, DecisionBody),
     decision: Decision,
 ) -> Result<Json<RequestView>, Problem> {
+    let ra = &parts.ra;
     let (enrollment, _, proposal) = load(ra, id).await?;
+    require(parts, &principal, (Right::RequestApprove, &enrollment)).await?;
     let state = enrollment.state().map_or("none", |state| state.as_str());
     let proposal = proposal.ok_or(Problem::NothingToDecide(state))?;
     let request = DecisionRequest {
         by: principal.principal().clone(),
         digest: body.digest.as_deref().map(digest).transpose()?,
         comment: in_full("comment", body.comment)?,
-        origin: Origin::node(ra.node()),
+        origin: principal.origin(ra),
     };
     match decision {
         Decision::Approve => ra.approve(proposal, request).await?,

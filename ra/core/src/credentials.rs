@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use portreeve_pkix::{Timestamp, sha256};
 
-use crate::access::{Acting, Target};
+use crate::access::{Acting, Forbidden, Target};
 use crate::accounts::{commit_error, may_race};
 use crate::authority::RegistrationAuthority;
 use crate::domain::{
-    AccessEvent, Actor, Alongside, Event, KnownSecret, ObjectKind, OperatorName, Principal, Record, Right,
-    RoleName, Secret, SecretCheck, SecretEvent, SecretId, SecretKind, SecretOwner, SecretState, StreamId,
+    AccessEvent, Actor, Alongside, Event, KnownSecret, ObjectKind, ObjectVersion, Operator, OperatorName,
+    Principal, Record, Right, RoleName, Secret, SecretCheck, SecretEvent, SecretId, SecretKind, SecretOwner,
+    SecretState, StreamId, key_report_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::operators::{ChangeError, Condition, PeopleChange};
@@ -71,6 +72,12 @@ impl RegistrationAuthority {
         }))
     }
 
+    /// Whether this key, by the SHA-256 of its SubjectPublicKeyInfo, was reported as compromised.
+    pub async fn is_key_compromised(&self, key: &[u8; 32]) -> Result<bool, Error> {
+        let report = self.ledger.history(key_report_stream(key)).await?;
+        Ok(verify::is_compromised(&report, key))
+    }
+
     /// Puts this Argon2id hash in the place of an operator's password. Everybody may do so for themselves, others need
     /// `operator.write`. A one-time credential that is spent for it is spent in the same commit.
     pub async fn set_password(
@@ -110,6 +117,37 @@ impl RegistrationAuthority {
                 Err(error) => return Err(commit_error(error, stream).into()),
             }
         }
+    }
+
+    /// Adds certificates to an operator's own text, with their one-time credential in place of the right. Nothing else in
+    /// the text may change. The credential is spent before the text is published.
+    pub async fn name_certificate(
+        &self,
+        by: &Acting,
+        change: PeopleChange,
+        credential: SecretId,
+    ) -> Result<Option<ObjectVersion>, ChangeError> {
+        let name = OperatorName::new(&change.name).map_err(|_| ChangeError::Unknown)?;
+        let text = change.text.as_ref().ok_or(ChangeError::Unknown)?;
+        let new = ObjectVersion {
+            kind: ObjectKind::Operator,
+            name: change.name.clone(),
+            version: 1,
+            body: text.clone(),
+        };
+        let read = self.policy().operator(&new);
+        let after = read.map_err(|error| ChangeError::Unreadable(error.reason))?;
+        let before = self.operator(&name).await?.ok_or(ChangeError::Unknown)?;
+        let same = Operator {
+            certificates: after.certificates.clone(),
+            ..(*before).clone()
+        };
+        let own = *by.principal() == Principal::Operator(name.clone());
+        if !own || same != *after || change.kind != ObjectKind::Operator {
+            return Err(Forbidden(Right::OperatorWrite).into());
+        }
+        self.spend_bootstrap(by, &name, credential).await?;
+        self.change_unchecked(by, &change).await
     }
 
     /// Uses up a one-time credential of this operator, for something that is not a password.

@@ -1,5 +1,6 @@
 //! Erasing what is known of an enrollment that has ended for good.
 
+use portreeve_harness::authority::operator;
 use portreeve_ra::authority::Erasure;
 use portreeve_ra::ports::Sealing;
 use portreeve_ra::{EnrollmentState, EventKind, Purpose, RegistrationAuthority, Resolution};
@@ -22,7 +23,7 @@ impl portreeve_ra::ports::Clock for Later {
 
 fn says(comment: &str) -> DecisionRequest {
     DecisionRequest {
-        by: "alice".to_owned(),
+        by: operator("alice"),
         digest: None,
         comment: comment.to_owned(),
         origin: Origin::node(portreeve_ra::NodeId::from_bytes([1; 16])),
@@ -77,7 +78,7 @@ async fn an_expired_certificate_is_erased_and_nothing_else_changes() {
         (header.purpose, header.kinds.as_slice()),
         (Purpose::Console, &[EventKind::EnrollmentErased][..])
     );
-    assert_eq!(header.actor, Actor::Operator("alice".to_owned()));
+    assert_eq!(header.actor, Actor::Operator(operator("alice")));
     assert_eq!(header.reason, "asked for by the person");
     for node in [&authority.ra, &later] {
         let enrollment = node.enrollment(id).await.unwrap().unwrap();

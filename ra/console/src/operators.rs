@@ -1,0 +1,292 @@
+//! `operators`: switching off and on, and what they sign in with.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use portreeve_pkix::{Certificate, Secret, Timestamp, pem};
+use portreeve_ra::operators::{Condition, PeopleChange};
+use portreeve_ra::{ObjectKind, OperatorName, Principal, SecretId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::ConsoleParts;
+use crate::auth::{PasswordError, token_text};
+use crate::people::{OperatorView, changed, current, operator_view};
+use crate::problem::Problem;
+use crate::signed_in::{SignInMethod, SignedIn};
+use crate::tokens::{digest, strong_enough};
+
+/// Why something is changed.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonBody {
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A new password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordBody {
+    /// At least 12 characters.
+    pub password: String,
+}
+
+/// A client certificate that an operator signs in with from now on: one of the two.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateBody {
+    /// SHA-256 of its SubjectPublicKeyInfo, in hex.
+    #[serde(default)]
+    pub spki: Option<String>,
+    /// The certificate, PEM.
+    #[serde(default)]
+    pub certificate: Option<String>,
+}
+
+/// A one-time credential.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BootstrapView {
+    /// Whose.
+    pub operator: String,
+    /// The file on the gateway's host that holds it.
+    #[schema(value_type = String)]
+    pub file: PathBuf,
+    /// Until when it is good.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Timestamp,
+}
+
+/// The name of an operator.
+pub(crate) fn operator_name(text: &str) -> Result<OperatorName, Problem> {
+    OperatorName::new(text).map_err(|error| Problem::Malformed(error.to_string()))
+}
+
+#[utoipa::path(post, path = "/api/v1/operators/{name}/disable", tag = "operators",
+    params(("name" = String, Path)), request_body = ReasonBody,
+    responses((status = 200, body = OperatorView), Problem))]
+pub(crate) async fn disable(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    Path(name): Path<String>,
+    body: Result<Json<ReasonBody>, JsonRejection>,
+) -> Result<Json<OperatorView>, Problem> {
+    let Json(body) = body?;
+    switch(&parts, &signed_in, (&name, true, &body.reason)).await
+}
+
+#[utoipa::path(post, path = "/api/v1/operators/{name}/enable", tag = "operators",
+    params(("name" = String, Path)), request_body = ReasonBody,
+    responses((status = 200, body = OperatorView), Problem))]
+pub(crate) async fn enable(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    Path(name): Path<String>,
+    body: Result<Json<ReasonBody>, JsonRejection>,
+) -> Result<Json<OperatorView>, Problem> {
+    let Json(body) = body?;
+    switch(&parts, &signed_in, (&name, false, &body.reason)).await
+}
+
+async fn switch(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (name, disabled, reason): (&str, bool, &str),
+) -> Result<Json<OperatorView>, Problem> {
+    let version = current(parts, signed_in, (ObjectKind::Operator, name)).await?;
+    let mut text = table(&version.body)?;
+    match disabled {
+        true => text.insert("disabled".to_owned(), toml::Value::Boolean(true)),
+        false => text.remove("disabled"),
+    };
+    let change = PeopleChange {
+        kind: ObjectKind::Operator,
+        name: name.to_owned(),
+        text: Some(text.to_string()),
+        condition: Condition::Version(version.version),
+    };
+    let version = changed(parts, signed_in, (change, reason)).await?;
+    let version = version.ok_or(Problem::NotFound("operator"))?;
+    Ok(Json(operator_view(parts, version).await?))
+}
+
+#[utoipa::path(put, path = "/api/v1/operators/{name}/password", tag = "operators",
+    params(("name" = String, Path)), request_body = PasswordBody,
+    responses((status = 204), Problem))]
+pub(crate) async fn set_password(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    Path(name): Path<String>,
+    body: Result<Json<PasswordBody>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(body) = body?;
+    let password = Secret::new(body.password.into_bytes());
+    let operator = operator_name(&name)?;
+    let spending = credential(&parts, &signed_in, &operator).await?;
+    let mut salt = [0; 16];
+    parts.random.fill(&mut salt);
+    let hash = parts
+        .passwords
+        .hash(&name, password, salt)
+        .await
+        .map_err(|error| match error {
+            PasswordError::Unfit => Problem::Object(error.to_string()),
+            PasswordError::Busy | PasswordError::Failed => Problem::Ra(portreeve_ra::Error::Unavailable {
+                retry_after: std::time::Duration::from_secs(2),
+            }),
+        })?;
+    let acting = signed_in.acting(&parts.ra, "password set");
+    parts
+        .ra
+        .set_password(&acting, &operator, (hash, spending))
+        .await?;
+    if spending.is_some() {
+        forget(&parts, &operator);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[utoipa::path(post, path = "/api/v1/operators/{name}/certificates", tag = "operators",
+    params(("name" = String, Path)), request_body = CertificateBody,
+    responses((status = 200, body = OperatorView), Problem))]
+pub(crate) async fn add_certificate(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    Path(name): Path<String>,
+    body: Result<Json<CertificateBody>, JsonRejection>,
+) -> Result<Json<OperatorView>, Problem> {
+    let Json(body) = body?;
+    let key = key(&body)?;
+    let operator = operator_name(&name)?;
+    let spending = credential(&parts, &signed_in, &operator).await?;
+    let found = parts.ra.objects().current(ObjectKind::Operator, &name).await?;
+    let version = found.ok_or(Problem::NotFound("operator"))?;
+    let mut text = table(&version.body)?;
+    let entry = toml::Table::from_iter([("spki".to_owned(), toml::Value::String(hex::encode(key)))]);
+    let certificates = text
+        .entry("certificates")
+        .or_insert_with(|| toml::Value::Array(Vec::new()));
+    if let Some(certificates) = certificates.as_array_mut() {
+        certificates.push(toml::Value::Table(entry));
+    }
+    let change = PeopleChange {
+        kind: ObjectKind::Operator,
+        name: name.clone(),
+        text: Some(text.to_string()),
+        condition: Condition::Version(version.version),
+    };
+    let version = match spending {
+        None => changed(&parts, &signed_in, (change, "certificate named")).await?,
+        Some(id) => {
+            let acting = signed_in.acting(&parts.ra, "certificate named with a one-time credential");
+            let version = parts.ra.name_certificate(&acting, change, id).await?;
+            (parts.published)(ObjectKind::Operator);
+            forget(&parts, &operator);
+            version
+        }
+    };
+    let version = version.ok_or(Problem::NotFound("operator"))?;
+    Ok(Json(operator_view(&parts, version).await?))
+}
+
+#[utoipa::path(post, path = "/api/v1/operators/{name}/bootstrap", tag = "operators",
+    params(("name" = String, Path)), responses((status = 201, body = BootstrapView), Problem))]
+pub(crate) async fn bootstrap(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    Path(name): Path<String>,
+) -> Result<(StatusCode, Json<BootstrapView>), Problem> {
+    if signed_in.1.method != SignInMethod::Host {
+        return Err(Problem::Reserved(
+            "one-time credentials are made on the gateway's host alone",
+        ));
+    }
+    let operator = operator_name(&name)?;
+    let acting = signed_in.acting(&parts.ra, "one-time credential made on the host");
+    let made = parts.ra.bootstrap(&acting, &operator).await?;
+    let file = bootstrap_file(&parts, &operator);
+    write_file(&file, &token_text(made.id, &made.secret)).map_err(|error| {
+        let path = file.display();
+        Problem::Object(format!("{path} cannot be written: {error}"))
+    })?;
+    (parts.published)(ObjectKind::Operator);
+    let view = BootstrapView {
+        operator: name,
+        file,
+        until: made.until,
+    };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// The one-time credential that is to be spent, when the caller came with one: for their own name alone.
+async fn credential(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    operator: &OperatorName,
+) -> Result<Option<SecretId>, Problem> {
+    if let SignInMethod::Bootstrap(id) = signed_in.1.method
+        && *signed_in.principal() == Principal::Operator(operator.clone())
+    {
+        return Ok(Some(id));
+    }
+    strong_enough(parts, signed_in).await?;
+    Ok(None)
+}
+
+fn key(body: &CertificateBody) -> Result<[u8; 32], Problem> {
+    match (&body.spki, &body.certificate) {
+        (Some(text), None) => digest(text),
+        (None, Some(text)) => {
+            let unreadable =
+                |error: &dyn std::fmt::Display| Problem::Malformed(format!("certificate: {error}"));
+            let blocks = pem::decode_all("CERTIFICATE", text).map_err(|error| unreadable(&error))?;
+            let first = blocks.first().ok_or_else(|| unreadable(&"there is none"))?;
+            let certificate = Certificate::from_der(first).map_err(|error| unreadable(&error))?;
+            Ok(certificate.public_key().fingerprint())
+        }
+        _ => Err(Problem::Malformed("give one of spki and certificate".to_owned())),
+    }
+}
+
+fn table(body: &str) -> Result<toml::Table, Problem> {
+    body.parse()
+        .map_err(|error: toml::de::Error| Problem::Object(error.to_string()))
+}
+
+fn bootstrap_file(parts: &ConsoleParts, operator: &OperatorName) -> PathBuf {
+    parts.data_dir.join(format!("bootstrap-{operator}"))
+}
+
+/// For its owner only. An earlier credential there is replaced: it was for the same operator.
+fn write_file(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+/// Removes the file of a credential that was spent. On another node of the installation it stays, and is of no use.
+fn forget(parts: &ConsoleParts, operator: &OperatorName) {
+    let path = bootstrap_file(parts, operator);
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a spent credential could not be removed")
+        }
+    }
+}

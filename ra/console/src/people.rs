@@ -1,0 +1,275 @@
+//! `operators`, `roles` and `teams` as texts: list, show, create, replace, remove.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::LOCATION;
+use portreeve_ra::access::Target;
+use portreeve_ra::operators::{Condition, PeopleChange};
+use portreeve_ra::{CertificateMatch, ObjectKind, ObjectVersion, Right, RoleName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::ConsoleParts;
+use crate::etag::{Expected, tag};
+use crate::objects::{ObjectView, Publication, view};
+use crate::paging::List;
+use crate::problem::Problem;
+use crate::signed_in::SignedIn;
+
+/// A text to put in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextBody {
+    /// The text, TOML.
+    pub body: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An operator, as the text in force says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OperatorView {
+    /// Their name.
+    pub name: String,
+    /// The version of their text.
+    pub version: u32,
+    /// What they are called, for people.
+    pub title: String,
+    /// The roles they hold.
+    pub roles: Vec<String>,
+    /// Their teams.
+    pub teams: Vec<String>,
+    /// The client certificates they sign in with, in words.
+    pub certificates: Vec<String>,
+    /// Whether they may not sign in.
+    pub disabled: bool,
+    /// Whether they have a password.
+    pub has_password: bool,
+    /// Their text, TOML.
+    pub body: String,
+}
+
+/// The text that is shown of the role that has none.
+const SUPERADMIN: &str = "# Built in: every right on everything.\n";
+
+#[rustfmt::skip]
+macro_rules! texts {
+    ($kind:ident, $tag:tt, ($all:tt, $one:tt), ($shown:ident, $view:ident),
+     $list_fn:ident, $show_fn:ident, $create_fn:ident, $replace_fn:ident, $remove_fn:ident) => {
+        #[utoipa::path(get, path = $all, tag = $tag,
+            responses((status = 200, body = List<$shown>), Problem))]
+        pub(crate) async fn $list_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+        ) -> Result<Json<List<$shown>>, Problem> {
+            let mut items = Vec::new();
+            for version in list(&parts, &signed_in, ObjectKind::$kind).await? {
+                items.push($view(&parts, version).await?);
+            }
+            Ok(Json(List::new(items, None)))
+        }
+
+        #[utoipa::path(get, path = $one, tag = $tag, params(("name" = String, Path)),
+            responses((status = 200, body = $shown), Problem))]
+        pub(crate) async fn $show_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+            Path(name): Path<String>,
+        ) -> Result<impl IntoResponse, Problem> {
+            let version = current(&parts, &signed_in, (ObjectKind::$kind, &name)).await?;
+            Ok((tag(version.version), Json($view(&parts, version).await?)))
+        }
+
+        #[utoipa::path(post, path = $all, tag = $tag, request_body = Publication,
+            responses((status = 201, body = $shown), Problem))]
+        pub(crate) async fn $create_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+            body: Result<Json<Publication>, JsonRejection>,
+        ) -> Result<impl IntoResponse, Problem> {
+            let Json(body) = body?;
+            let version = create(&parts, &signed_in, (ObjectKind::$kind, body)).await?;
+            let location = format!("{}/{}", $all, version.name);
+            let (created, at) = (StatusCode::CREATED, [(LOCATION, location)]);
+            let tag = tag(version.version);
+            Ok((created, tag, at, Json($view(&parts, version).await?)))
+        }
+
+        #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = TextBody,
+            responses((status = 200, body = $shown), Problem))]
+        pub(crate) async fn $replace_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+            Path(name): Path<String>,
+            expected: Expected,
+            body: Result<Json<TextBody>, JsonRejection>,
+        ) -> Result<impl IntoResponse, Problem> {
+            let Json(body) = body?;
+            let change = PeopleChange {
+                kind: ObjectKind::$kind,
+                name,
+                text: Some(body.body),
+                condition: expected.0,
+            };
+            let version = changed(&parts, &signed_in, (change, &body.reason)).await?;
+            let version = version.ok_or(Problem::NotFound("object"))?;
+            Ok((tag(version.version), Json($view(&parts, version).await?)))
+        }
+
+        #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)),
+            responses((status = 204), Problem))]
+        pub(crate) async fn $remove_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+            Path(name): Path<String>,
+            expected: Expected,
+        ) -> Result<StatusCode, Problem> {
+            let change = PeopleChange {
+                kind: ObjectKind::$kind,
+                name,
+                text: None,
+                condition: expected.0,
+            };
+            changed(&parts, &signed_in, (change, "removed")).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
+    };
+}
+
+texts!(
+    Role,
+    "roles",
+    ("/api/v1/roles", "/api/v1/roles/{name}"),
+    (ObjectView, object_view),
+    list_roles,
+    show_role,
+    create_role,
+    replace_role,
+    remove_role
+);
+texts!(
+    Team,
+    "teams",
+    ("/api/v1/teams", "/api/v1/teams/{name}"),
+    (ObjectView, object_view),
+    list_teams,
+    show_team,
+    create_team,
+    replace_team,
+    remove_team
+);
+texts!(
+    Operator,
+    "operators",
+    ("/api/v1/operators", "/api/v1/operators/{name}"),
+    (OperatorView, operator_view),
+    list_operators,
+    show_operator,
+    create_operator,
+    replace_operator,
+    remove_operator
+);
+
+async fn object_view(_: &ConsoleParts, version: ObjectVersion) -> Result<ObjectView, Problem> {
+    Ok(view(version))
+}
+
+pub(crate) async fn operator_view(
+    parts: &ConsoleParts,
+    version: ObjectVersion,
+) -> Result<OperatorView, Problem> {
+    let read = parts.ra.policy().operator(&version);
+    let operator = read.map_err(|error| Problem::Object(error.reason))?;
+    let password = parts.ra.password(&operator.name).await?;
+    let certificates = operator.certificates.iter().map(|one| match one {
+        CertificateMatch::Spki(key) => format!("key {}", hex::encode(key)),
+        CertificateMatch::Names { issuer, subject } => format!("subject {subject} of issuer {issuer}"),
+    });
+    Ok(OperatorView {
+        name: version.name,
+        version: version.version,
+        title: operator.title.clone(),
+        roles: operator.roles.iter().map(ToString::to_string).collect(),
+        teams: operator.teams.iter().map(ToString::to_string).collect(),
+        certificates: certificates.collect(),
+        disabled: operator.disabled,
+        has_password: password.is_some(),
+        body: version.body,
+    })
+}
+
+async fn list(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    kind: ObjectKind,
+) -> Result<Vec<ObjectVersion>, Problem> {
+    signed_in
+        .require(&parts.ra, Right::OperatorRead, Target::Installation)
+        .await?;
+    let mut found = parts.ra.objects().list(kind).await?;
+    if kind == ObjectKind::Role {
+        found.retain(|version| version.name != RoleName::superadmin().as_str());
+        found.push(superadmin());
+    }
+    Ok(found)
+}
+
+fn superadmin() -> ObjectVersion {
+    ObjectVersion {
+        kind: ObjectKind::Role,
+        name: RoleName::superadmin().to_string(),
+        version: 0,
+        body: SUPERADMIN.to_owned(),
+    }
+}
+
+/// The version in force.
+pub(crate) async fn current(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (kind, name): (ObjectKind, &str),
+) -> Result<ObjectVersion, Problem> {
+    signed_in
+        .require(&parts.ra, Right::OperatorRead, Target::Installation)
+        .await?;
+    if kind == ObjectKind::Role && name == RoleName::superadmin().as_str() {
+        return Ok(superadmin());
+    }
+    let found = parts.ra.objects().current(kind, name).await?;
+    found.ok_or(Problem::NotFound("object"))
+}
+
+async fn create(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (kind, body): (ObjectKind, Publication),
+) -> Result<ObjectVersion, Problem> {
+    let change = PeopleChange {
+        kind,
+        name: body.name,
+        text: Some(body.body),
+        condition: Condition::Absent,
+    };
+    let created = changed(parts, signed_in, (change, &body.reason)).await;
+    let created = created.map_err(|problem| match problem {
+        Problem::PreconditionFailed => Problem::Exists,
+        other => other,
+    })?;
+    created.ok_or(Problem::NotFound("object"))
+}
+
+/// Makes a change, and tells those who serve by it.
+pub(crate) async fn changed(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (change, reason): (PeopleChange, &str),
+) -> Result<Option<ObjectVersion>, Problem> {
+    let (kind, acting) = (change.kind, signed_in.acting(&parts.ra, reason));
+    let version = parts.ra.change_people(&acting, change).await?;
+    (parts.published)(kind);
+    Ok(version)
+}
