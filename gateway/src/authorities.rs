@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use portreeve_ca_local::authority::{
     AuthorityContents, Ceremony, Parent, create_issuing, create_management, create_root,
 };
-use portreeve_ca_local::{Addresses, ServerContents, create_server};
+use portreeve_ca_local::{Addresses, OperatorContents, ServerContents, create_operator, create_server};
+use portreeve_console::CertifyOperators;
 use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyAlgorithm, PublicKey, Timestamp, pem};
 use portreeve_ra::objects::{Objects, Publisher};
 use portreeve_ra::ports::Signer;
-use portreeve_ra::{Actor, ObjectKind, Origin};
+use portreeve_ra::{Actor, ObjectKind, OperatorName, Origin};
 use portreeve_signer::{SealedKey, SignerProcess, SoftKeyAlgorithm};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,9 @@ const PEM_LABEL: &str = "CERTIFICATE";
 
 /// The CA that certifies the gateway itself.
 pub const MANAGEMENT_CA: &str = "management";
+
+/// How long the certificate of an operator lives.
+const OPERATOR_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 
 /// Why a CA cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -357,6 +362,14 @@ pub struct ManagementCa {
     signer: Arc<dyn Signer>,
 }
 
+#[async_trait]
+impl CertifyOperators for ManagementCa {
+    async fn certify(&self, name: &OperatorName, key: PublicKey) -> Result<Certificate, String> {
+        let issued = self.issue_operator(name, key).await;
+        issued.map_err(|error| error.to_string())
+    }
+}
+
 impl ManagementCa {
     /// Its certificate.
     pub const fn certificate(&self) -> &Certificate {
@@ -366,6 +379,24 @@ impl ManagementCa {
     /// Its certificate, PEM.
     pub fn root_pem(&self) -> String {
         self.authority.root_pem()
+    }
+
+    /// A certificate with which an operator signs in.
+    pub async fn issue_operator(
+        &self,
+        name: &OperatorName,
+        key: PublicKey,
+    ) -> Result<Certificate, AuthorityError> {
+        let management = Parent {
+            certificate: &self.authority.certificate,
+            signer: self.signer.as_ref(),
+        };
+        let contents = OperatorContents {
+            key,
+            name: name.to_string(),
+            lifetime: OPERATOR_LIFETIME,
+        };
+        Ok(create_operator(&management, &contents, &ceremony(&self.installation)).await?)
     }
 
     /// A TLS certificate for these names with a new key.

@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod health;
 mod migrate;
+mod operator;
 mod output;
 mod paging;
 mod profile;
@@ -20,6 +21,8 @@ mod request;
 mod serve;
 mod signer;
 mod target;
+mod text_object;
+mod token;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -76,6 +79,16 @@ enum Command {
     Cert(cert::Arguments),
     /// Shows what a person must look at.
     Audit(audit::Arguments),
+    /// Lists, makes, disables operators, and what they sign in with.
+    Operator(operator::Arguments),
+    /// Lists and puts in force roles of operators.
+    Role(text_object::Arguments),
+    /// Lists and puts in force teams of operators.
+    Team(text_object::Arguments),
+    /// Makes, lists, revokes tokens.
+    Token(token::Arguments),
+    /// Says who you are to the gateway, and what you may do.
+    Whoami(token::WhoAmIArguments),
     /// Examines an installation and says what is wrong.
     Doctor(doctor::Arguments),
     /// Says whether a running gateway is ready.
@@ -144,6 +157,11 @@ async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliErr
         Command::Request(arguments) => request::run(arguments, around).await,
         Command::Cert(arguments) => cert::run(arguments, around).await,
         Command::Audit(arguments) => audit::run(arguments, around).await,
+        Command::Operator(arguments) => operator::run(arguments, around).await,
+        Command::Role(arguments) => text_object::run(arguments, "/api/v1/roles", around).await,
+        Command::Team(arguments) => text_object::run(arguments, "/api/v1/teams", around).await,
+        Command::Token(arguments) => token::run(arguments, around).await,
+        Command::Whoami(arguments) => token::who(arguments, around).await,
         Command::Doctor(arguments) => doctor::run(arguments, around).await,
         Command::Health(arguments) => health::run(arguments, around).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -34,7 +34,7 @@ pub mod wiring;
 pub mod worker;
 
 pub use config::Config;
-pub use control::{ClientError, ControlClient};
+pub use control::{ClientError, ControlClient, HttpsCredential, HttpsOptions, OnlyIf};
 pub use dev::{DevAddresses, Manifest, Settings, configuration as dev_configuration, manifest_path};
 pub use installation::Mode;
 pub use running::{DrainOutcome, DutyEnded, Running, StartError, StartOptions, Substitutes, start};

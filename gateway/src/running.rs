@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_acme::validator::Validator;
+use portreeve_console::CertifyOperators;
 use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
@@ -29,7 +30,7 @@ use crate::listener::{BindError, Bounds, Drain, Listener, Sharing, bind, tls};
 use crate::own_certificate::{self, OwnCertificate, OwnCertificateError, OwnCertificateParts};
 use crate::queue::Queue;
 use crate::router::{Router, RouterParts};
-use crate::wiring::{Node, Shared, WiringError, operator_api};
+use crate::wiring::{Means, Node, Shared, WiringError, operator_api};
 use crate::worker::{Sweeper, run_tasks, watch_endpoints};
 use dev_installation::Known;
 use duties::Duties;
@@ -232,7 +233,18 @@ async fn admin(
     authorities: Authorities<'_>,
 ) -> Result<axum::Router, StartError> {
     let passwords = Arc::new(Passwords::default());
-    let api = operator_api(node, config, Arc::clone(&passwords));
+    let roles = node.shared.installation.roles;
+    let certifier: Option<Arc<dyn CertifyOperators>> =
+        match roles.has(Role::Worker) && roles.has(Role::Console) {
+            true => Some(Arc::new(authorities.management().await?)),
+            false => None,
+        };
+    let means = Means {
+        data_dir: config.data_dir().to_owned(),
+        certifier,
+        passwords: Arc::clone(&passwords),
+    };
+    let api = operator_api(node, means);
     if node.shared.installation.roles.has(Role::Console) {
         let management = authorities.find(MANAGEMENT_CA).await?;
         let trust = management.map(|authority| authority.certificate).into_iter();

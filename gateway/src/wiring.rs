@@ -1,12 +1,13 @@
 //! Puts the parts of a gateway together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::response::IntoResponse;
 use portreeve_acme::validator::Validator;
 use portreeve_audit::{SealWatch, Sealer};
 use portreeve_console::auth::Passwords;
-use portreeve_console::{ConsoleParts, ObjectCheck, Problem, ProposedObject, SignedIn};
+use portreeve_console::{CertifyOperators, ConsoleParts, ObjectCheck, Problem, ProposedObject, SignedIn};
 use portreeve_policies::{Policies, blocked, examine};
 use portreeve_queue::TokioSpawn;
 use portreeve_ra::access::Target;
@@ -250,8 +251,18 @@ fn management(
     }
 }
 
+/// What the operator API makes things with that operators sign in with.
+pub struct Means {
+    /// Where one-time credentials are written.
+    pub data_dir: PathBuf,
+    /// Issues certificates of operators, on nodes with the key of the management CA.
+    pub certifier: Option<Arc<dyn CertifyOperators>>,
+    /// Hashes passwords.
+    pub passwords: Arc<Passwords>,
+}
+
 /// The operator API of a node, for whoever signed in.
-pub fn operator_api(node: &Node, config: &Config, passwords: Arc<Passwords>) -> axum::Router {
+pub fn operator_api(node: &Node, means: Means) -> axum::Router {
     let wakeups = Arc::clone(&node.shared.wakeups);
     // This node and the others look again at what they serve.
     let published = move |_: ObjectKind| wakeups.wake(WakeKey::Configuration);
@@ -261,8 +272,9 @@ pub fn operator_api(node: &Node, config: &Config, passwords: Arc<Passwords>) -> 
         published: Arc::new(published),
         documents: Arc::clone(&node.shared.installation.store.documents),
         random: Arc::clone(&node.shared.installation.random),
-        data_dir: config.data_dir().to_owned(),
-        passwords,
+        data_dir: means.data_dir,
+        certifier: means.certifier,
+        passwords: means.passwords,
     };
     let further = further(node);
     if node.shared.installation.roles.has(Role::Console) {

@@ -17,4 +17,4 @@ mod validity;
 
 pub use addresses::{Addresses, BadAddress};
 pub use backend::{BadCa, LocalCa, LocalCaConfig, LocalCaParts};
-pub use server::{ServerContents, create_server};
+pub use server::{OperatorContents, ServerContents, create_operator, create_server};

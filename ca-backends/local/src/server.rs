@@ -1,4 +1,4 @@
-//! TLS certificates of the installation itself, under its management CA. They belong to no requester and to no
+//! Certificates of the installation itself, under its management CA: TLS servers and operators. They belong to no requester and to no
 //! enrollment of the RA, so only a management CA may sign them: a root that has no CA below it.
 
 use std::collections::BTreeSet;
@@ -26,10 +26,65 @@ pub struct ServerContents {
     pub lifetime: Duration,
 }
 
+/// What the client certificate of an operator shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorContents {
+    /// Their key.
+    pub key: PublicKey,
+    /// Their name, which becomes the common name.
+    pub name: String,
+    /// From notBefore to notAfter; cut where the management CA ends.
+    pub lifetime: Duration,
+}
+
 /// Certifies a TLS server of the installation itself.
 pub async fn create_server(
     management: &Parent<'_>,
     contents: &ServerContents,
+    ceremony: &Ceremony<'_>,
+) -> Result<Certificate, AuthorityError> {
+    if contents.names.is_empty() {
+        return Err(AuthorityError::Parent);
+    }
+    let period = period(contents.lifetime);
+    certify(management, certified(contents, period), ceremony).await
+}
+
+/// Certifies an operator, for signing in.
+pub async fn create_operator(
+    management: &Parent<'_>,
+    contents: &OperatorContents,
+    ceremony: &Ceremony<'_>,
+) -> Result<Certificate, AuthorityError> {
+    let subject = DistinguishedName::common_name(&*contents.name);
+    if contents.name.is_empty() || subject.to_der() == management.certificate.subject_der() {
+        return Err(AuthorityError::Name(contents.name.clone()));
+    }
+    let certified = CertificateContents {
+        subject,
+        names: Vec::new(),
+        public_key: contents.key.clone(),
+        validity: period(contents.lifetime),
+        key_usage: KeyUsage::DIGITAL_SIGNATURE,
+        extended_key_usage: vec![Oid::EKU_CLIENT_AUTH],
+        policies: Vec::new(),
+        basic_constraints: true,
+        publication: Publication::default(),
+    };
+    certify(management, certified, ceremony).await
+}
+
+const fn period(lifetime: Duration) -> ValidityPeriod {
+    ValidityPeriod {
+        backdate: BACKDATE,
+        lifetime,
+    }
+}
+
+/// Signs what a management CA certifies, after linting it.
+async fn certify(
+    management: &Parent<'_>,
+    certified: CertificateContents,
     ceremony: &Ceremony<'_>,
 ) -> Result<Certificate, AuthorityError> {
     let issuer = management.certificate;
@@ -37,15 +92,11 @@ pub async fn create_server(
         && issuer.path_len() == Some(0)
         && issuer.issuer_der() == issuer.subject_der()
         && management.signer.public_key() == issuer.public_key();
-    if !is_management || contents.names.is_empty() {
+    if !is_management {
         return Err(AuthorityError::Parent);
     }
-    let period = ValidityPeriod {
-        backdate: BACKDATE,
-        lifetime: contents.lifetime,
-    };
     let now = ceremony.clock.now();
-    let validity = validity::validity(period, issuer, now)
+    let validity = validity::validity(certified.validity, issuer, now)
         .map_err(|error| AuthorityError::Lifetime(error.to_string()))?;
     let mut octets = [0; 16];
     ceremony.random.fill(&mut octets);
@@ -56,7 +107,6 @@ pub async fn create_server(
         addresses: &Addresses::default(),
     };
     let serial = SerialNumber::random128(&octets);
-    let certified = certified(contents, period);
     let tbs = Draft::of_end_entity(&certified, &named, validity, serial).to_der();
     let specimen = Specimen {
         tbs: &tbs,

@@ -6,11 +6,13 @@ use clap::Args;
 use portreeve_console::{List, ObjectView, Publication};
 use serde::Serialize;
 
+use super::operator::object_name;
 use super::request::comment;
-use super::{CliError, Exit, Surroundings, Table, Target};
+use super::{CliError, Exit, Surroundings, Table, Target, text_object};
 use crate::control::ControlClient;
 
-/// Publishes profiles and endpoints: `DIR/profiles/NAME.toml` and `DIR/endpoints/PROTOCOL/NAME.toml`.
+/// Publishes profiles, endpoints, roles, teams and operators: `DIR/profiles/NAME.toml`,
+/// `DIR/endpoints/PROTOCOL/NAME.toml`, `DIR/roles/NAME.toml`, `DIR/teams/NAME.toml`, `DIR/operators/NAME.toml`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -50,20 +52,52 @@ const ENDPOINTS: Kind = Kind {
     resource: "/api/v1/endpoints",
 };
 
+/// Roles and teams before the operators that name them.
+const PEOPLE: [(Kind, &str); 3] = [
+    (
+        Kind {
+            word: "role",
+            resource: "/api/v1/roles",
+        },
+        "roles",
+    ),
+    (
+        Kind {
+            word: "team",
+            resource: "/api/v1/teams",
+        },
+        "teams",
+    ),
+    (
+        Kind {
+            word: "operator",
+            resource: "/api/v1/operators",
+        },
+        "operators",
+    ),
+];
+
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let client = arguments.target.client()?;
     // Profiles first: an endpoint names the profiles it offers.
     let profiles = texts(&arguments.from.join("profiles"), 1)?;
     let endpoints = texts(&arguments.from.join("endpoints"), 2)?;
-    if profiles.is_empty() && endpoints.is_empty() {
+    let mut people = Vec::with_capacity(PEOPLE.len());
+    for (kind, directory) in PEOPLE {
+        people.push((kind, texts(&arguments.from.join(directory), 1)?));
+    }
+    if profiles.is_empty() && endpoints.is_empty() && people.iter().all(|(_, found)| found.is_empty()) {
         return Err(CliError::Usage(format!(
-            "{} holds neither profiles/NAME.toml nor endpoints/PROTOCOL/NAME.toml",
+            "{} holds neither profiles/NAME.toml nor endpoints/PROTOCOL/NAME.toml, nor roles, teams or operators",
             arguments.from.display()
         )));
     }
     let mut applied = Vec::new();
     for (kind, found) in [(PROFILES, profiles), (ENDPOINTS, endpoints)] {
         applied.extend(publish(&client, &kind, (found, &arguments)).await?);
+    }
+    for (kind, found) in people.into_iter().filter(|(_, found)| !found.is_empty()) {
+        applied.extend(put_in_force(&client, &kind, (found, &arguments)).await?);
     }
     around.output.show(&applied, |applied| {
         let mut table = Table::new(["KIND", "NAME", "OUTCOME", "VERSION"]);
@@ -111,6 +145,49 @@ async fn publish(
         });
     }
     Ok(applied)
+}
+
+/// The same for objects that are replaced only as they were looked at.
+async fn put_in_force(
+    client: &ControlClient,
+    kind: &Kind,
+    (found, arguments): (Vec<(String, String)>, &Arguments),
+) -> Result<Vec<Applied>, CliError> {
+    let known: List<InForce> = client.read(kind.resource).await?;
+    let mut applied = Vec::with_capacity(found.len());
+    for (name, body) in found {
+        let current = known.items.iter().find(|one| one.name == name);
+        let (outcome, version) = match current {
+            Some(current) if current.body == body => ("unchanged", Some(current.version)),
+            _ if arguments.dry_run => ("would be published", None),
+            _ => {
+                let path = format!("{}/{}", kind.resource, object_name(&name)?);
+                let reason = arguments.reason.clone();
+                let publication = Publication {
+                    name: name.clone(),
+                    body,
+                    reason,
+                };
+                let published = text_object::applied(client, kind.resource, (path, publication)).await?;
+                ("published", Some(published.version))
+            }
+        };
+        applied.push(Applied {
+            kind: kind.word,
+            name,
+            outcome,
+            version,
+        });
+    }
+    Ok(applied)
+}
+
+/// What the lists of roles, teams and operators have in common.
+#[derive(serde::Deserialize)]
+struct InForce {
+    name: String,
+    version: u32,
+    body: String,
 }
 
 /// Name and text of every `.toml` file so many levels below the directory, by name. An absent directory has none.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::CliError;
+use super::operator::secret_line;
 use crate::config::Config;
-use crate::control::{ControlClient, socket_for};
+use crate::control::{ControlClient, HttpsCredential, HttpsOptions, socket_for};
 use crate::dev::{DevAddresses, Manifest, configuration, manifest_path};
 
 /// The data directory of `portreeve dev` when none is given.
@@ -24,6 +25,70 @@ pub struct Target {
     /// Control socket of a running gateway.
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// Or a gateway elsewhere.
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+}
+
+/// A gateway that is reached over HTTPS, and what to sign in with there.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Elsewhere {
+    /// The operator API of a gateway elsewhere, such as https://pki.example.com:8444.
+    #[arg(long, global = true, value_name = "URL", requires = "ca",
+          conflicts_with_all = ["data_dir", "config", "socket"])]
+    pub url: Option<String>,
+    /// The certificates that the gateway's own may come from, PEM: its management CA.
+    #[arg(long, global = true, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
+    /// A file with a token.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "url",
+        conflicts_with = "user"
+    )]
+    pub token_file: Option<PathBuf>,
+    /// The name of an operator, whose password lies in a file.
+    #[arg(long, global = true, value_name = "NAME", requires_all = ["url", "password_file"])]
+    pub user: Option<String>,
+    /// A file with the password.
+    #[arg(long, global = true, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    /// A client certificate with its chain, PEM.
+    #[arg(long, global = true, value_name = "FILE", requires_all = ["url", "key"])]
+    pub cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, global = true, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+}
+
+impl Elsewhere {
+    /// The gateway elsewhere, if one was named.
+    fn client(&self) -> Result<Option<ControlClient>, CliError> {
+        let (Some(url), Some(ca)) = (&self.url, &self.ca) else {
+            return Ok(None);
+        };
+        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(CliError::file(path));
+        let identity = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
+            _ => None,
+        };
+        let credential = match (&self.token_file, &self.user, &self.password_file) {
+            (Some(file), ..) => HttpsCredential::Token(secret_line(Some(file))?),
+            (None, Some(user), Some(file)) => {
+                HttpsCredential::Password(user.clone(), secret_line(Some(file))?)
+            }
+            _ => HttpsCredential::None,
+        };
+        let options = HttpsOptions {
+            url: url.clone(),
+            ca: read(ca)?,
+            identity,
+            credential,
+        };
+        Ok(Some(ControlClient::https(&options)?))
+    }
 }
 
 impl Target {
@@ -51,6 +116,9 @@ impl Target {
 
     /// A client of the running gateway.
     pub fn client(&self) -> Result<ControlClient, CliError> {
+        if let Some(elsewhere) = self.elsewhere.client()? {
+            return Ok(elsewhere);
+        }
         let client = ControlClient::new(&self.socket()?);
         if self.socket.is_some() {
             return Ok(client);

@@ -1,11 +1,12 @@
-//! Calls over the control socket.
+//! Calls to a gateway: over the control socket of this host, or over HTTPS.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -13,7 +14,10 @@ use hyper_util::rt::TokioIo;
 use portreeve_console::ProblemDocument;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
+
+use super::https::{Https, HttpsOptions};
 
 /// No answer is larger.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -46,6 +50,17 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nobody answers elsewhere, or whoever does is not trusted.
+    #[error("no gateway answers on {address}: {source}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was given for HTTPS cannot be used.
+    #[error("{0}")]
+    Setup(String),
     /// The gateway says no.
     #[error("{} ({})", .0.detail, .0.code)]
     Problem(ProblemDocument),
@@ -60,26 +75,49 @@ impl ClientError {
         match self {
             Self::NotAllowed { .. } => true,
             Self::Problem(problem) => matches!(problem.status, 401 | 403),
-            Self::NotRunning { .. } | Self::Untrusted { .. } | Self::Answer(_) => false,
+            Self::NotRunning { .. }
+            | Self::Untrusted { .. }
+            | Self::Unreachable { .. }
+            | Self::Setup(_)
+            | Self::Answer(_) => false,
         }
     }
 }
 
-/// Somebody at the other end of the control socket.
+/// A gateway that is asked.
 #[derive(Clone, Debug)]
-pub struct ControlClient {
+pub struct ControlClient(Route);
+
+#[derive(Clone, Debug)]
+enum Route {
+    Socket(Socket),
+    Https(Arc<Https>),
+}
+
+/// The control socket of a gateway.
+#[derive(Clone, Debug)]
+struct Socket {
     path: PathBuf,
     owners: Vec<u32>,
 }
+
+/// A change is made only while this version is in force.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct OnlyIf(pub u32);
 
 impl ControlClient {
     /// For the gateway behind this socket; nothing is opened yet. It is only talked to when the socket, and the process
     /// that listens, belong to this user or to root.
     pub fn new(path: &Path) -> Self {
-        Self {
+        Self(Route::Socket(Socket {
             path: path.to_owned(),
             owners: vec![0, rustix::process::geteuid().as_raw()],
-        }
+        }))
+    }
+
+    /// For a gateway elsewhere; nothing is opened yet.
+    pub fn https(options: &HttpsOptions) -> Result<Self, ClientError> {
+        Ok(Self(Route::Https(Arc::new(Https::new(options)?))))
     }
 
     /// For root, who may talk to gateways of other users: trusts the owner of this data directory as well, which whoever
@@ -87,15 +125,17 @@ impl ControlClient {
     #[must_use]
     pub fn of_data_dir(mut self, data_dir: &Path) -> Self {
         let owner = std::fs::metadata(data_dir).map(|found| found.uid());
-        if rustix::process::geteuid().is_root() {
-            self.owners.extend(owner);
+        if let Route::Socket(socket) = &mut self.0
+            && rustix::process::geteuid().is_root()
+        {
+            socket.owners.extend(owner);
         }
         self
     }
 
     /// Reads a resource.
     pub async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.call(Method::GET, path, Bytes::new()).await
+        self.call(Method::GET, path, (Bytes::new(), None)).await
     }
 
     /// Posts to a resource.
@@ -104,15 +144,116 @@ impl ControlClient {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(body).map_err(|error| ClientError::Answer(error.to_string()))?;
-        self.call(Method::POST, path, Bytes::from(body)).await
+        self.call(Method::POST, path, (encoded(body)?, None)).await
+    }
+
+    /// Puts a resource in the place of what was there. Without a condition it is there no matter what was before.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (body, condition): (&(impl Serialize + Sync), Option<OnlyIf>),
+    ) -> Result<T, ClientError> {
+        self.call(Method::PUT, path, (encoded(body)?, condition)).await
+    }
+
+    /// Removes a resource.
+    pub async fn delete(&self, path: &str, condition: Option<OnlyIf>) -> Result<(), ClientError> {
+        self.call(Method::DELETE, path, (Bytes::new(), condition)).await
     }
 
     /// Whether somebody answers.
     pub async fn is_running(&self) -> bool {
-        self.connect().await.is_ok()
+        match &self.0 {
+            Route::Socket(socket) => socket.connect().await.is_ok(),
+            Route::Https(https) => https.connect().await.is_ok(),
+        }
     }
 
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        asked: (Bytes, Option<OnlyIf>),
+    ) -> Result<T, ClientError> {
+        let exchange = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, asked));
+        let (status, octets) = exchange
+            .await
+            .map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
+        if status.is_success() {
+            let text: &[u8] = if octets.is_empty() { b"null" } else { &octets };
+            return serde_json::from_slice(text).map_err(|error| ClientError::Answer(error.to_string()));
+        }
+        match serde_json::from_slice(&octets) {
+            Ok(problem) => Err(ClientError::Problem(problem)),
+            Err(_) => Err(ClientError::Answer(format!("status {status}"))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        (body, condition): (Bytes, Option<OnlyIf>),
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(CONTENT_TYPE, "application/json");
+        request = match condition {
+            Some(OnlyIf(version)) => request.header(IF_MATCH, format!("\"v{version}\"")),
+            None => request.header(IF_MATCH, "*"),
+        };
+        let finish = |request: http::request::Builder| {
+            let built = request.body(Full::new(body));
+            built.map_err(|error| ClientError::Answer(error.to_string()))
+        };
+        match &self.0 {
+            Route::Socket(socket) => {
+                let request = finish(request.header(HOST, "localhost"))?;
+                send(socket.connect().await?, request).await
+            }
+            Route::Https(https) => {
+                request = request.header(HOST, &https.host);
+                if let Some(value) = &https.authorization {
+                    request = request.header(AUTHORIZATION, value);
+                }
+                send(https.connect().await?, finish(request)?).await
+            }
+        }
+    }
+}
+
+fn encoded(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    let body = serde_json::to_vec(body).map_err(|error| ClientError::Answer(error.to_string()))?;
+    Ok(Bytes::from(body))
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    let failed = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(&error))?;
+    tokio::spawn(async move {
+        // How it ended shows in the answer, or in its absence.
+        let _ = connection.await;
+    });
+    let response: Response<Incoming> = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(&error))?;
+    let status = response.status();
+    let octets = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| failed(&error))?
+        .to_bytes();
+    Ok((status, octets))
+}
+
+impl Socket {
     /// A connection to a process of an owner that is trusted. The file is looked at before anything is opened, and the
     /// process at the other end before anything is sent, since the file may have been replaced in between.
     async fn connect(&self) -> Result<UnixStream, ClientError> {
@@ -147,60 +288,6 @@ impl ControlClient {
         ClientError::Untrusted { path, reason }
     }
 
-    async fn call<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<T, ClientError> {
-        let exchange = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, body));
-        let (status, octets) = exchange
-            .await
-            .map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
-        if status.is_success() {
-            return serde_json::from_slice(&octets).map_err(|error| ClientError::Answer(error.to_string()));
-        }
-        match serde_json::from_slice(&octets) {
-            Ok(problem) => Err(ClientError::Problem(problem)),
-            Err(_) => Err(ClientError::Answer(format!("status {status}"))),
-        }
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
-        let failed = |error: &dyn std::fmt::Display| ClientError::Answer(error.to_string());
-        let stream = self.connect().await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(&error))?;
-        tokio::spawn(async move {
-            // How it ended shows in the answer, or in its absence.
-            let _ = connection.await;
-        });
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| failed(&error))?;
-        let response: Response<Incoming> = sender
-            .send_request(request)
-            .await
-            .map_err(|error| failed(&error))?;
-        let status = response.status();
-        let octets = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| failed(&error))?
-            .to_bytes();
-        Ok((status, octets))
-    }
-
     fn unreachable(&self, source: std::io::Error) -> ClientError {
         let path = self.path.clone();
         if source.kind() == std::io::ErrorKind::PermissionDenied {
@@ -217,7 +304,10 @@ mod tests {
     use tokio::net::UnixListener;
 
     async fn reason(client: &ControlClient) -> String {
-        match client.connect().await {
+        let Route::Socket(socket) = &client.0 else {
+            panic!("a socket")
+        };
+        match socket.connect().await {
             Ok(_) => "trusted".to_owned(),
             Err(error) => error.to_string(),
         }
@@ -240,10 +330,10 @@ mod tests {
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         let own = rustix::process::geteuid().as_raw();
-        let stranger = ControlClient {
+        let stranger = ControlClient(Route::Socket(Socket {
             path: path.clone(),
             owners: vec![own.wrapping_add(1)],
-        };
+        }));
         assert!(reason(&stranger).await.contains(&format!("user {own}")));
         assert!(!stranger.is_running().await);
         let link = directory.path().join("link");

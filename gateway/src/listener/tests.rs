@@ -12,8 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::tls::{CurrentCertificate, acceptor};
 use super::*;
-use crate::config::ClientCertificates;
-use crate::config::{Span, Transport};
+use crate::config::{ClientCertificates, Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
 /// Reads the body and says how long it was; `/wait/` answers when told to, `/peer/` says what TLS knows of the client.

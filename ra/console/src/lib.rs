@@ -22,11 +22,13 @@ mod whoami;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_extractor, from_fn_with_state};
+use portreeve_pkix::{Certificate, PublicKey};
 use portreeve_ra::ports::{Documents, Random};
-use portreeve_ra::{ObjectKind, ObjectVersion, RegistrationAuthority};
+use portreeve_ra::{ObjectKind, ObjectVersion, OperatorName, RegistrationAuthority};
 use std::path::PathBuf;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,7 +36,7 @@ use utoipa_axum::routes;
 pub use certificates::CertificateView;
 pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
-pub use operators::{BootstrapView, CertificateBody, PasswordBody, ReasonBody};
+pub use operators::{BootstrapView, CertificateBody, CertificateNamed, PasswordBody, ReasonBody};
 pub use paging::List;
 pub use people::{OperatorView, TextBody};
 pub use problem::{Problem, ProblemDocument};
@@ -67,6 +69,13 @@ pub struct ProposedObject<'a> {
     pub body: &'a str,
 }
 
+/// Issues the client certificates of operators.
+#[async_trait]
+pub trait CertifyOperators: Send + Sync {
+    /// A client certificate of the management CA for this operator and key; if not, why, for the operator.
+    async fn certify(&self, name: &OperatorName, key: PublicKey) -> Result<Certificate, String>;
+}
+
 /// What the API is given to work with.
 #[derive(Clone)]
 pub struct ConsoleParts {
@@ -82,6 +91,8 @@ pub struct ConsoleParts {
     pub random: Arc<dyn Random>,
     /// Where one-time credentials are written.
     pub data_dir: PathBuf,
+    /// Issues certificates of operators, on nodes with the key of the management CA.
+    pub certifier: Option<Arc<dyn CertifyOperators>>,
     /// Hashes passwords.
     pub passwords: Arc<auth::Passwords>,
 }

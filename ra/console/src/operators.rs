@@ -8,9 +8,10 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use portreeve_pkix::{Certificate, Secret, Timestamp, pem};
+use portreeve_pkix::{Certificate, CertificationRequest, PublicKey, Secret, Timestamp, pem};
+use portreeve_ra::access::Target;
 use portreeve_ra::operators::{Condition, PeopleChange};
-use portreeve_ra::{ObjectKind, OperatorName, Principal, SecretId};
+use portreeve_ra::{ObjectKind, OperatorName, Principal, Right, SecretId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,6 +21,9 @@ use crate::people::{OperatorView, changed, current, operator_view};
 use crate::problem::Problem;
 use crate::signed_in::{SignInMethod, SignedIn};
 use crate::tokens::{digest, strong_enough};
+
+const PEM_LABEL: &str = "CERTIFICATE";
+const REQUEST_LABEL: &str = "CERTIFICATE REQUEST";
 
 /// Why something is changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -38,7 +42,7 @@ pub struct PasswordBody {
     pub password: String,
 }
 
-/// A client certificate that an operator signs in with from now on: one of the two.
+/// A client certificate that an operator signs in with from now on: one of the three.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateBody {
@@ -47,6 +51,20 @@ pub struct CertificateBody {
     pub spki: Option<String>,
     /// The certificate, PEM.
     #[serde(default)]
+    pub certificate: Option<String>,
+    /// A certification request, PEM, for which the management CA issues one. Of the request its key alone counts.
+    #[serde(default)]
+    pub request: Option<String>,
+}
+
+/// An operator who signs in with one more certificate.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CertificateNamed {
+    /// The operator.
+    pub operator: OperatorView,
+    /// SHA-256 of the certificate's SubjectPublicKeyInfo, in hex.
+    pub key_sha256: String,
+    /// The certificate that was issued, PEM.
     pub certificate: Option<String>,
 }
 
@@ -154,31 +172,36 @@ pub(crate) async fn set_password(
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/certificates", tag = "operators",
     params(("name" = String, Path)), request_body = CertificateBody,
-    responses((status = 200, body = OperatorView), Problem))]
+    responses((status = 200, body = CertificateNamed), Problem))]
 pub(crate) async fn add_certificate(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
     Path(name): Path<String>,
     body: Result<Json<CertificateBody>, JsonRejection>,
-) -> Result<Json<OperatorView>, Problem> {
+) -> Result<Json<CertificateNamed>, Problem> {
     let Json(body) = body?;
-    let key = key(&body)?;
+    let wanted = wanted(&body)?;
     let operator = operator_name(&name)?;
     let spending = credential(&parts, &signed_in, &operator).await?;
     let found = parts.ra.objects().current(ObjectKind::Operator, &name).await?;
     let version = found.ok_or(Problem::NotFound("operator"))?;
-    let mut text = table(&version.body)?;
-    let entry = toml::Table::from_iter([("spki".to_owned(), toml::Value::String(hex::encode(key)))]);
-    let certificates = text
-        .entry("certificates")
-        .or_insert_with(|| toml::Value::Array(Vec::new()));
-    if let Some(certificates) = certificates.as_array_mut() {
-        certificates.push(toml::Value::Table(entry));
+    if spending.is_none() {
+        signed_in
+            .require(&parts.ra, Right::OperatorWrite, Target::Installation)
+            .await?;
     }
+    let (key, certificate) = match wanted {
+        Wanted::Named(key) => (key, None),
+        Wanted::Issued(key) => {
+            let certificate = issue(&parts, &operator, key).await?;
+            let text = pem::encode(PEM_LABEL, certificate.der());
+            (certificate.public_key().fingerprint(), Some(text))
+        }
+    };
     let change = PeopleChange {
         kind: ObjectKind::Operator,
         name: name.clone(),
-        text: Some(text.to_string()),
+        text: Some(with_certificate(&version.body, key)?),
         condition: Condition::Version(version.version),
     };
     let version = match spending {
@@ -192,7 +215,35 @@ pub(crate) async fn add_certificate(
         }
     };
     let version = version.ok_or(Problem::NotFound("operator"))?;
-    Ok(Json(operator_view(&parts, version).await?))
+    Ok(Json(CertificateNamed {
+        operator: operator_view(&parts, version).await?,
+        key_sha256: hex::encode(key),
+        certificate,
+    }))
+}
+
+async fn issue(
+    parts: &ConsoleParts,
+    operator: &OperatorName,
+    key: PublicKey,
+) -> Result<Certificate, Problem> {
+    let absent =
+        Problem::Object("this node does not hold the key of the management CA: ask another".to_owned());
+    let certifier = parts.certifier.as_ref().ok_or(absent)?;
+    certifier.certify(operator, key).await.map_err(Problem::Object)
+}
+
+/// The text with one more certificate.
+fn with_certificate(body: &str, key: [u8; 32]) -> Result<String, Problem> {
+    let mut text = table(body)?;
+    let entry = toml::Table::from_iter([("spki".to_owned(), toml::Value::String(hex::encode(key)))]);
+    let certificates = text
+        .entry("certificates")
+        .or_insert_with(|| toml::Value::Array(Vec::new()));
+    if let Some(certificates) = certificates.as_array_mut() {
+        certificates.push(toml::Value::Table(entry));
+    }
+    Ok(text.to_string())
 }
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/bootstrap", tag = "operators",
@@ -239,18 +290,43 @@ async fn credential(
     Ok(None)
 }
 
-fn key(body: &CertificateBody) -> Result<[u8; 32], Problem> {
-    match (&body.spki, &body.certificate) {
-        (Some(text), None) => digest(text),
-        (None, Some(text)) => {
-            let unreadable =
-                |error: &dyn std::fmt::Display| Problem::Malformed(format!("certificate: {error}"));
-            let blocks = pem::decode_all("CERTIFICATE", text).map_err(|error| unreadable(&error))?;
-            let first = blocks.first().ok_or_else(|| unreadable(&"there is none"))?;
-            let certificate = Certificate::from_der(first).map_err(|error| unreadable(&error))?;
-            Ok(certificate.public_key().fingerprint())
+/// Which certificate is named.
+enum Wanted {
+    /// One that exists, by its key.
+    Named([u8; 32]),
+    /// One that is to be issued for this key.
+    Issued(PublicKey),
+}
+
+fn wanted(body: &CertificateBody) -> Result<Wanted, Problem> {
+    let unreadable =
+        |what: &str, error: &dyn std::fmt::Display| Problem::Malformed(format!("{what}: {error}"));
+    let first = |label, text: &str| {
+        let blocks = pem::decode_all(label, text).map_err(|error| unreadable(label, &error))?;
+        blocks
+            .into_iter()
+            .next()
+            .ok_or_else(|| unreadable(label, &"there is none"))
+    };
+    match (&body.spki, &body.certificate, &body.request) {
+        (Some(text), None, None) => digest(text).map(Wanted::Named),
+        (None, Some(text), None) => {
+            let der = first(PEM_LABEL, text)?;
+            let certificate = Certificate::from_der(&der).map_err(|error| unreadable(PEM_LABEL, &error))?;
+            Ok(Wanted::Named(certificate.public_key().fingerprint()))
         }
-        _ => Err(Problem::Malformed("give one of spki and certificate".to_owned())),
+        (None, None, Some(text)) => {
+            let der = first(REQUEST_LABEL, text)?;
+            let request = CertificationRequest::from_der(&der);
+            let request = request.map_err(|error| unreadable(REQUEST_LABEL, &error))?;
+            request
+                .verify_possession()
+                .map_err(|error| unreadable(REQUEST_LABEL, &error))?;
+            Ok(Wanted::Issued(request.public_key().clone()))
+        }
+        _ => Err(Problem::Malformed(
+            "give one of spki, certificate and request".to_owned(),
+        )),
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 use portreeve_pkix::{Certificate, KeyUsage, Oid, PathError, Timestamp, check_path};
 use portreeve_ra::{CertificateMatch, Error, Operator, OperatorName, RegistrationAuthority};
 
-/// How long the list of certificates is believed. What it leads to is looked up each time.
+/// How long the list of certificates is believed. What it leads to is looked up each time, and one that leads nowhere is read
+/// again: only certificates of the management CA come here.
 const LISTED_FOR: Duration = Duration::from_secs(30);
-/// How soon it is read again when it leads nowhere.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a certificate is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -81,14 +80,13 @@ impl Owners {
         certificate: &Certificate,
     ) -> Result<Option<Arc<Operator>>, Error> {
         let now = ra.now();
-        let known = self.listed(now, LISTED_FOR);
-        let mut listed = match known {
+        let known = self
+            .listed(now)
+            .filter(|listed| !found(&listed.entries, certificate).is_empty());
+        let listed = match known {
             Some(listed) => listed,
             None => self.list(ra).await?,
         };
-        if found(&listed.entries, certificate).is_empty() && now.since(listed.at) >= AGAIN_AFTER {
-            listed = self.list(ra).await?;
-        }
         let names = found(&listed.entries, certificate);
         let [name] = names.as_slice() else {
             if !names.is_empty() {
@@ -100,9 +98,9 @@ impl Owners {
         Ok(operator.filter(|operator| operator.owns(certificate)))
     }
 
-    fn listed(&self, now: Timestamp, at_most: Duration) -> Option<Listed> {
+    fn listed(&self, now: Timestamp) -> Option<Listed> {
         let listed = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        listed.filter(|listed| now.since(listed.at) < at_most && listed.at.since(now).is_zero())
+        listed.filter(|listed| now.since(listed.at) < LISTED_FOR && listed.at.since(now).is_zero())
     }
 
     async fn list(&self, ra: &RegistrationAuthority) -> Result<Listed, Error> {
@@ -131,3 +129,6 @@ fn found(entries: &[(CertificateMatch, OperatorName)], certificate: &Certificate
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests;
