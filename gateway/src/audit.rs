@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use portreeve_audit::{Outside, SealConfig, SealWatch, Sealer, SealerParts, VerifierKey};
 use portreeve_keyset::Keyset;
+use portreeve_ra::ports::Leases;
 use portreeve_ra::{KeyId, Purpose, RegistrationAuthority};
 use uuid::Uuid;
 
@@ -32,9 +33,9 @@ pub fn log_keys(origin: &str, keyset: &Keyset) -> Vec<(KeyId, VerifierKey)> {
         .collect()
 }
 
-/// The sealer of a node, and how it stands.
+/// The sealer of a node, and how it stands. The duty comes by way of `leases`.
 pub fn sealer(
-    installation: &Installation,
+    (installation, leases): (&Installation, Arc<dyn Leases>),
     config: &Config,
     ra: &Arc<RegistrationAuthority>,
 ) -> Result<(Sealer, Arc<SealWatch>), ConfigError> {
@@ -50,7 +51,7 @@ pub fn sealer(
     let sealer = Sealer::new(SealerParts {
         log: Arc::clone(&store.audit),
         sealing: Arc::clone(&store.sealing),
-        leases: Arc::clone(&store.leases),
+        leases,
         signer: Arc::clone(&installation.keyset) as _,
         keys,
         outside,

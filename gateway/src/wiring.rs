@@ -160,7 +160,7 @@ impl Node {
             (Arc::clone(&installation.clock), installation.signer.clone()),
             (shared.queue.clone(), Arc::clone(&shared.intake)),
         );
-        let (sealer, watch) = audit::sealer(installation, config, &ra)?;
+        let (sealer, watch) = audit::sealer((installation, Arc::clone(&shared.intake) as _), config, &ra)?;
         // A node that cannot seal is not asked how far sealing went.
         let watch = roles.has(Role::Worker).then_some(watch);
         let health = health.with_lists(Arc::clone(&shelf)).with_roles(roles);
