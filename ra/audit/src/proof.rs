@@ -249,21 +249,18 @@ mod tests {
             .take(7)
             .map(|(content, _)| leaf_hash(&hex::decode(content).unwrap()))
             .collect();
-        let rows: [(&str, Option<Vec<Range<u64>>>, Vec<Range<u64>>); 7] = [
-            ("d0: b, h, l", inclusion(0, 7), vec![1..2, 2..4, 4..7]),
-            ("d3: c, g, l", inclusion(3, 7), vec![2..3, 0..2, 4..7]),
-            ("d4: f, j, k", inclusion(4, 7), vec![5..6, 6..7, 0..4]),
-            ("d6: i, k", inclusion(6, 7), vec![4..6, 0..4]),
-            (
-                "hash0: c, d, g, l",
-                consistency(3, 7),
-                vec![2..3, 3..4, 0..2, 4..7],
-            ),
-            ("hash1: l", consistency(4, 7), vec![4..7]),
-            ("hash2: i, j, k", consistency(6, 7), vec![4..6, 6..7, 0..4]),
+        let rows = [
+            ("d0: b, h, l", inclusion(0, 7), "1..2 2..4 4..7"),
+            ("d3: c, g, l", inclusion(3, 7), "2..3 0..2 4..7"),
+            ("d4: f, j, k", inclusion(4, 7), "5..6 6..7 0..4"),
+            ("d6: i, k", inclusion(6, 7), "4..6 0..4"),
+            ("hash0: c, d, g, l", consistency(3, 7), "2..3 3..4 0..2 4..7"),
+            ("hash1: l", consistency(4, 7), "4..7"),
+            ("hash2: i, j, k", consistency(6, 7), "4..6 6..7 0..4"),
         ];
         for (name, found, expected) in rows {
-            assert_eq!(found, Some(expected), "{name}");
+            let words: Vec<String> = found.unwrap().iter().map(|range| format!("{range:?}")).collect();
+            assert_eq!(words.join(" "), expected, "{name}");
         }
         assert_eq!(inclusion(7, 7), None);
         assert_eq!(consistency(8, 7), None);

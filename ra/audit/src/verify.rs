@@ -148,7 +148,7 @@ impl Auditor {
         if leaf.index > self.next {
             self.missing(leaf.index);
         }
-        if leaf.index % (1 << GROUP_HEIGHT) == 0 {
+        if leaf.index.is_multiple_of(1 << GROUP_HEIGHT) {
             self.disorder = None;
         } else if leaf.sequence < self.sequence && self.disorder.is_none() {
             self.disorder = Some(leaf.index);

@@ -1,8 +1,9 @@
 -- Times are milliseconds since 1970 (UTC), identifiers are 16 octets, digests 32. README.md explains each table.
 
--- What happened, as signed records. `sequence` is the order of commits.
+-- What happened, as signed records. `sequence` is the order of commits; a number is never used again, so that what comes
+-- after rows that somebody removed is sealed like everything else.
 CREATE TABLE record (
-    sequence       INTEGER PRIMARY KEY CHECK (sequence > 0),
+    sequence       INTEGER PRIMARY KEY AUTOINCREMENT CHECK (sequence > 0),
     kind           INTEGER NOT NULL,
     stream         BLOB    NOT NULL CHECK (length(stream) = 16),
     position       INTEGER NOT NULL CHECK (position > 0),

@@ -76,7 +76,7 @@ macro_rules! store_suite {
                 a_list_survives_writing,
             }
             seals {
-                every_record_is_sealed_once_in_order, a_record_that_comes_late_is_sealed, only_the_holder_seals,
+                every_record_is_sealed_once_in_order, a_record_that_comes_late_is_sealed, a_removed_record_hides_no_later_one, only_the_holder_seals,
                 a_sealer_goes_on_where_another_stopped, two_sealers_at_once, checkpoints_are_bounded,
                 a_log_that_went_back_is_not_sealed, proofs_of_records, erased_records,
             }

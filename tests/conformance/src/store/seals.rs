@@ -115,6 +115,36 @@ pub async fn a_record_that_comes_late_is_sealed(subject: &mut dyn StoreUnderTest
     }
 }
 
+/// What is recorded after somebody has removed the newest record is sealed all the same.
+pub async fn a_removed_record_hides_no_later_one(subject: &mut dyn StoreUnderTest) {
+    let (outside, mut writer) = (Arc::new(Kept::default()), Writer::default());
+    write(subject, &mut writer, 4).await;
+    let sealer = sealer(subject, node(1), &outside);
+    seal(&sealer).await;
+    let removed = subject
+        .tamper("DELETE FROM record WHERE sequence = (SELECT max(sequence) FROM record)")
+        .await;
+    assert_eq!(removed, 1);
+    write(subject, &mut writer, 3).await;
+    seal(&sealer).await;
+    let log = subject.audit_log();
+    let progress = log.progress().await.unwrap();
+    let report = verify_log(log.as_ref(), &scope(), |_, _| ()).await.unwrap();
+    assert!(progress.size >= 7 && report.unsealed == 0, "{progress:?}");
+    assert!(
+        report
+            .faults
+            .iter()
+            .all(|fault| fault.what != FaultKind::Inserted),
+        "{:?}",
+        report.faults
+    );
+    assert_eq!(
+        (report.faults[0].what, report.faults[0].first),
+        (FaultKind::Removed, 3)
+    );
+}
+
 /// What was prepared under an old fence, or for a tree of another size, is not written.
 pub async fn only_the_holder_seals(subject: &mut dyn StoreUnderTest) {
     let mut writer = Writer::default();
