@@ -8,6 +8,7 @@
 //! The reader in [`der`] is strict and linear: a scan of the whole input (lengths, depth, element count) comes before
 //! any typed decoding, so the cost of malformed input is bounded by its size. No code here performs I/O or panics.
 
+pub mod bundle;
 pub mod certificate;
 pub mod chain;
 pub mod decode;

@@ -33,7 +33,10 @@ use std::path::PathBuf;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use certificates::CertificateView;
+pub use certificates::{
+    BulkBody, BulkOutcome, BulkPreview, BulkQuery, BulkRow, BulkView, CertificateDetail, CertificateView,
+    HoldBody, RevocationBody,
+};
 pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
 pub use operators::{BootstrapView, CertificateBody, CertificateNamed, PasswordBody, ReasonBody};
@@ -130,6 +133,13 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(requests::reject))
         .routes(routes!(requests::resolve))
         .routes(routes!(certificates::list))
+        .routes(routes!(certificates::show))
+        .routes(routes!(certificates::files::file))
+        .routes(routes!(certificates::status::revoke))
+        .routes(routes!(certificates::status::hold))
+        .routes(routes!(certificates::status::release))
+        .routes(routes!(certificates::bulk::revoke_all))
+        .routes(routes!(certificates::bulk::preview))
         .routes(routes!(objects::list_profiles, objects::publish_profile))
         .routes(routes!(objects::list_endpoints, objects::publish_endpoint))
         .routes(routes!(incidents::list))

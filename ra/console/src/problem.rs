@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use portreeve_ra::access::Forbidden;
+use portreeve_ra::authority::SearchError;
 use portreeve_ra::operators::ChangeError;
+use portreeve_ra::search::QueryError;
 use portreeve_ra::{Error, Refusal, Right};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,6 +94,18 @@ pub enum Problem {
     /// The body is too large.
     #[error("the body is too large")]
     TooLarge,
+    /// The query cannot be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The serial number that was repeated is another one.
+    #[error("expected_serial is not the serial number of this certificate")]
+    SerialMismatch,
+    /// What is to be revoked is not what was previewed.
+    #[error("digest is not that of these certificates and this reason: preview them again")]
+    SelectionMismatch,
+    /// Several CAs have given the serial number.
+    #[error("several CAs have given this serial number: say which with ?backend=, one of {}", .0.join(", "))]
+    AmbiguousSerial(Vec<String>),
     /// The RA says no, not now, or fails.
     #[error(transparent)]
     Ra(#[from] Error),
@@ -111,6 +125,9 @@ pub struct ProblemDocument {
     pub detail: String,
     /// What happened, for programs. Stable.
     pub code: String,
+    /// Where a query cannot be read: characters before the place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
 }
 
 impl Problem {
@@ -139,6 +156,10 @@ impl Problem {
             Self::KeyInProgress => "idempotency_key_in_progress",
             Self::ShownBefore => "secret_shown_before",
             Self::TooLarge => "too_large",
+            Self::Query(_) => "bad_query",
+            Self::SerialMismatch => "serial_mismatch",
+            Self::SelectionMismatch => "selection_mismatch",
+            Self::AmbiguousSerial(_) => "ambiguous_serial",
             Self::Ra(Error::Refused(refusal)) => refusal.code(),
             Self::Ra(Error::Unavailable { .. }) => "unavailable",
             Self::Ra(Error::Internal(_)) => "internal",
@@ -158,10 +179,11 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed(_) | Self::BadCursor => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::BadCursor | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Object(_) | Self::ScopeNeedsCertificate(_) | Self::KeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::SerialMismatch | Self::SelectionMismatch | Self::AmbiguousSerial(_) => StatusCode::CONFLICT,
             Self::NothingToDecide(_) | Self::NotEnded => StatusCode::CONFLICT,
             Self::Ra(Error::Refused(refusal)) => status_of(refusal),
             Self::Ra(Error::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
@@ -236,6 +258,10 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail(),
             code: self.code().to_owned(),
+            position: match &self {
+                Self::Query(error) => Some(error.position),
+                _ => None,
+            },
         };
         let mut response = http::Response::new(serde_json::to_vec(&document).unwrap_or_default().into());
         *response.status_mut() = status;
@@ -259,6 +285,16 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.rendered().map(Body::from)
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Cursor(_) => Self::BadCursor,
+            SearchError::Ambiguous(backends) => Self::AmbiguousSerial(backends),
+            SearchError::Ra(error) => Self::Ra(error),
+        }
     }
 }
 
@@ -351,6 +387,22 @@ mod tests {
             (Problem::NoPrincipal, 401, "no_principal", None),
             (Problem::NotFound("request"), 404, "not_found", None),
             (Problem::BadCursor, 400, "bad_cursor", None),
+            (
+                portreeve_ra::search::parse("cn<", portreeve_ra::search::Among::Requests)
+                    .unwrap_err()
+                    .into(),
+                400,
+                "bad_query",
+                None,
+            ),
+            (Problem::SerialMismatch, 409, "serial_mismatch", None),
+            (Problem::SelectionMismatch, 409, "selection_mismatch", None),
+            (
+                SearchError::Ambiguous(vec!["a".to_owned()]).into(),
+                409,
+                "ambiguous_serial",
+                None,
+            ),
             (Problem::NothingToDecide("issued"), 409, "nothing_to_decide", None),
             (
                 Problem::Ra(Refusal::DigestMismatch.into()),

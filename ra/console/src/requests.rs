@@ -5,17 +5,18 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use portreeve_pkix::{CertificationRequest, GeneralName, Timestamp};
 use portreeve_ra::access::Target;
-use portreeve_ra::authority::{COMMENT_CHARS_MAX, DecisionRequest};
-use portreeve_ra::ports::{RequestFilter, RequestRow};
+use portreeve_ra::authority::{COMMENT_CHARS_MAX, DecisionRequest, Search};
+use portreeve_ra::ports::RequestRow;
+use portreeve_ra::search::{Among, Field, parse, with_word};
 use portreeve_ra::{
-    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, ProfileName, Proposal,
-    ProposalId, ProposalState, Refusal, RegistrationAuthority, Resolution, Right,
+    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, Proposal, ProposalId,
+    ProposalState, Refusal, RegistrationAuthority, Resolution, Right,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
-use crate::paging::{self, List, PageQuery};
+use crate::paging::{List, PageQuery};
 use crate::problem::Problem;
 use crate::signed_in::SignedIn;
 
@@ -147,6 +148,8 @@ pub struct ResolutionBody {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only those that this query matches.
+    q: Option<String>,
     /// Only those in this state.
     state: Option<String>,
     /// Only those at this endpoint.
@@ -172,34 +175,24 @@ pub(crate) async fn list(
         cursor: query.cursor,
         limit: query.limit,
     };
-    let filter = RequestFilter {
-        state: query.state.map(known_state).transpose()?,
-        endpoint: query.endpoint,
+    let state = query.state.map(known_state).transpose()?;
+    let mut wanted = parse(query.q.as_deref().unwrap_or_default(), Among::Requests)?;
+    for (field, word) in [(Field::State, state), (Field::Endpoint, query.endpoint)] {
+        wanted = match word {
+            Some(word) => Some(with_word(wanted, field, word)),
+            None => wanted,
+        };
+    }
+    let search = Search {
+        query: wanted,
+        after: page.cursor()?,
+        limit: page.limit()?,
     };
-    let (store, filter, limit) = (parts.ra.store(), &filter, page.limit()?);
-    let found = paging::read(&page, |after| async move {
-        Ok(store.requests(filter, after.as_ref(), limit).await?)
-    })
-    .await?;
+    let found = parts.ra.search_requests(&signed_in.0, &search).await?;
     Ok(Json(List::new(
-        found
-            .items
-            .into_iter()
-            .filter(|row| shown_to(&signed_in, row))
-            .map(summary)
-            .collect(),
+        found.items.into_iter().map(summary).collect(),
         found.next,
     )))
-}
-
-/// Rows show what a principal may read. They decide nothing: what is opened from the list is looked at again.
-fn shown_to(signed_in: &SignedIn, row: &RequestRow) -> bool {
-    let profile = ProfileName::new(&row.profile).ok();
-    let on = On {
-        profile: profile.as_ref(),
-        ..On::default()
-    };
-    signed_in.0.may(Right::RequestRead, on)
 }
 
 /// Refuses who lacks the right on what this request is for.

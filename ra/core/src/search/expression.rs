@@ -110,6 +110,15 @@ impl Term {
     }
 }
 
+/// A query, if there is one, and that a field of words is this one.
+pub fn with_word(query: Option<Expression>, field: Field, word: String) -> Expression {
+    let term = Expression::Term(Term::one_of(field, [word]));
+    match query {
+        Some(query) => Expression::And(vec![query, term]),
+        None => term,
+    }
+}
+
 /// What a query says. Its text reads as the same again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Expression {

@@ -17,7 +17,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use expression::{Expression, Operator, Term};
+pub use expression::{Expression, Operator, Term, with_word};
 pub use field::{Among, Field, Kind, Status};
 pub use parse::{QueryError, parse};
 pub use plan::{Drive, Plan, Way};

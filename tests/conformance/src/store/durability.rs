@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use portreeve_pkix::sha256;
-use portreeve_ra::StreamId;
+use portreeve_pkix::{Timestamp, sha256};
 use portreeve_ra::ports::{
-    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, Clock, Conflict, DocumentWrite, NewTask, Projection, RequestFilter,
-    Reservation, Space, TaskChange,
+    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, CertificateRow, Clock, Conflict, DocumentWrite, NewTask, Projection,
+    RequestFilter, Reservation, Space, TaskChange,
 };
+use portreeve_ra::{RevocationReason, StreamId};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
@@ -83,7 +83,10 @@ pub async fn everything_survives_a_restart(subject: &mut dyn StoreUnderTest) {
         );
         assert_eq!(
             store.certificates(None, 5).await.unwrap().items,
-            [certificate_row(1)]
+            [CertificateRow {
+                revoked: Some((RevocationReason::KeyCompromise, Timestamp::from_unix_seconds(1))),
+                ..certificate_row(1)
+            }]
         );
         let revoked = store
             .revoked("issuing", Default::default(), None, 5)
