@@ -48,6 +48,7 @@ fn addresses(data_dir: &Path) -> DevAddresses {
     DevAddresses {
         public: free(),
         http: free(),
+        admin: free(),
         management: free(),
     }
 }
