@@ -1,8 +1,15 @@
 //! Which page of a list to show.
 
 use clap::Args;
+use portreeve_console::List;
+use serde::de::DeserializeOwned;
 
+use super::CliError;
 use super::request::parameter;
+use crate::control::ControlClient;
+
+/// Pages of a search that are asked for, at most: each looks at a bounded number of rows.
+const STEPS_MAX: usize = 1_000;
 
 /// Which page of a list to show.
 #[derive(Debug, Args)]
@@ -16,12 +23,38 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// The path of a list with this page of it and further query parameters.
+    /// The path of a list, which may have parameters, with this page of it and further ones.
     pub(super) fn of(&self, path: &str, further: impl IntoIterator<Item = String>) -> String {
         let mut query = vec![format!("limit={}", self.limit)];
         query.extend(further);
         query.extend(self.cursor.iter().map(|cursor| parameter("cursor", cursor)));
-        format!("{path}?{}", query.join("&"))
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{joint}{}", query.join("&"))
+    }
+
+    /// What a query finds, as many as asked for. A page may hold fewer, or none, and the list still go on: then the next
+    /// one is asked for.
+    pub(super) async fn gathered<T: DeserializeOwned>(
+        mut self,
+        client: &ControlClient,
+        path: &str,
+        query: &str,
+    ) -> Result<List<T>, CliError> {
+        let mut gathered = Vec::new();
+        for _ in 0..STEPS_MAX {
+            let page: List<T> = client.read(&self.of(path, [parameter("q", query)])).await?;
+            let count = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
+            gathered.extend(page.items);
+            self.limit = self.limit.saturating_sub(count);
+            self.cursor = page.next_cursor;
+            if self.limit == 0 || self.cursor.is_none() {
+                break;
+            }
+        }
+        Ok(List {
+            items: gathered,
+            next_cursor: self.cursor,
+        })
     }
 }
 
@@ -36,6 +69,7 @@ mod tests {
             cursor: cursor.map(str::to_owned),
         };
         assert_eq!(page(None).of("/a", []), "/a?limit=7");
+        assert_eq!(page(None).of("/a?state=issued", []), "/a?state=issued&limit=7");
         let further = ["state=issued".to_owned()];
         assert_eq!(
             page(Some("0f&x")).of("/a", further),

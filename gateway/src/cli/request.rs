@@ -21,6 +21,9 @@ pub(super) struct Arguments {
 enum Verb {
     /// Lists requests, the newest first.
     List {
+        /// Only those of which this is true, such as 'cn~"web" and received>-1d'. docs/search.md describes the language.
+        #[arg(long, short = 'q')]
+        query: Option<String>,
         /// Only those in this state, such as awaiting_approval.
         #[arg(long)]
         state: Option<String>,
@@ -90,14 +93,20 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     let client = arguments.target.client()?;
     match arguments.verb {
         Verb::List {
+            query,
             state,
             endpoint,
             paging,
         } => {
             let state = state.map(|value| parameter("state", &value));
             let endpoint = endpoint.map(|value| parameter("endpoint", &value));
-            let path = paging.of("/api/v1/requests", state.into_iter().chain(endpoint));
-            let found: List<RequestSummary> = client.read(&path).await?;
+            let further: Vec<String> = state.into_iter().chain(endpoint).collect();
+            let path = match further.is_empty() {
+                true => "/api/v1/requests".to_owned(),
+                false => format!("/api/v1/requests?{}", further.join("&")),
+            };
+            let query = query.unwrap_or_default();
+            let found: List<RequestSummary> = paging.gathered(&client, &path, &query).await?;
             around.output.show(&found, |found| table(found, around.output))?;
         }
         Verb::Show { id } => {

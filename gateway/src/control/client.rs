@@ -161,6 +161,11 @@ impl ControlClient {
         self.call(Method::DELETE, path, (Bytes::new(), condition)).await
     }
 
+    /// Reads a file.
+    pub async fn download(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.octets(Method::GET, path, (Bytes::new(), None)).await
+    }
+
     /// Whether somebody answers.
     pub async fn is_running(&self) -> bool {
         match &self.0 {
@@ -175,13 +180,23 @@ impl ControlClient {
         path: &str,
         asked: (Bytes, Option<OnlyIf>),
     ) -> Result<T, ClientError> {
+        let octets = self.octets(method, path, asked).await?;
+        let text: &[u8] = if octets.is_empty() { b"null" } else { &octets };
+        serde_json::from_slice(text).map_err(|error| ClientError::Answer(error.to_string()))
+    }
+
+    async fn octets(
+        &self,
+        method: Method,
+        path: &str,
+        asked: (Bytes, Option<OnlyIf>),
+    ) -> Result<Bytes, ClientError> {
         let exchange = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, asked));
         let (status, octets) = exchange
             .await
             .map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
         if status.is_success() {
-            let text: &[u8] = if octets.is_empty() { b"null" } else { &octets };
-            return serde_json::from_slice(text).map_err(|error| ClientError::Answer(error.to_string()));
+            return Ok(octets);
         }
         match serde_json::from_slice(&octets) {
             Ok(problem) => Err(ClientError::Problem(problem)),
