@@ -11,6 +11,7 @@
 mod accounts;
 mod asking;
 mod backends;
+mod certificates;
 mod erasure;
 mod judgement;
 mod nodes;
