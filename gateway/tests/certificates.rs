@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use portreeve::{ClientError, ControlClient, DevAddresses, Mode, Running, StartOptions, dev_configuration, start};
+use portreeve::{
+    ClientError, ControlClient, DevAddresses, Mode, Running, StartOptions, dev_configuration, start,
+};
 use portreeve_pkix::{DnsName, Identifier, PublicKey};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::proofs::NewProof;
@@ -102,7 +104,9 @@ impl Operator {
         let mut command = Command::new(PROGRAM);
         command.args([*noun, "--socket", self.0.as_str()]).args(rest);
         // The gateway lives in this process and goes on answering meanwhile.
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
     }
 
     async fn json(&self, arguments: &[&str]) -> Value {
@@ -123,7 +127,10 @@ impl Operator {
         let found = self.json(&["cert", "search", query]).await;
         assert_eq!(found["next_cursor"], Value::Null, "{query}");
         let items = found["items"].as_array().unwrap();
-        items.iter().map(|item| item["serial"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item["serial"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -155,7 +162,10 @@ async fn list(running: &Running) -> Vec<u8> {
 async fn listed(running: &Running, serial: &str, reason: Option<&str>) {
     let started = Instant::now();
     loop {
-        let text = openssl(&["crl", "-inform", "DER", "-noout", "-text"], &list(running).await);
+        let text = openssl(
+            &["crl", "-inform", "DER", "-noout", "-text"],
+            &list(running).await,
+        );
         let mut entries = text.split("Serial Number: ").skip(1);
         let entry = entries.find(|entry| entry.to_lowercase().starts_with(serial));
         let is_so = match (entry, reason) {
@@ -166,7 +176,10 @@ async fn listed(running: &Running, serial: &str, reason: Option<&str>) {
         if is_so {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(30), "never {reason:?}: {text}");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "never {reason:?}: {text}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -180,23 +193,44 @@ async fn a_certificate_is_found_held_released_and_revoked() {
     let running = gateway(directory.path()).await;
     let operator = Operator(running.control_socket().to_str().unwrap().to_owned());
     let serials = issue(&running, &["web.test", "mail.test"]).await;
-    let [web, mail] = serials.as_slice() else { panic!("{serials:?}") };
+    let [web, mail] = serials.as_slice() else {
+        panic!("{serials:?}")
+    };
 
-    for query in ["san=web.test", r#"san~"WEB" and status=valid and expires<100d and protocol=acme"#] {
+    for query in [
+        "san=web.test",
+        r#"san~"WEB" and status=valid and expires<100d and protocol=acme"#,
+    ] {
         assert_eq!(operator.found(query).await, [web.clone()], "{query}");
     }
     assert_eq!(operator.found(&format!("serial={web}")).await, [web.clone()]);
-    let (code, said) = operator.failure(&["cert", "search", "san~web and colour=red"]).await;
-    assert!(code == 1 && said.contains("at character 13") && said.contains("bad_query"), "{said}");
-    let requests = operator.json(&["request", "list", "-q", "san=mail.test", "--state", "issued"]).await;
+    let (code, said) = operator
+        .failure(&["cert", "search", "san~web and colour=red"])
+        .await;
+    assert!(
+        code == 1 && said.contains("at character 13") && said.contains("bad_query"),
+        "{said}"
+    );
+    let requests = operator
+        .json(&["request", "list", "-q", "san=mail.test", "--state", "issued"])
+        .await;
     assert_eq!(requests["items"].as_array().unwrap().len(), 1, "{requests}");
 
     let shown = operator.json(&["cert", "show", web]).await;
-    assert_eq!((&shown["status"], &shown["names"][0]), (&"valid".into(), &"web.test".into()));
-    let p7b = operator.run(&["cert", "download", web, "--as", "p7b"]).await.stdout;
+    assert_eq!(
+        (&shown["status"], &shown["names"][0]),
+        (&"valid".into(), &"web.test".into())
+    );
+    let p7b = operator
+        .run(&["cert", "download", web, "--as", "p7b"])
+        .await
+        .stdout;
     let inside = openssl(&["pkcs7", "-inform", "DER", "-print_certs", "-noout"], &p7b);
     assert_eq!(inside.matches("issuer=").count(), 2, "it and its CA: {inside}");
-    let chain = operator.run(&["cert", "download", web, "--as", "chain"]).await.stdout;
+    let chain = operator
+        .run(&["cert", "download", web, "--as", "chain"])
+        .await
+        .stdout;
     let own = openssl(&["x509", "-noout", "-serial"], &chain).to_lowercase();
     assert_eq!(own.trim(), format!("serial={web}"));
 
@@ -215,22 +249,52 @@ async fn a_certificate_is_found_held_released_and_revoked() {
     listed(&running, web, None).await;
 
     operator.json(&[&hold[..], &["--yes"]].concat()).await;
-    let revoked = operator.json(&["cert", "revoke", web, "--reason", "superseded", "--yes"]).await;
+    let revoked = operator
+        .json(&["cert", "revoke", web, "--reason", "superseded", "--yes"])
+        .await;
     assert_eq!(revoked["revocation_reason"], "superseded", "{revoked}");
     listed(&running, web, Some("Superseded")).await;
-    for again in [&["cert", "release", web, "--yes"][..], &["cert", "hold", web, "--yes"][..]] {
+    for again in [
+        &["cert", "release", web, "--yes"][..],
+        &["cert", "hold", web, "--yes"][..],
+    ] {
         let (code, said) = operator.failure(again).await;
-        assert!(code == 1 && (said.contains("not_held") || said.contains("already_revoked")), "{said}");
+        assert!(
+            code == 1 && (said.contains("not_held") || said.contains("already_revoked")),
+            "{said}"
+        );
     }
-    let (code, said) = operator.failure(&["cert", "revoke", mail, "--reason", "boredom", "--yes"]).await;
-    assert!(code == 1 && said.contains("malformed") && said.contains("keyCompromise"), "{said}");
+    let (code, said) = operator
+        .failure(&["cert", "revoke", mail, "--reason", "boredom", "--yes"])
+        .await;
+    assert!(
+        code == 1 && said.contains("malformed") && said.contains("keyCompromise"),
+        "{said}"
+    );
 
-    let all = ["cert", "revoke-all", "san~test", "--reason", "cessationOfOperation"];
+    let all = [
+        "cert",
+        "revoke-all",
+        "san~test",
+        "--reason",
+        "cessationOfOperation",
+    ];
     let preview = operator.json(&[&all[..], &["--dry-run"]].concat()).await;
-    assert_eq!((&preview["count"], &preview["complete"]), (&1.into(), &true.into()), "{preview}");
-    assert_eq!(operator.found("status=valid").await, [mail.clone()], "nothing has changed");
+    assert_eq!(
+        (&preview["count"], &preview["complete"]),
+        (&1.into(), &true.into()),
+        "{preview}"
+    );
+    assert_eq!(
+        operator.found("status=valid").await,
+        [mail.clone()],
+        "nothing has changed"
+    );
     let outcome = operator.json(&[&all[..], &["--yes"]].concat()).await;
-    assert_eq!((&outcome["revoked"], &outcome["items"][0]["outcome"]), (&1.into(), &"revoked".into()));
+    assert_eq!(
+        (&outcome["revoked"], &outcome["items"][0]["outcome"]),
+        (&1.into(), &"revoked".into())
+    );
     listed(&running, mail, Some("Cessation Of Operation")).await;
     listed(&running, web, Some("Superseded")).await;
     refusals(&running, (web, &preview)).await;
@@ -246,7 +310,10 @@ async fn refusals(running: &Running, (serial, preview): (&str, &Value)) {
     };
     let reads = [
         ("certificates?q=cn", (400, "bad_query", Some(2))),
-        ("certificates?q=cn~%22%27%20OR%201=1%22&cursor=00", (400, "bad_cursor", None)),
+        (
+            "certificates?q=cn~%22%27%20OR%201=1%22&cursor=00",
+            (400, "bad_cursor", None),
+        ),
         ("certificates?cursor=zz", (400, "bad_cursor", None)),
         ("certificates?colour=red", (400, "malformed", None)),
         ("requests?q=expires%3C30d", (400, "bad_query", Some(0))),
@@ -259,16 +326,28 @@ async fn refusals(running: &Running, (serial, preview): (&str, &Value)) {
         let answer = problem(client.read(&format!("/api/v1/{path}")).await);
         assert_eq!(answer, (status, code.to_owned(), position), "{path}");
     }
-    let other = problem(client.read(&format!("/api/v1/certificates/{serial}?backend=other")).await);
+    let other = problem(
+        client
+            .read(&format!("/api/v1/certificates/{serial}?backend=other"))
+            .await,
+    );
     assert_eq!(other.0, 404, "of another CA");
     let wrong = serde_json::json!({"expected_serial": "0a0b"});
-    let answer = problem(client.post(&format!("/api/v1/certificates/{serial}/hold"), &wrong).await);
+    let answer = problem(
+        client
+            .post(&format!("/api/v1/certificates/{serial}/hold"), &wrong)
+            .await,
+    );
     assert_eq!((answer.0, answer.1.as_str()), (409, "serial_mismatch"));
     let mut body = serde_json::json!({
         "requests": [preview["items"][0]["request"]], "reason": "superseded", "digest": preview["digest"],
     });
     let answer = problem(client.post("/api/v1/certificates/revoke", &body).await);
-    assert_eq!((answer.0, answer.1.as_str()), (409, "selection_mismatch"), "another reason");
+    assert_eq!(
+        (answer.0, answer.1.as_str()),
+        (409, "selection_mismatch"),
+        "another reason"
+    );
     body["reason"] = "cessationOfOperation".into();
     let outcome: Value = client.post("/api/v1/certificates/revoke", &body).await.unwrap();
     assert_eq!(outcome["items"][0]["outcome"], "already_revoked", "{outcome}");

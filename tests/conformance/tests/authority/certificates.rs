@@ -45,19 +45,55 @@ async fn rights_limit_what_is_found_shown_and_changed() {
     let (authority, _) = own().start("").await;
     let account = authority.account(&["a.test"]).await;
     let issuance = issued(&authority, &account, ("order", &csr("a.test"))).await;
-    let others = |names: &[&str]| Reach::Only(names.iter().map(|name| BackendName::new(name).unwrap()).collect());
+    let others =
+        |names: &[&str]| Reach::Only(names.iter().map(|name| BackendName::new(name).unwrap()).collect());
     let rows: [(&str, Standing, Option<usize>, bool); 7] = [
         ("everything", everything(), Some(1), true),
-        ("this CA", standing(|role| role.backends = others(&["scripted", "x"])), Some(1), true),
-        ("another CA", standing(|role| role.backends = others(&["x"])), Some(0), false),
-        ("no CA", standing(|role| role.backends = others(&[])), Some(0), false),
-        ("own teams, and it is of none", standing(|role| role.teams = TeamReach::Own), Some(0), false),
-        ("no right to see", standing(|role| role.rights = [Right::CertificateHold].into()), None, true),
-        ("no right to hold", standing(|role| role.rights = [Right::CertificateRead].into()), Some(1), false),
+        (
+            "this CA",
+            standing(|role| role.backends = others(&["scripted", "x"])),
+            Some(1),
+            true,
+        ),
+        (
+            "another CA",
+            standing(|role| role.backends = others(&["x"])),
+            Some(0),
+            false,
+        ),
+        (
+            "no CA",
+            standing(|role| role.backends = others(&[])),
+            Some(0),
+            false,
+        ),
+        (
+            "own teams, and it is of none",
+            standing(|role| role.teams = TeamReach::Own),
+            Some(0),
+            false,
+        ),
+        (
+            "no right to see",
+            standing(|role| role.rights = [Right::CertificateHold].into()),
+            None,
+            true,
+        ),
+        (
+            "no right to hold",
+            standing(|role| role.rights = [Right::CertificateRead].into()),
+            Some(1),
+            false,
+        ),
     ];
     let serial = issuance.certificate.serial().clone();
     for (name, standing, found, may_hold) in rows {
-        for query in ["", "san=a.test", "san=a.test or backend!=scripted", "not san=b.test"] {
+        for query in [
+            "",
+            "san=a.test",
+            "san=a.test or backend!=scripted",
+            "not san=b.test",
+        ] {
             let search = Search {
                 query: parse(query, Among::Certificates).unwrap(),
                 after: None,
@@ -67,14 +103,24 @@ async fn rights_limit_what_is_found_shown_and_changed() {
             match found {
                 Some(count) => assert_eq!(listed.unwrap().items.len(), count, "{name}: {query}"),
                 None => assert!(
-                    matches!(listed, Err(SearchError::Ra(Error::Refused(Refusal::NotAuthorized)))),
+                    matches!(
+                        listed,
+                        Err(SearchError::Ra(Error::Refused(Refusal::NotAuthorized)))
+                    ),
                     "{name}"
                 ),
             }
         }
         let shown = authority.ra.certificate(&standing, (&serial, None)).await;
-        assert_eq!(shown.is_ok_and(|shown| shown.is_some()), found == Some(1), "{name}");
-        let held = authority.ra.change_status(&standing, wish(&authority, &issuance, HOLD)).await;
+        assert_eq!(
+            shown.is_ok_and(|shown| shown.is_some()),
+            found == Some(1),
+            "{name}"
+        );
+        let held = authority
+            .ra
+            .change_status(&standing, wish(&authority, &issuance, HOLD))
+            .await;
         if may_hold {
             assert_eq!(held.unwrap(), StatusOutcome::Done, "{name}");
             let back = wish(&authority, &issuance, StatusChange::Release);
@@ -84,10 +130,19 @@ async fn rights_limit_what_is_found_shown_and_changed() {
         }
         if !standing.may_somewhere(Right::CertificateRevoke) || found == Some(0) {
             let asked = wish(&authority, &issuance, SUPERSEDED);
-            refused(name, authority.ra.change_status(&standing, asked).await, &Refusal::NotAuthorized);
+            refused(
+                name,
+                authority.ra.change_status(&standing, asked).await,
+                &Refusal::NotAuthorized,
+            );
         }
     }
-    let enrollment = authority.ra.enrollment(issuance.enrollment).await.unwrap().unwrap();
+    let enrollment = authority
+        .ra
+        .enrollment(issuance.enrollment)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(enrollment.revoked(), None, "nobody got further than they may");
 }
 
@@ -103,9 +158,24 @@ async fn what_may_follow_what() {
         ("release twice", &[HOLD, release], release, Some(Refusal::NotHeld)),
         ("hold again", &[HOLD, release], HOLD, None),
         ("for good after a hold", &[HOLD], SUPERSEDED, None),
-        ("release what is revoked", &[HOLD, SUPERSEDED], release, Some(Refusal::NotHeld)),
-        ("hold what is revoked", &[SUPERSEDED], HOLD, Some(Refusal::AlreadyRevoked)),
-        ("a reason of CAs", &[], revoke_as(RevocationReason::CaCompromise), Some(Refusal::RevocationReason)),
+        (
+            "release what is revoked",
+            &[HOLD, SUPERSEDED],
+            release,
+            Some(Refusal::NotHeld),
+        ),
+        (
+            "hold what is revoked",
+            &[SUPERSEDED],
+            HOLD,
+            Some(Refusal::AlreadyRevoked),
+        ),
+        (
+            "a reason of CAs",
+            &[],
+            revoke_as(RevocationReason::CaCompromise),
+            Some(Refusal::RevocationReason),
+        ),
     ];
     let (authority, _) = own().start("").await;
     let account = authority.account(&["a.test"]).await;
@@ -128,9 +198,19 @@ async fn what_may_follow_what() {
 #[tokio::test]
 async fn a_ca_that_cannot_says_so_at_once() {
     let powers = [
-        ("told, hold", RevocationPower::MustBeTold, HOLD, Some(Refusal::CannotRevoke)),
+        (
+            "told, hold",
+            RevocationPower::MustBeTold,
+            HOLD,
+            Some(Refusal::CannotRevoke),
+        ),
         ("told, for good", RevocationPower::MustBeTold, SUPERSEDED, None),
-        ("impossible", RevocationPower::Impossible, SUPERSEDED, Some(Refusal::CannotRevoke)),
+        (
+            "impossible",
+            RevocationPower::Impossible,
+            SUPERSEDED,
+            Some(Refusal::CannotRevoke),
+        ),
     ];
     for (name, power, change, expected) in powers {
         let odd = Odd {
@@ -140,7 +220,10 @@ async fn a_ca_that_cannot_says_so_at_once() {
         let (authority, _) = odd.start("").await;
         let account = authority.account(&["a.test"]).await;
         let issuance = issued(&authority, &account, ("order", &csr("a.test"))).await;
-        let outcome = authority.ra.change_status(&everything(), wish(&authority, &issuance, change)).await;
+        let outcome = authority
+            .ra
+            .change_status(&everything(), wish(&authority, &issuance, change))
+            .await;
         match expected {
             None => assert_eq!(outcome.expect(name), StatusOutcome::Done),
             Some(refusal) => refused(name, outcome, &refusal),
@@ -162,12 +245,25 @@ async fn the_event_names_the_operator_and_their_words() {
         assert_eq!(header.actor, Actor::Operator("operator:alice".parse().unwrap()));
         assert_eq!(header.reason, "because");
     }
-    let same = issued(&authority, &account, ("order", &issuance_csr(&authority, &issuance).await)).await;
-    assert_eq!(same.enrollment, issuance.enrollment, "a hold does not end the claim");
+    let same = issued(
+        &authority,
+        &account,
+        ("order", &issuance_csr(&authority, &issuance).await),
+    )
+    .await;
+    assert_eq!(
+        same.enrollment, issuance.enrollment,
+        "a hold does not end the claim"
+    );
 }
 
 async fn issuance_csr(authority: &TestAuthority, issuance: &Issuance) -> Vec<u8> {
-    let enrollment = authority.ra.enrollment(issuance.enrollment).await.unwrap().unwrap();
+    let enrollment = authority
+        .ra
+        .enrollment(issuance.enrollment)
+        .await
+        .unwrap()
+        .unwrap();
     enrollment.application().unwrap().request.clone()
 }
 
@@ -179,7 +275,9 @@ async fn who_holds_the_key_may_revoke_what_is_on_hold() {
     let asked = wish(&authority, &issuance, HOLD);
     authority.ra.change_status(&everything(), asked).await.unwrap();
     let reason = (issuance.as_ref(), RevocationReason::CessationOfOperation);
-    revoke(&authority, account.credential(), reason).await.expect("the owner, for good");
+    revoke(&authority, account.credential(), reason)
+        .await
+        .expect("the owner, for good");
     let again = revoke(&authority, account.credential(), reason).await;
     refused("twice", again, &Refusal::AlreadyRevoked);
 }
@@ -191,14 +289,22 @@ async fn a_console_hands_over_and_a_worker_does_it() {
     let issuance = issued(&authority, &account, ("order", &csr("a.test"))).await;
     let wakeups = Arc::new(portreeve_queue::LocalWakeups::new());
     let console = authority.node_with(Roles::NONE.with(Role::Console), None, wakeups, 7);
-    for (change, expected) in [(HOLD, Some(RevocationReason::CertificateHold)), (StatusChange::Release, None)] {
+    for (change, expected) in [
+        (HOLD, Some(RevocationReason::CertificateHold)),
+        (StatusChange::Release, None),
+    ] {
         let asked = wish(&authority, &issuance, change);
         let begun = console.begin_change(&everything(), asked.clone()).await.unwrap();
         assert_eq!(begun, StatusOutcome::HandedOver);
         let again = console.begin_change(&everything(), asked).await.unwrap();
         assert_eq!(again, StatusOutcome::HandedOver, "asked twice");
         finish_work(&authority).await;
-        let enrollment = authority.ra.enrollment(issuance.enrollment).await.unwrap().unwrap();
+        let enrollment = authority
+            .ra
+            .enrollment(issuance.enrollment)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(enrollment.revoked().map(|(reason, _)| reason), expected);
         assert_eq!(enrollment.state(), Some(EnrollmentState::Issued));
     }
@@ -228,10 +334,18 @@ async fn a_list_goes_on_only_with_its_own_cursor() {
         after,
         limit: 2,
     };
-    let first = authority.ra.search_certificates(&everything(), &search("san~test", None)).await.unwrap();
+    let first = authority
+        .ra
+        .search_certificates(&everything(), &search("san~test", None))
+        .await
+        .unwrap();
     assert_eq!(first.items.len(), 2);
     let rest = search("san~test", first.next.clone());
-    let rest = authority.ra.search_certificates(&everything(), &rest).await.unwrap();
+    let rest = authority
+        .ra
+        .search_certificates(&everything(), &rest)
+        .await
+        .unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
     for query in ["", "san~a", "status=valid and expires<1000d"] {
         let foreign = search(query, first.next.clone());
