@@ -76,6 +76,9 @@ pub(crate) async fn requests<A: Answering + Sync>(
     find(answering, scan, statements, (rows::request, place)).await
 }
 
+/// Reads a row.
+type Read<R, T> = fn(&R) -> Result<T, StoreError>;
+
 trait TimeOf {
     fn time_of(&self, field: portreeve_ra::search::Field) -> Timestamp;
 }
@@ -95,7 +98,7 @@ async fn find<A: Answering + Sync, T>(
     answering: &A,
     scan: &Scan<'_>,
     statements: Statements,
-    (read, place): (fn(&A::Row) -> Result<T, StoreError>, impl Fn(&T) -> Position),
+    (read, place): (Read<A::Row, T>, impl Fn(&T) -> Position),
 ) -> Result<Found<T>, StoreError> {
     let rows = answering.answer(statements.rows).await?;
     let mut items = rows.iter().map(read).collect::<Result<Vec<T>, StoreError>>()?;

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::status::reason;
 use crate::ConsoleParts;
 use crate::problem::Problem;
+use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 
 /// Certificates that are revoked in one call, at most.
@@ -70,7 +71,7 @@ pub struct BulkBody {
     pub reason: String,
     /// The digest of the preview. Refused when it is not that of these certificates and this reason.
     pub digest: String,
-    /// Why, in words; at most 1,024 characters count.
+    /// Why, in words; at most 1,024 characters.
     #[serde(default)]
     pub comment: String,
 }
@@ -144,12 +145,13 @@ pub(crate) async fn revoke_all(
         .iter()
         .map(|id| id.parse().map_err(|_| Problem::NotFound("request")));
     let ids = ids.collect::<Result<BTreeSet<EnrollmentId>, Problem>>()?;
+    let comment = in_full("comment", body.comment)?;
     let mut items = Vec::with_capacity(ids.len());
     for id in ids {
         let request = StatusRequest {
             enrollment: id,
             change: StatusChange::Revoke(reason),
-            comment: body.comment.clone(),
+            comment: comment.clone(),
             origin: Origin::node(parts.ra.node()),
         };
         let outcome = match parts.ra.begin_change(&standing, request).await {

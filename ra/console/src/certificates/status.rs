@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{CertificateDetail, WhichCa, detail, load, serial_number};
 use crate::ConsoleParts;
 use crate::problem::Problem;
+use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 
 /// What somebody revokes a certificate with.
@@ -22,7 +23,7 @@ pub struct RevocationBody {
     pub reason: String,
     /// The serial number once more, in hex. Refused when the certificate has another.
     pub expected_serial: String,
-    /// Why, in words; at most 1,024 characters count.
+    /// Why, in words; at most 1,024 characters.
     #[serde(default)]
     pub comment: String,
 }
@@ -33,7 +34,7 @@ pub struct RevocationBody {
 pub struct HoldBody {
     /// The serial number once more, in hex. Refused when the certificate has another.
     pub expected_serial: String,
-    /// Why, in words; at most 1,024 characters count.
+    /// Why, in words; at most 1,024 characters.
     #[serde(default)]
     pub comment: String,
 }
@@ -118,7 +119,7 @@ async fn change_status(
     let request = StatusRequest {
         enrollment: id,
         change,
-        comment: body.comment,
+        comment: in_full("comment", body.comment)?,
         origin: Origin::node(ra.node()),
     };
     let outcome = ra.change_status(&signed_in.0, request).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
+use super::approve::COMMENT_CHARS_MAX;
 use super::begin::run;
 use super::deadline::within;
 use super::revoke::Wanted;
@@ -25,9 +26,6 @@ use crate::steps::Verified;
 /// How long a console waits for a worker.
 const CHANGED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Characters of a comment that count.
-const COMMENT_MAX: usize = 1_024;
-
 /// What an operator asks for.
 #[derive(Clone, Debug)]
 pub struct StatusRequest {
@@ -35,7 +33,7 @@ pub struct StatusRequest {
     pub enrollment: EnrollmentId,
     /// What.
     pub change: StatusChange,
-    /// Why, in words; at most 1,024 characters count.
+    /// Why, in words; at most [`COMMENT_CHARS_MAX`] characters.
     pub comment: String,
     /// From where.
     pub origin: Origin,
@@ -128,7 +126,7 @@ impl RegistrationAuthority {
         let wish = RequestedStatus {
             change: request.change,
             by: standing.principal.clone(),
-            comment: request.comment.chars().take(COMMENT_MAX).collect(),
+            comment: request.comment.chars().take(COMMENT_CHARS_MAX).collect(),
         };
         let mut turn = 0;
         loop {

@@ -176,7 +176,7 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 
 fn serial(text: &str) -> Option<Value> {
     let digits = text.replace(':', "");
-    let digits = if digits.len() % 2 == 0 {
+    let digits = if digits.len().is_multiple_of(2) {
         digits
     } else {
         format!("0{digits}")
