@@ -27,7 +27,7 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Enrollments with a certificate.
     pub issued: usize,
-    /// Entries of the signer's journal for enrollments.
+    /// Enrollments whose contents stand in the journal of a signer.
     pub signed: usize,
     /// Orders that were finalized.
     pub finalized: usize,
