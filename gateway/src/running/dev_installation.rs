@@ -241,12 +241,15 @@ mod tests {
         (config.server.external_url, config.server.status_url, can)
     }
 
+    /// Name, roles, ports it was given, both URLs, and whether it can do with them.
+    type UrlRow = (&'static str, &'static [Role], [u16; 2], [&'static str; 2], bool);
+
     #[test]
     fn a_node_with_one_role_knows_the_addresses_of_the_others() {
-        let all = [Role::Edge, Role::Worker, Role::Status, Role::Console];
+        const ALL: &[Role] = &[Role::Edge, Role::Worker, Role::Status, Role::Console];
         let (public, http) = ("https://127.0.0.1:8443", "http://127.0.0.1:8080");
-        let rows: [(&str, &[Role], [u16; 2], [&str; 2], bool); 8] = [
-            ("all", &all, [8443, 8080], [public, http], true),
+        let rows: [UrlRow; 8] = [
+            ("all", ALL, [8443, 8080], [public, http], true),
             ("edge", &[Role::Edge], [8443, 8080], [public, http], true),
             ("worker", &[Role::Worker], [8443, 8080], [public, http], true),
             ("status", &[Role::Status], [8443, 8080], [public, http], true),
