@@ -12,6 +12,9 @@ use super::url::PostgresUrl;
 /// All hosts together have this long to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// The same for a program that starts, on a server that may be starting as well.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The oldest server that has what the schema needs, as `server_version_num` says it.
 pub(crate) const SERVER_VERSION_MIN: i64 = 130_000;
 
@@ -78,8 +81,17 @@ impl Server {
 
     /// A connection to the first host that lets us in and may be written to.
     pub(crate) async fn connect(&self, session: Session) -> Result<PgConnection, Failure> {
+        self.connect_within(session, CONNECT_TIMEOUT).await
+    }
+
+    /// The same for a program that starts, whom nobody waits for: it had better wait than end.
+    pub(crate) async fn connect_patiently(&self, session: Session) -> Result<PgConnection, Failure> {
+        self.connect_within(session, START_TIMEOUT).await
+    }
+
+    async fn connect_within(&self, session: Session, at_most: Duration) -> Result<PgConnection, Failure> {
         let count = self.hosts.len().max(1);
-        let each = CONNECT_TIMEOUT / u32::try_from(count).unwrap_or(1);
+        let each = at_most / u32::try_from(count).unwrap_or(1);
         let first = self.preferred.load(Ordering::Relaxed);
         let mut reasons = Vec::new();
         for index in (0..count).map(|turn| (first + turn) % count) {

@@ -87,7 +87,10 @@ impl PostgresDatabase {
     /// at the same time agree on one installation.
     pub async fn open(url: &PostgresUrl, options: PostgresOptions) -> Result<Self, OpenError> {
         let server = Server::new(url);
-        let mut connection = server.connect(Session::Serving).await.map_err(opening)?;
+        let mut connection = server
+            .connect_patiently(Session::Serving)
+            .await
+            .map_err(opening)?;
         let version = schema::examine(&mut connection).await?.version()?;
         if version < schema::known() {
             if options.common.pending == PendingMigrations::Refuse {
@@ -96,7 +99,7 @@ impl PostgresDatabase {
                     known: schema::known(),
                 });
             }
-            let mut owner = server.connect(Session::Schema).await.map_err(opening)?;
+            let mut owner = server.connect_patiently(Session::Schema).await.map_err(opening)?;
             schema::apply(&mut owner).await?;
             close(owner).await;
         }
