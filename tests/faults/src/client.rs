@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::responder::Responder;
 use crate::site::Site;
 use crate::wire::Wire;
+use portreeve_harness::pace::PATIENCE;
 
 const PAUSE: Duration = Duration::from_millis(15);
 
@@ -51,13 +52,21 @@ impl Client {
         (wire, responder, ledger): (&Wire, &Responder, &Arc<Ledger>),
         endpoint: &str,
     ) -> Result<Self, FaultError> {
-        let builder = Account::builder_with_http(Box::new(wire.clone()));
-        let account = NewAccount {
+        let new = NewAccount {
             contact: &[],
             terms_of_service_agreed: true,
             only_return_existing: false,
         };
-        let (account, _) = builder.create(&account, directory, None).await?;
+        let started = Instant::now();
+        let account = loop {
+            let builder = Account::builder_with_http(Box::new(wire.clone()));
+            match builder.create(&new, directory.clone(), None).await {
+                Ok((account, _)) => break account,
+                Err(error) if passes(&error) && started.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
         Ok(Self {
             account,
             endpoint: endpoint.to_owned(),
