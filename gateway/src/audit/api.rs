@@ -9,10 +9,11 @@ use axum::{Json, Router};
 use portreeve_audit::{Checkpoint, RecordProof, SignedNote, StoredTree, TreeError, VerifierKey};
 use portreeve_console::{List, Problem, SignedIn};
 use portreeve_pkix::{SerialNumber, Timestamp};
+use portreeve_ra::access::Target;
 use portreeve_ra::authority::{DecisionRequest, Erasure};
 use portreeve_ra::ports::{CheckpointRow, RecordPlace, SealedRecord, StoreError};
 use portreeve_ra::{
-    EnrollmentId, Error, EventKind, InternalError, Origin, Record, RegistrationAuthority, StreamId,
+    EnrollmentId, Error, EventKind, InternalError, Record, RegistrationAuthority, Right, StreamId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -225,7 +226,15 @@ impl AuditApi {
     }
 }
 
-async fn log(State(api): State<AuditApi>, _: SignedIn) -> Result<Json<LogView>, Problem> {
+impl AuditApi {
+    /// Refuses who lacks a right on the log.
+    async fn may(&self, signed_in: &SignedIn, right: Right) -> Result<(), Problem> {
+        signed_in.require(&self.ra, right, Target::Installation).await
+    }
+}
+
+async fn log(State(api): State<AuditApi>, signed_in: SignedIn) -> Result<Json<LogView>, Problem> {
+    api.may(&signed_in, Right::AuditRead).await?;
     let progress = api.installation.store.audit.progress().await.map_err(store)?;
     Ok(Json(LogView {
         origin: origin(&api.installation.id),
@@ -237,9 +246,10 @@ async fn log(State(api): State<AuditApi>, _: SignedIn) -> Result<Json<LogView>, 
 
 async fn checkpoints(
     State(api): State<AuditApi>,
-    _: SignedIn,
+    signed_in: SignedIn,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<CheckpointView>>, Problem> {
+    api.may(&signed_in, Right::AuditRead).await?;
     let Query(page) = query?;
     let log = &api.installation.store.audit;
     let found = log
@@ -265,9 +275,10 @@ async fn checkpoints(
 
 async fn events(
     State(api): State<AuditApi>,
-    _: SignedIn,
+    signed_in: SignedIn,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<List<EventView>>, Problem> {
+    api.may(&signed_in, Right::AuditRead).await?;
     let Query(page) = query?;
     let log = &api.installation.store.audit;
     let size = log.progress().await.map_err(store)?.size;
@@ -283,9 +294,10 @@ async fn events(
 
 async fn proof(
     State(api): State<AuditApi>,
-    _: SignedIn,
+    signed_in: SignedIn,
     Path(serial): Path<String>,
 ) -> Result<Json<ProofView>, Problem> {
+    api.may(&signed_in, Right::AuditRead).await?;
     let octets = hex::decode(&serial)
         .ok()
         .and_then(|octets| SerialNumber::from_bytes(&octets).ok());
@@ -310,15 +322,16 @@ async fn erase(
     body: Result<Json<ErasingBody>, JsonRejection>,
 ) -> Result<Json<ErasedView>, Problem> {
     let Json(body) = body?;
+    api.may(&principal, Right::AuditErase).await?;
     if body.comment.trim().is_empty() {
         return Err(Problem::Malformed("the comment is empty: say why".to_owned()));
     }
     let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
     let request = DecisionRequest {
-        by: principal.0.principal,
+        by: principal.principal().clone(),
         digest: None,
         comment: body.comment,
-        origin: Origin::node(api.ra.node()),
+        origin: principal.origin(&api.ra),
     };
     let sealing = api.installation.store.sealing.as_ref();
     match api.ra.erase(sealing, id, request).await? {

@@ -22,6 +22,15 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("operator.write", "POST", "operators"),
     ("system.read", "GET", "health"),
     ("system.read", "GET", "incidents"),
+    ("audit.read", "GET", "audit"),
+    ("audit.read", "GET", "audit/events"),
+    ("audit.read", "GET", "audit/checkpoints"),
+    ("audit.read", "GET", "audit/proofs/01"),
+    (
+        "audit.erase",
+        "POST",
+        "requests/00000000-0000-7000-8000-000000000000/erase",
+    ),
     (
         "request.resolve",
         "POST",
@@ -51,7 +60,7 @@ async fn each_right_is_needed_and_is_enough() {
     let body = |path: &str| match path {
         "profiles" => json!({"name": "x", "body": "unreadable"}),
         "teams" | "roles" | "operators" => json!({"name": "x", "body": "unreadable"}),
-        _ if path.ends_with("/close") => json!({"comment": "seen"}),
+        _ if path.ends_with("/close") || path.ends_with("/erase") => json!({"comment": "seen"}),
         _ => Value::Null,
     };
     for right in rights {

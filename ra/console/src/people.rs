@@ -17,6 +17,7 @@ use crate::etag::{Expected, tag};
 use crate::objects::{ObjectView, Publication, view};
 use crate::paging::List;
 use crate::problem::Problem;
+use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 
 /// A text to put in force.
@@ -268,7 +269,8 @@ pub(crate) async fn changed(
     signed_in: &SignedIn,
     (change, reason): (PeopleChange, &str),
 ) -> Result<Option<ObjectVersion>, Problem> {
-    let (kind, acting) = (change.kind, signed_in.acting(&parts.ra, reason));
+    let reason = in_full("reason", reason.to_owned())?;
+    let (kind, acting) = (change.kind, signed_in.acting(&parts.ra, &reason));
     let version = parts.ra.change_people(&acting, change).await?;
     (parts.published)(kind);
     Ok(version)
