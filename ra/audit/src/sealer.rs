@@ -315,11 +315,13 @@ impl Sealer {
         }
         turn.tried_at = Some(now);
         let Some((fence, renewed_at)) = self.fence(known.as_ref(), now).await? else {
+            // Another node seals; it says itself what stands in its way.
+            self.parts.watch.troubled(None);
             return Ok(Pace::Soon);
         };
         let mut held = match known {
             Some(held) if held.fence == fence => held,
-            _ => self.resume(fence, &progress).await?,
+            _ => self.resume(fence).await?,
         };
         held.renewed_at = renewed_at;
         let pace = self.advance(&mut held, now).await?;

@@ -103,9 +103,35 @@ async fn commits(store: &OpenStore, (from, time): (u64, Duration)) -> f64 {
     count.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
 }
 
-fn rate(name: &str, count: u64, begun: Instant) {
-    let took = begun.elapsed().as_secs_f64();
-    println!("{name:<44} {:>12.0} records/s", count as f64 / took);
+/// When something began, by the wall and by the processor.
+struct Begun(Instant, f64);
+
+impl Begun {
+    fn now() -> Self {
+        Self(Instant::now(), cpu_seconds())
+    }
+
+    /// Prints how many of them were done in a second, and in a second of one core.
+    fn rate(&self, name: &str, count: u64) {
+        let (wall, cpu) = (self.0.elapsed().as_secs_f64(), cpu_seconds() - self.1);
+        let count = count as f64;
+        println!(
+            "{name:<44} {:>10.0} /s {:>10.0} /s of one core",
+            count / wall,
+            count / cpu.max(0.001)
+        );
+    }
+}
+
+/// What this process has used, in user and system mode; 100 ticks are a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = [11, 12]
+        .iter()
+        .map(|at| fields[*at].parse::<f64>().unwrap())
+        .sum();
+    ticks / 100.0
 }
 
 /// The tree and the chains alone, from memory, on one core.
@@ -115,23 +141,23 @@ async fn tree_alone(log: &dyn AuditLog, size: u64) {
         let found = log.leaves(all.len() as u64, 1_000).await.unwrap();
         all.extend(found);
     }
-    let begun = Instant::now();
+    let begun = Begun::now();
     let mut auditor = Auditor::new(ORIGIN, None);
     all.iter().for_each(|leaf| auditor.leaf(leaf));
     let report = auditor.finish(all.len() as u64);
     assert!(report.is_good());
-    rate("verify, from memory, without signatures", all.len() as u64, begun);
+    begun.rate("verify, from memory, without signatures", all.len() as u64);
 }
 
 async fn measure(url: &StoreUrl, count: u64) {
     let store = open(url).await;
-    let begun = Instant::now();
+    let begun = Begun::now();
     fill(&store, count).await;
-    rate("(committing, 400 at a time)", count, begun);
+    begun.rate("(committing, 400 at a time)", count);
     let sealer = Arc::new(sealer(&store));
-    let begun = Instant::now();
+    let begun = Begun::now();
     sealer.once().await.unwrap();
-    rate("seal", count, begun);
+    begun.rate("seal", count);
     let log = Arc::clone(&store.audit);
     assert_eq!(log.progress().await.unwrap().size, count);
     for (name, signer) in [
@@ -142,13 +168,13 @@ async fn measure(url: &StoreUrl, count: u64) {
         if !signer {
             scope.signer = None;
         }
-        let begun = Instant::now();
+        let begun = Begun::now();
         let report = verify_log(log.as_ref(), &scope, |_, _| ()).await.unwrap();
         assert!(report.is_good(), "{:?}", report.faults);
-        rate(name, count, begun);
+        begun.rate(name, count);
     }
     tree_alone(log.as_ref(), count).await;
-    let begun = Instant::now();
+    let begun = Begun::now();
     for turn in 0..200 {
         let index = turn * count / 200;
         portreeve_audit::StoredTree::new(log.as_ref())
@@ -158,7 +184,7 @@ async fn measure(url: &StoreUrl, count: u64) {
         let place = RecordPlace::of(stream(index / POSITIONS), index % POSITIONS + 1);
         assert_eq!(log.index_of(place).await.unwrap(), Some(index));
     }
-    rate("inclusion proofs", 200, begun);
+    begun.rate("inclusion proofs", 200);
     let mut rates: BTreeMap<bool, f64> = BTreeMap::new();
     for (turn, sealing) in [(1, false), (2, true), (3, false), (4, true)] {
         let sealer = Arc::clone(&sealer);

@@ -15,11 +15,13 @@ const NUMBERS: u32 = 10_000;
 impl Sealer {
     /// What a node knows that takes up the duty: from the store, checked against the last checkpoint there and the last
     /// one outside.
-    pub(super) async fn resume(&self, fence: u64, progress: &SealProgress) -> Result<Held, SealerError> {
+    pub(super) async fn resume(&self, fence: u64) -> Result<Held, SealerError> {
         let log = self.parts.log.as_ref();
+        // Read under the lease: until it was taken another node may have sealed.
+        let progress = &log.progress().await?;
         let mut tree = StoredTree::new(log);
         let last = log.checkpoints(None, 1).await?.pop();
-        let mut checkpoint = (0, 0, Timestamp::default());
+        let (mut checkpoint, mut latest) = ((0, 0, Timestamp::default()), None);
         if let Some(row) = last {
             let note: SignedNote = row
                 .note
@@ -29,16 +31,20 @@ impl Sealer {
                 .check("the last checkpoint", &note, (progress.size, &mut tree))
                 .await?;
             checkpoint = (row.number, known.size, row.at);
+            latest = Some(note);
         }
+        let mut missing = Vec::new();
         for outside in &self.parts.outside {
             // One that cannot be read now is no reason to stop sealing; a later checkpoint is missed there at once.
             match outside.last(&self.parts.origin).await {
                 Ok(Some(note)) => {
-                    self.check(outside.name(), &note, (progress.size, &mut tree))
-                        .await?;
+                    let size = (progress.size, &mut tree);
+                    let known = self.check(outside.name(), &note, size).await?;
+                    missing.push(known.size < checkpoint.1);
                 }
-                Ok(None) => {}
+                Ok(None) => missing.push(true),
                 Err(reason) => {
+                    missing.push(true);
                     tracing::warn!(place = outside.name(), reason, "the last checkpoint is not known");
                 }
             }
@@ -60,7 +66,10 @@ impl Sealer {
             looked,
             watermark: progress.watermark,
             checkpoint,
-            waiting: None,
+            // Whoever signed it may have ended before it got outside.
+            waiting: latest
+                .filter(|_| missing.contains(&true))
+                .map(|note| (note, missing)),
         })
     }
 
