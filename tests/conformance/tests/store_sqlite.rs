@@ -18,8 +18,8 @@ use portreeve_ra::ports::{
     AuditLog, Clock, CommitError, Conflict, Documents, Leases, Sealer, Sealing, Store, StoreError, Tasks,
 };
 use portreeve_store::{
-    Database, MadeBy, Migrated, OpenError, Options, PendingMigrations, SchemaStatus, SqliteStore, migrate,
-    status,
+    Database, MadeBy, Migrated, OpenError, Options, PendingMigrations, SchemaStatus, SqliteStore, StoreUrl,
+    migrate, status,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
@@ -409,4 +409,34 @@ async fn the_database_is_durable_by_its_settings() {
     assert_eq!(mode, "wal");
     let problems = connection.fetch_all("PRAGMA integrity_check").await.unwrap();
     assert_eq!(problems[0].get::<String, _>(0), "ok");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_past_a_running_store() {
+    let subject = Sqlite::new().await;
+    let url = StoreUrl::Sqlite(subject.directory.path().to_owned());
+    assert!(url.audit().await.is_err(), "there is no keyset");
+    subject.store.put_value("keyset", b"wrapped").await.unwrap();
+    let written = records([record(stream(1), 1)]);
+    subject.store.commit(written).await.unwrap();
+    let sealer = portreeve_conformance::audit::sealer(
+        &subject,
+        portreeve_conformance::store::fixtures::node(1),
+        &Arc::default(),
+    );
+    sealer.once().await.unwrap();
+    for round in 1..=2 {
+        let found = url.audit().await.unwrap();
+        assert_eq!(found.keyset, b"wrapped");
+        assert_eq!(found.installation, subject.store.installation().id);
+        assert_eq!(found.log.leaves(0, 5).await.unwrap().len(), 1, "round {round}");
+        subject.store.close().await;
+    }
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(StoreUrl::Sqlite(nothing.path().to_owned()).audit().await.is_err());
+    assert_eq!(
+        std::fs::read_dir(nothing.path()).unwrap().count(),
+        0,
+        "nothing is made"
+    );
 }

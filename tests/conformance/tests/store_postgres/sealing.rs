@@ -7,6 +7,7 @@ use portreeve_conformance::audit::{Kept, Writer, scope, sealer};
 use portreeve_conformance::store::fixtures::{enrollment, node, records, stream};
 use portreeve_ra::ports::{Seal, SealError, SealHolder};
 use portreeve_ra::{EnrollmentEvent, Event, Purpose, Record, StreamId};
+use portreeve_store::StoreUrl;
 use sqlx::Postgres as Engine;
 
 use super::roles::Nodes;
@@ -111,6 +112,27 @@ async fn nodes_that_write_and_seal_at_once() {
         .unwrap();
     assert!(report.is_good(), "{:?}", report.faults);
     assert_eq!((report.size, report.unsealed), (960, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_read_past_a_running_store() {
+    let subject = Postgres::new().await;
+    let url = StoreUrl::parse(&subject.raw_url, std::path::Path::new("/")).unwrap();
+    assert!(url.audit().await.is_err(), "there is no keyset");
+    subject.store.put_value("keyset", b"wrapped").await.unwrap();
+    let mut writer = Writer::default();
+    subject
+        .store
+        .commit(records([writer.says(stream(1), "words")]))
+        .await
+        .unwrap();
+    sealer(&subject, node(1), &Arc::default()).once().await.unwrap();
+    let found = url.audit().await.unwrap();
+    assert_eq!(found.keyset, b"wrapped");
+    assert_eq!(found.installation, subject.store.installation().id);
+    assert_eq!(found.log.leaves(0, 5).await.unwrap().len(), 1);
+    let empty = StoreUrl::parse(&empty_database(), std::path::Path::new("/")).unwrap();
+    assert!(empty.audit().await.is_err(), "there is no schema");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
