@@ -103,7 +103,8 @@ mod tests {
         let bearer = format!("Bearer {token}");
         let basic = format!("Basic {}", STANDARD.encode("alice:a:b"));
         let short = format!("Bearer {}", &token[..token.len() - 2]);
-        let rows: [(&str, &[(&str, &str)], &str); 9] = [
+        type Row<'a> = (&'a str, &'a [(&'static str, &'a str)], &'a str);
+        let rows: [Row<'_>; 9] = [
             ("none", &[], "nothing"),
             ("token", &[("authorization", &bearer)], known),
             ("password with a colon", &[("authorization", &basic)], "alice a:b"),

@@ -39,14 +39,15 @@ fn at(text: &str) -> Timestamp {
 fn only_valid_client_certificates_of_the_management_ca_are_accepted() {
     let (management, other) = (ca("Management CA"), ca("Management CA"));
     let trust = ManagementTrust::new(vec![management.1.clone()]);
-    let mut server = client();
-    server.extended_key_usages = vec![Eku::ServerAuth];
-    let mut unspecified = client();
-    unspecified.extended_key_usages = Vec::new();
-    let mut agreement = client();
-    agreement.key_usages = vec![Usage::KeyAgreement];
-    let mut below = client();
-    below.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let changed = |change: fn(&mut CertificateParams)| {
+        let mut params = client();
+        change(&mut params);
+        params
+    };
+    let server = changed(|params| params.extended_key_usages = vec![Eku::ServerAuth]);
+    let unspecified = changed(|params| params.extended_key_usages = Vec::new());
+    let agreement = changed(|params| params.key_usages = vec![Usage::KeyAgreement]);
+    let below = changed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     let now = "2026-06-01T00:00:00Z";
     let rows = [
         ("good", client(), &management, now, true),
