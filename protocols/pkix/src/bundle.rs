@@ -24,3 +24,20 @@ pub fn certificates(all: &[&[u8]]) -> Vec<u8> {
     let content = der::constructed(tag::context_constructed(0), &[signed_data]);
     der::sequence(&[SIGNED_DATA.to_vec(), content])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_lie_in_the_order_of_a_set() {
+        let rows: [(&str, &[&[u8]], &str); 2] = [
+            ("none", &[], "06092a864886f70d010702a0"),
+            ("two", &[&[0x30, 1, 2], &[0x30, 1, 1]], "a006300101300102"),
+        ];
+        for (name, all, expected) in rows {
+            let bundle = hex::encode(certificates(all));
+            assert!(bundle.contains(expected), "{name}: {bundle}");
+        }
+    }
+}

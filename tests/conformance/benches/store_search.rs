@@ -31,6 +31,10 @@ const ROUNDS: usize = 100;
 const PAGE: u32 = 50;
 
 const PARTITIONS: &str = r"
+    -- The first identifier that a UUIDv7 of this time can be.
+    CREATE FUNCTION first_id(moment timestamp) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+        SELECT decode(lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('00', 10), 'hex')
+    $$;
     DO $$
     DECLARE
         parent text;

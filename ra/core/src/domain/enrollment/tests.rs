@@ -72,17 +72,26 @@ fn command(number: u8) -> Command {
         14 => Command::Revoke(RevocationReason::Superseded),
         15 => Command::Resolve(Resolution::Retry),
         16 => Command::Resolve(Resolution::GiveUp),
+        17 => Command::Revoke(RevocationReason::CertificateHold),
+        18 => Command::Release,
+        19 => Command::RequestStatus(RequestedStatus {
+            change: StatusChange::Release,
+            by: "operator:alice".parse().unwrap(),
+            comment: String::new(),
+        }),
         _ => Command::Revoke(RevocationReason::KeyCompromise),
     }
 }
 
 proptest! {
     /// Whatever is asked in whatever order: at most one certificate, none without an intent, no intent without
-    /// an approval, no approval of people without the right proposal, and nothing after an end but a revocation.
+    /// an approval, no approval of people without the right proposal, and nothing after an end but what becomes of the certificate:
+    /// what is revoked for good is neither released nor put on hold.
     #[test]
-    fn no_sequence_of_commands_breaks_the_order(numbers in proptest::collection::vec(0u8..18, 0..40)) {
+    fn no_sequence_of_commands_breaks_the_order(numbers in proptest::collection::vec(0u8..21, 0..40)) {
         let mut enrollment = Enrollment::new(EnrollmentId::from_bytes([9; 16]));
         let mut happened: Vec<EventKind> = Vec::new();
+        let mut revoked_as: Option<RevocationReason> = None;
         for (second, number) in numbers.into_iter().enumerate() {
             let before = enrollment.state();
             let Ok(event) = enrollment.decide(command(number)) else { continue };
@@ -104,7 +113,20 @@ proptest! {
                 }
                 EventKind::EnrollmentRevoked => {
                     prop_assert!(happened.contains(&EventKind::EnrollmentIssued));
-                    prop_assert!(happened.iter().filter(|earlier| **earlier == kind).count() < 2);
+                    let hold = RevocationReason::CertificateHold;
+                    let earlier = revoked_as.replace(enrollment.revoked().map_or(hold, |(reason, _)| reason));
+                    let may = match (earlier, revoked_as) {
+                        (None, _) => true,
+                        (Some(earlier), Some(now)) if earlier == hold => now != hold,
+                        (Some(earlier), now) => {
+                            now == Some(RevocationReason::KeyCompromise) && Some(earlier) != now
+                        }
+                    };
+                    prop_assert!(may, "{:?} after {:?}", revoked_as, earlier);
+                }
+                EventKind::EnrollmentReleased => {
+                    prop_assert_eq!(revoked_as.take(), Some(RevocationReason::CertificateHold));
+                    prop_assert_eq!((enrollment.revoked(), enrollment.released()), (None, Some(at)));
                 }
                 EventKind::EnrollmentResolved => {
                     let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
@@ -114,7 +136,12 @@ proptest! {
                 _ => {}
             }
             if before.is_some_and(|state| state.is_final() && state != EnrollmentState::Issued) {
-                prop_assert_eq!(kind, EventKind::EnrollmentRevoked);
+                let after_the_end = [
+                    EventKind::EnrollmentRevoked,
+                    EventKind::EnrollmentReleased,
+                    EventKind::EnrollmentStatusRequested,
+                ];
+                prop_assert!(after_the_end.contains(&kind));
             }
             happened.push(kind);
         }
@@ -139,5 +166,23 @@ fn a_resolution_counts_only_where_an_operator_has_a_say() {
             enrollment.apply(&EnrollmentEvent::Resolved { resolution }, Timestamp::default());
             assert_eq!(enrollment, before, "{name} {resolution:?}");
         }
+    }
+}
+
+/// What a worker has not said of a hold changes nothing.
+#[test]
+fn a_release_counts_only_of_what_is_on_hold() {
+    let at = Timestamp::from_unix_seconds(7);
+    for (name, revoked) in [
+        ("good", None),
+        ("revoked for good", Some(RevocationReason::Superseded)),
+    ] {
+        let mut enrollment = Enrollment::new(EnrollmentId::from_bytes([9; 16]));
+        if let Some(reason) = revoked {
+            enrollment.apply(&EnrollmentEvent::Revoked { reason }, at);
+        }
+        let before = enrollment.clone();
+        enrollment.apply(&EnrollmentEvent::Released, at);
+        assert_eq!(enrollment, before, "{name}");
     }
 }
