@@ -9,10 +9,11 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use portreeve_pkix::{GeneralName, SerialNumber, Timestamp};
+use portreeve_ra::access::Target;
 use portreeve_ra::authority::{KnownCertificate, Search};
 use portreeve_ra::ports::CertificateRow;
 use portreeve_ra::search::{Among, Status, parse};
-use portreeve_ra::{BackendName, RegistrationAuthority, RevocationReason};
+use portreeve_ra::{BackendName, RegistrationAuthority, RevocationReason, Right};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -142,10 +143,13 @@ pub(crate) struct WhichCa {
     responses((status = 200, body = List<CertificateView>), Problem))]
 pub(crate) async fn list(
     State(parts): State<ConsoleParts>,
-    SignedIn(standing, _): SignedIn,
+    signed_in: SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<List<CertificateView>>, Problem> {
     let Query(query) = query?;
+    signed_in
+        .require(&parts.ra, Right::CertificateRead, Target::Installation)
+        .await?;
     let page = PageQuery {
         cursor: query.cursor,
         limit: query.limit,
@@ -155,7 +159,7 @@ pub(crate) async fn list(
         after: page.cursor()?,
         limit: page.limit()?,
     };
-    let found = parts.ra.search_certificates(&standing, &search).await?;
+    let found = parts.ra.search_certificates(&signed_in.0, &search).await?;
     let now = parts.ra.now();
     let items = found.items.into_iter().map(|row| view(row, now));
     Ok(Json(List::new(items.collect(), found.next)))
@@ -178,15 +182,18 @@ pub(crate) async fn show(
 /// The certificate with this serial number, if whoever asks may see it.
 async fn load(
     ra: &RegistrationAuthority,
-    SignedIn(standing, _): &SignedIn,
+    signed_in: &SignedIn,
     (serial, which): (&str, WhichCa),
 ) -> Result<KnownCertificate, Problem> {
+    signed_in
+        .require(ra, Right::CertificateRead, Target::Installation)
+        .await?;
     let serial = serial_number(serial)?;
     let backend = which
         .backend
         .map(|name| BackendName::new(&name).map_err(|_| Problem::NotFound("certificate")))
         .transpose()?;
-    let found = ra.certificate(standing, (&serial, backend.as_ref())).await?;
+    let found = ra.certificate(&signed_in.0, (&serial, backend.as_ref())).await?;
     found.ok_or(Problem::NotFound("certificate"))
 }
 

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use portreeve_pkix::{Timestamp, sha256};
+use portreeve_ra::access::Target;
 use portreeve_ra::authority::{StatusOutcome, StatusRequest};
 use portreeve_ra::ports::CertificateRow;
 use portreeve_ra::search::{Among, parse};
-use portreeve_ra::{EnrollmentId, Error, Origin, RevocationReason, Right, StatusChange};
+use portreeve_ra::{EnrollmentId, Error, RevocationReason, Right, StatusChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -98,17 +99,20 @@ pub struct BulkView {
     responses((status = 200, body = BulkPreview), Problem))]
 pub(crate) async fn preview(
     State(parts): State<ConsoleParts>,
-    SignedIn(standing, _): SignedIn,
+    signed_in: SignedIn,
     body: Result<Json<BulkQuery>, JsonRejection>,
 ) -> Result<Json<BulkPreview>, Problem> {
     let Json(body) = body?;
     let reason = reason(&body.reason)?;
     let query = parse(&body.query, Among::Certificates)?
         .ok_or_else(|| Problem::Malformed("the query is empty: it would select everything".to_owned()))?;
+    for right in [Right::CertificateRead, Right::CertificateRevoke] {
+        signed_in.require(&parts.ra, right, Target::Installation).await?;
+    }
     let selected = (Right::CertificateRevoke, query);
     let selection = parts
         .ra
-        .select_certificates(&standing, selected, CERTIFICATES_MAX)
+        .select_certificates(&signed_in.0, selected, CERTIFICATES_MAX)
         .await?;
     let open = |row: &CertificateRow| {
         let earlier = row.revoked.map(|(reason, _)| reason);
@@ -128,7 +132,7 @@ pub(crate) async fn preview(
     responses((status = 200, body = BulkView), Problem))]
 pub(crate) async fn revoke_all(
     State(parts): State<ConsoleParts>,
-    SignedIn(standing, _): SignedIn,
+    signed_in: SignedIn,
     body: Result<Json<BulkBody>, JsonRejection>,
 ) -> Result<Json<BulkView>, Problem> {
     let Json(body) = body?;
@@ -145,6 +149,9 @@ pub(crate) async fn revoke_all(
         .iter()
         .map(|id| id.parse().map_err(|_| Problem::NotFound("request")));
     let ids = ids.collect::<Result<BTreeSet<EnrollmentId>, Problem>>()?;
+    signed_in
+        .require(&parts.ra, Right::CertificateRevoke, Target::Installation)
+        .await?;
     let comment = in_full("comment", body.comment)?;
     let mut items = Vec::with_capacity(ids.len());
     for id in ids {
@@ -152,9 +159,9 @@ pub(crate) async fn revoke_all(
             enrollment: id,
             change: StatusChange::Revoke(reason),
             comment: comment.clone(),
-            origin: Origin::node(parts.ra.node()),
+            origin: signed_in.origin(&parts.ra),
         };
-        let outcome = match parts.ra.begin_change(&standing, request).await {
+        let outcome = match parts.ra.begin_change(&signed_in.0, request).await {
             Ok(StatusOutcome::Done) => "revoked",
             Ok(StatusOutcome::HandedOver) => "requested",
             Err(Error::Refused(refusal)) => refusal.code(),

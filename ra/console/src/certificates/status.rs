@@ -4,8 +4,9 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use http::StatusCode;
+use portreeve_ra::access::Target;
 use portreeve_ra::authority::{StatusOutcome, StatusRequest};
-use portreeve_ra::{Origin, RevocationReason, StatusChange};
+use portreeve_ra::{On, RevocationReason, Right, StatusChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -116,11 +117,26 @@ async fn change_status(
         return Err(Problem::SerialMismatch);
     }
     let id = known.enrollment.id;
+    let right = if change.is_about_hold() {
+        Right::CertificateHold
+    } else {
+        Right::CertificateRevoke
+    };
+    if !known.allows(&signed_in.0, right) {
+        let application = known.enrollment.application();
+        let on = On {
+            backend: application.map(|application| &application.backend),
+            profile: application.map(|application| &application.profile),
+            // What no team owns, nobody is allowed more of: it is refused here in any case.
+            team: None,
+        };
+        signed_in.require(ra, right, Target::Owned(on)).await?;
+    }
     let request = StatusRequest {
         enrollment: id,
         change,
         comment: in_full("comment", body.comment)?,
-        origin: Origin::node(ra.node()),
+        origin: signed_in.origin(ra),
     };
     let outcome = ra.change_status(&signed_in.0, request).await?;
     let known = ra.known_certificate(id).await?;

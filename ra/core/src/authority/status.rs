@@ -10,6 +10,7 @@ use super::begin::run;
 use super::deadline::within;
 use super::revoke::Wanted;
 use super::settle::Settled;
+use crate::access::Target;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, Alongside, BackendName, Command, Enrollment, EnrollmentId, On, Origin, ProfileName, Purpose,
@@ -134,7 +135,9 @@ impl RegistrationAuthority {
                 .load_enrollment(request.enrollment)
                 .await?
                 .ok_or(Refusal::UnknownCertificate)?;
-            let certificate = self.changeable(standing, enrollment.value(), wish.change).await?;
+            let certificate = self
+                .changeable((standing, &request.origin), enrollment.value(), wish.change)
+                .await?;
             self.guard_change(&wish, enrollment.value())?;
             let committed = if self.parts.roles.has(Role::Worker) {
                 let origin = request.origin.clone();
@@ -164,7 +167,7 @@ impl RegistrationAuthority {
     /// The certificate, if this operator may change it so and its CA can.
     async fn changeable(
         &self,
-        standing: &Standing,
+        (standing, origin): (&Standing, &Origin),
         enrollment: &Enrollment,
         change: StatusChange,
     ) -> Result<Certificate, Error> {
@@ -183,10 +186,23 @@ impl RegistrationAuthority {
             Right::CertificateRevoke
         };
         if !known.allows(standing, right) {
+            self.note_refused((standing, origin), right, enrollment).await;
             return Err(Refusal::NotAuthorized.into());
         }
         self.is_possible(enrollment, change)?;
         Ok(known.certificate)
+    }
+
+    /// Records that somebody lacks a right on a certificate. What no team owns, nobody is allowed more of.
+    async fn note_refused(&self, by: (&Standing, &Origin), right: Right, enrollment: &Enrollment) {
+        let application = enrollment.application();
+        let on = On {
+            backend: application.map(|application| &application.backend),
+            profile: application.map(|application| &application.profile),
+            team: None,
+        };
+        // It is refused; that is all it is for.
+        let _ = self.authorize(by.0, right, (Target::Owned(on), by.1)).await;
     }
 
     fn is_possible(&self, enrollment: &Enrollment, change: StatusChange) -> Result<(), Refusal> {
