@@ -18,7 +18,7 @@ use crate::row::{Columns, octets, time};
 use crate::rows;
 
 /// Rows that one search looks at, at most.
-pub(crate) const BUDGET: usize = 4_000;
+pub(crate) const BUDGET: usize = 2_000;
 
 /// What an engine calls the function that finds text in text and says where.
 #[derive(Copy, Clone, Debug)]

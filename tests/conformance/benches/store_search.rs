@@ -213,7 +213,7 @@ async fn main() {
 async fn explain(url: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     connection
-        .execute("SET plan_cache_mode = force_generic_plan")
+        .execute("SET plan_cache_mode = force_custom_plan")
         .await
         .unwrap();
     for (number, (name, sql, types)) in finding_statements().into_iter().enumerate() {

@@ -30,6 +30,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 /// A connection is replaced at this age, so that sessions follow changes of the server.
 const AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
+const FOR_THESE_VALUES: &str = "SET plan_cache_mode = force_custom_plan";
+
+const FOR_ALL_VALUES: &str = "SET plan_cache_mode = force_generic_plan";
+
 /// One statement with its parameters.
 #[derive(Clone)]
 pub(crate) struct Question {
@@ -59,7 +63,7 @@ impl Question {
         self
     }
 
-    /// With a text that is not asked again: the session does not keep it.
+    /// With a text that is not asked again: the session does not keep it, and plans it for its values.
     pub(crate) const fn asked_once(mut self) -> Self {
         self.kept = false;
         self
@@ -88,7 +92,18 @@ impl Question {
         }
         let query =
             sqlx::query_with(AssertSqlSafe(self.sql.clone()), self.arguments.clone()).persistent(self.kept);
-        Ok(connection.fetch_all(query).await?)
+        if self.kept {
+            return Ok(connection.fetch_all(query).await?);
+        }
+        // Which way is short depends on the values here, so this plan is made for them. A session that does not come back
+        // to planning once and for all is given up: its error ends it.
+        connection.execute(FOR_THESE_VALUES).await?;
+        let rows = connection.fetch_all(query).await;
+        connection
+            .execute(FOR_ALL_VALUES)
+            .await
+            .map_err(|error| Failure::Lost(error.to_string()))?;
+        Ok(rows?)
     }
 }
 

@@ -444,7 +444,7 @@ pub async fn a_long_way_is_gone_in_steps(subject: &mut dyn StoreUnderTest) {
         }
     }
     assert_eq!(found, [8_990, 4_400, 5]);
-    assert_eq!(steps, 3, "9,000 rows, 4,000 at a time");
+    assert_eq!(steps, 5, "9,000 rows, 2,000 at a time");
     let empty = find(store.as_ref(), "cn~rarest", (None, 50)).await;
     assert!(
         empty.items.is_empty() && empty.next.is_some(),
