@@ -1,11 +1,13 @@
 //! The command line: noun then verb, one file per command.
 
 mod apply;
+mod approval;
 mod audit;
 mod ca;
 mod cert;
 mod completions;
 mod config;
+mod decision;
 mod dev;
 mod doctor;
 mod ending;
@@ -75,6 +77,8 @@ enum Command {
     Endpoint(endpoint::Arguments),
     /// Lists and decides on requests for certificates.
     Request(request::Arguments),
+    /// Lists and decides on proposals about anything but requests.
+    Approval(approval::Arguments),
     /// Lists certificates.
     Cert(cert::Arguments),
     /// Shows what a person must look at.
@@ -155,6 +159,7 @@ async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliErr
         Command::Profile(arguments) => profile::run(arguments, around).await,
         Command::Endpoint(arguments) => endpoint::run(arguments, around).await,
         Command::Request(arguments) => request::run(arguments, around).await,
+        Command::Approval(arguments) => approval::run(arguments, around).await,
         Command::Cert(arguments) => cert::run(arguments, around).await,
         Command::Audit(arguments) => audit::run(arguments, around).await,
         Command::Operator(arguments) => operator::run(arguments, around).await,

@@ -19,6 +19,9 @@ pub use manifest::{AcmePart, AdminPart, CaPart, Manifest, manifest_path, replace
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
 
+/// What begins a setting of an object of the store, not of the configuration.
+const OBJECTS: [&str; 2] = ["endpoint", objects::APPROVAL_POLICY];
+
 /// The CA that signs what `dev` issues.
 pub const ISSUING_CA: &str = "issuing";
 
@@ -92,9 +95,11 @@ pub struct Settings {
 impl Settings {
     /// Sorts what was given.
     pub fn sort(given: Vec<Override>) -> Self {
-        let (endpoints, config) = given
-            .into_iter()
-            .partition(|one| one.path().first().is_some_and(|part| part == "endpoint"));
+        let (endpoints, config) = given.into_iter().partition(|one| {
+            one.path()
+                .first()
+                .is_some_and(|part| OBJECTS.contains(&part.as_str()))
+        });
         Self { config, endpoints }
     }
 }

@@ -5,15 +5,15 @@ mod request;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portreeve_pkix::{CertificationRequest, GeneralName, Identifier, KeyUsage, Timestamp};
 use portreeve_ra::{
-    ApprovalPolicy, CertificateContents, Endpoint, Facts, Finding, NameAuthority, Outcome, Refusal,
-    Requester, Verdict,
+    Agreement, CertificateContents, Endpoint, Facts, Finding, NameAuthority, Outcome, Refusal, Requester,
+    Verdict,
 };
 use serde::Deserialize;
 
+use crate::approval::ReadApproval;
 use crate::engine::{Question, Rule, judge};
 use crate::hygiene::Blocklist;
 use crate::profile::{Profile, Purpose};
@@ -56,6 +56,8 @@ struct Known {
     not_before: Option<String>,
     not_after: Option<String>,
     approvals: u8,
+    /// When nobody is asked all the same.
+    automatic: Option<String>,
     /// The time of judgement, RFC 3339; absent: 2027-01-15T08:00:00Z, a Friday.
     now: Option<String>,
 }
@@ -78,7 +80,7 @@ struct Expected {
     policies: Option<Vec<String>>,
     basic_constraints: Option<bool>,
     publication: Option<[bool; 3]>,
-    approvals: Option<u8>,
+    approvals: Option<usize>,
     #[serde(default)]
     findings: Vec<ExpectedFinding>,
 }
@@ -104,6 +106,7 @@ struct Ready {
     profile: Profile,
     request: CertificationRequest,
     facts: Facts,
+    approval: Option<ReadApproval>,
     expect: Expected,
 }
 
@@ -143,18 +146,15 @@ fn ready(case: Case, profile: Profile) -> Ready {
         profile_name: case.profile,
         profile,
         request,
+        approval: approval(&case.facts),
         facts,
         expect: case.expect,
     }
 }
 
 fn facts(known: &Known, request: &CertificationRequest) -> Facts {
-    let approval = ApprovalPolicy {
-        approvals: known.approvals,
-        age_max: Duration::from_secs(604_800),
-    };
     let endpoint = Endpoint {
-        approval: (known.approvals > 0).then_some(approval),
+        approval: approval(known).map(|read| read.policy.terms.policy.clone()),
         names: if known.unproven_names {
             NameAuthority::Profile
         } else {
@@ -181,12 +181,26 @@ fn facts(known: &Known, request: &CertificationRequest) -> Facts {
             .as_deref()
             .map_or(Timestamp::from_unix_seconds(NOW), |now| now.parse().unwrap()),
         endpoint: Arc::new(endpoint),
+        approval: Agreement::NotAsked,
         requester: Requester::Key(request.public_key().fingerprint()),
         validated: known.proven.as_ref().map_or_else(of_request, listed),
         key_blocked: known.key_blocked,
         not_after_asked: known.not_after.as_deref().map(relative),
         not_before_asked: known.not_before.as_deref().map(relative),
     }
+}
+
+fn approval(known: &Known) -> Option<ReadApproval> {
+    let mut text = format!(
+        "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = {}\n",
+        known.approvals
+    );
+    if let Some(expression) = &known.automatic {
+        let rule =
+            format!("[[automatic]]\nname = \"case\"\nexpression = \"{expression}\"\nreason = \"harmless\"\n");
+        text.push_str(&rule);
+    }
+    (known.approvals > 0).then(|| crate::parse_approval_policy("case", 1, &text).unwrap())
 }
 
 fn relative(text: &str) -> Timestamp {
@@ -206,6 +220,7 @@ fn run(case: &Ready, rules: impl IntoIterator<Item = &'static Rule>) -> Result<(
         name: &case.profile_name,
         profile: &case.profile,
         facts: &case.facts,
+        approval: case.approval.as_ref(),
         request: &case.request,
         blocklist: &blocklist,
     };
@@ -225,8 +240,9 @@ fn compare(verdict: &Verdict, expect: &Expected) -> Result<(), String> {
         Verdict::Refer {
             contents, approval, ..
         } => {
-            same("approvals", &(approval.approvals > 0), &true)?;
-            optional("approvals", &approval.approvals, expect.approvals.as_ref())?;
+            let people = approval.terms.people();
+            same("approvals", &(people > 0), &true)?;
+            optional("approvals", &people, expect.approvals.as_ref())?;
             compare_contents(contents, expect)?;
         }
     }

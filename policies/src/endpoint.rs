@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portreeve_ra::{
-    ApprovalPolicy, BackendName, Endpoint, EndpointName, NameAuthority, ProfileName, RateLimit,
+    ApprovalPolicyName, BackendName, Endpoint, EndpointName, NameAuthority, ProfileName, RateLimit,
 };
 use serde::Deserialize;
 
@@ -12,8 +12,6 @@ use portreeve_pkix::duration;
 use crate::lints::{OverrideError, Overrides};
 
 const PROFILES_MAX: usize = 64;
-/// The signer refuses an enrollment older than 31 days (ADR 4), so no proposal may stay open for longer than 30.
-const AGE_MAX: Duration = Duration::from_secs(30 * 86_400);
 const INLINE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// ACME clients poll anyway; those of the other protocols are better off waiting.
 const INLINE_WAIT_ACME: Duration = Duration::from_secs(2);
@@ -31,9 +29,6 @@ pub enum EndpointError {
     /// No profile, too many, or one twice.
     #[error("profiles: 1 to {PROFILES_MAX}, none twice")]
     Profiles,
-    /// Approval by nobody, or a proposal that would not expire within a year.
-    #[error("approval: at least one approval, age_max from 1s to 30d")]
-    Approval,
     /// Longer than a client keeps a connection.
     #[error("inline_wait: at most {}s", INLINE_WAIT_MAX.as_secs())]
     InlineWait,
@@ -53,7 +48,7 @@ pub enum EndpointError {
 struct Written {
     profiles: Vec<ProfileName>,
     backend: BackendName,
-    approval: Option<WrittenApproval>,
+    approval: Option<ApprovalPolicyName>,
     #[serde(default)]
     names: WrittenNames,
     #[serde(default, with = "duration::optional")]
@@ -63,14 +58,6 @@ struct Written {
     rate_limit: Option<WrittenRateLimit>,
     #[serde(default)]
     lint: Overrides,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenApproval {
-    approvals: u8,
-    #[serde(with = "duration")]
-    age_max: Duration,
 }
 
 #[derive(Copy, Clone, Default, Deserialize)]
@@ -92,7 +79,7 @@ struct WrittenRateLimit {
 
 /// Reads the endpoint with this name and version.
 ///
-/// Keys: `profiles`, `backend`, `approval = { approvals, age_max }`, `names` (`"proven"`, the default, or `"profile"`),
+/// Keys: `profiles`, `backend`, `approval` (the name of an approval policy; absent: nobody is asked), `names` (`"proven"`, the default, or `"profile"`),
 /// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit = { requests, period, burst }` (burst: as
 /// many as `requests`), `lint.override` (see [`crate::lints`]).
 pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, EndpointError> {
@@ -133,7 +120,7 @@ pub fn parse_endpoint_with_overrides(
         version,
         profiles,
         backend: written.backend,
-        approval: written.approval.map(approval).transpose()?,
+        approval: written.approval,
         names: match written.names {
             WrittenNames::Proven => NameAuthority::Proven,
             WrittenNames::Profile => NameAuthority::Profile,
@@ -152,14 +139,6 @@ fn endpoint_name(text: &str) -> Result<(EndpointName, &str), EndpointError> {
         return Err(bad());
     }
     Ok((EndpointName::new(text).map_err(|_| bad())?, protocol))
-}
-
-fn approval(written: WrittenApproval) -> Result<ApprovalPolicy, EndpointError> {
-    let WrittenApproval { approvals, age_max } = written;
-    if approvals == 0 || age_max < Duration::from_secs(1) || age_max > AGE_MAX {
-        return Err(EndpointError::Approval);
-    }
-    Ok(ApprovalPolicy { approvals, age_max })
 }
 
 fn rate_limit(written: WrittenRateLimit) -> Result<RateLimit, EndpointError> {
@@ -209,7 +188,7 @@ mod tests {
         let text = r#"
             profiles = ["dev", "short-lived"]
             backend = "issuing"
-            approval = { approvals = 2, age_max = "7d" }
+            approval = "four-eyes"
             names = "profile"
             inline_wait = "500ms"
             retry_after = "5s"
@@ -226,11 +205,8 @@ mod tests {
             ["dev", "short-lived"]
         );
         assert_eq!(endpoint.backend.as_str(), "issuing");
-        let approval = ApprovalPolicy {
-            approvals: 2,
-            age_max: Duration::from_secs(604_800),
-        };
-        assert_eq!(endpoint.approval, Some(approval));
+        let approval = endpoint.approval.as_ref().map(ApprovalPolicyName::as_str);
+        assert_eq!(approval, Some("four-eyes"));
         assert_eq!(endpoint.names, NameAuthority::Profile);
         assert_eq!(endpoint.inline_wait, Duration::from_millis(500));
         assert_eq!(endpoint.retry_after, Duration::from_secs(5));
@@ -250,22 +226,16 @@ mod tests {
             ("name without name", "acme/", "", "protocol/name"),
             ("name of three parts", "acme/a/b", "", "protocol/name"),
             (
-                "approval by nobody",
+                "approval that is no name",
                 "acme/a",
-                "approval = { approvals = 0, age_max = \"7d\" }",
-                "approval:",
+                "approval = \"two of us\"",
+                "approval policy name",
             ),
             (
-                "approval longer than the signer remembers",
-                "acme/a",
-                "approval = { approvals = 1, age_max = \"31d\" }",
-                "approval:",
-            ),
-            (
-                "approval without age",
+                "approval that is no policy",
                 "acme/a",
                 "approval = { approvals = 1 }",
-                "age_max",
+                "approval",
             ),
             ("names", "acme/a", "names = \"any\"", "unknown variant"),
             (

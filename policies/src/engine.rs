@@ -2,13 +2,18 @@
 
 use portreeve_pkix::{CertificationRequest, DistinguishedName, GeneralName, KeyUsage, Oid};
 use portreeve_ra::{
-    ApprovalPolicy, CertificateContents, Facts, Finding, NameRejection, Outcome, Publication, Refusal,
-    ValidityPeriod, Verdict,
+    Agreement, ApprovalPolicy, ApprovalPolicyName, ApprovalTerms, Approvers, CertificateContents,
+    EvidenceRule, Facts, Finding, NameRejection, Outcome, Publication, Refusal, Step, ValidityPeriod,
+    Verdict,
 };
 
+use crate::approval::{AutomaticRule, ReadApproval};
+use crate::expression::Variables;
 use crate::hygiene::Blocklist;
 use crate::profile::{Profile, Referral};
 use crate::shown;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What rules look at.
 pub(crate) struct Question<'a> {
@@ -16,6 +21,8 @@ pub(crate) struct Question<'a> {
     pub(crate) name: &'a str,
     pub(crate) profile: &'a Profile,
     pub(crate) facts: &'a Facts,
+    /// The approval policy of the endpoint; `None` asks nobody.
+    pub(crate) approval: Option<&'a ReadApproval>,
     pub(crate) request: &'a CertificationRequest,
     pub(crate) blocklist: &'a Blocklist,
 }
@@ -169,44 +176,115 @@ pub(crate) fn judge(question: &Question<'_>, rules: impl IntoIterator<Item = &'s
         reasons.rule = rule.name;
         (rule.judge)(question, &mut draft, &mut reasons);
     }
-    let Reasons {
-        findings,
-        refusal,
-        referred,
-        ..
-    } = reasons;
-    if let Some(refusal) = refusal {
-        return Verdict::Refuse { refusal, findings };
+    if let Some(refusal) = reasons.refusal {
+        return Verdict::Refuse {
+            refusal,
+            findings: reasons.findings,
+        };
     }
-    let contents = draft.into_contents(question);
-    let of_endpoint = question.facts.endpoint.approval.as_ref();
-    let of_profile = question.profile.referral.as_ref().filter(|_| referred);
+    let agreed = matches!(question.facts.approval, Agreement::Given);
+    let of_profile = question
+        .profile
+        .referral
+        .as_ref()
+        .filter(|_| reasons.referred && !agreed);
+    let nobody = reasons.referred && !agreed && question.profile.referral.is_none();
+    let of_endpoint = question
+        .approval
+        .filter(|policy| !agreed && !passes_unasked(question, (&draft, policy), &mut reasons));
+    let (contents, findings) = (draft.into_contents(question), reasons.findings);
     match (of_endpoint, of_profile) {
-        (None, None) if referred => Verdict::Refuse {
+        (None, None) if nobody => Verdict::Refuse {
             refusal: Refusal::Condition("people must decide, and nobody is named who could".to_owned()),
             findings,
         },
         (None, None) => Verdict::Permit { contents, findings },
-        (of_endpoint, of_profile) => Verdict::Refer {
+        (Some(policy), None) => Verdict::Refer {
             contents,
-            approval: stricter(of_endpoint, of_profile),
+            approval: Arc::clone(&policy.policy),
             findings,
+        },
+        (of_endpoint, Some(referral)) => match referred(question.name, of_endpoint, referral) {
+            Some(approval) => Verdict::Refer {
+                contents,
+                approval: Arc::new(approval),
+                findings,
+            },
+            None => Verdict::Refuse {
+                refusal: Refusal::Condition("people must decide, and nobody is named who could".to_owned()),
+                findings,
+            },
         },
     }
 }
 
-/// What both ask for: the larger number of approvals, within the shorter time.
-fn stricter(of_endpoint: Option<&ApprovalPolicy>, of_profile: Option<&Referral>) -> ApprovalPolicy {
-    let approvals = [
-        of_endpoint.map(|one| one.approvals),
-        of_profile.map(|one| one.approvals),
-    ];
-    let ages = [
-        of_endpoint.map(|one| one.age_max),
-        of_profile.map(|one| one.age_max),
-    ];
-    ApprovalPolicy {
-        approvals: approvals.into_iter().flatten().max().unwrap_or(u8::MAX),
-        age_max: ages.into_iter().flatten().min().unwrap_or_default(),
+/// Whether an automatic rule of the approval policy says that nobody need be asked. One that cannot be judged says
+/// nothing.
+fn passes_unasked(
+    question: &Question<'_>,
+    (draft, policy): (&Draft, &ReadApproval),
+    reasons: &mut Reasons,
+) -> bool {
+    if policy.automatic.is_empty() {
+        return false;
     }
+    reasons.rule = "approval";
+    let variables = match Variables::of(question, draft) {
+        Ok(variables) => variables,
+        Err(reason) => {
+            reasons.held(format!("automatic rules cannot be judged: {reason}"));
+            return false;
+        }
+    };
+    for AutomaticRule {
+        name,
+        expression,
+        reason,
+    } in &policy.automatic
+    {
+        match expression.holds(&variables) {
+            Ok(true) => {
+                reasons.applied(format!("nobody is asked ({name}): {reason}"));
+                return true;
+            }
+            Ok(false) => {}
+            Err(error) => reasons.held(format!("automatic {name} cannot be judged: {error}")),
+        }
+    }
+    false
+}
+
+/// How long what was approved because a profile asked for it may wait to begin, where no policy says so.
+const BEGINS_WITHIN: Duration = Duration::from_secs(3600);
+
+/// Who decides where a profile refers to people: those of the endpoint's policy, and more when the profile asks for more,
+/// within the shorter time.
+fn referred(
+    profile: &str,
+    of_endpoint: Option<&ReadApproval>,
+    referral: &Referral,
+) -> Option<ApprovalPolicy> {
+    let wanted = usize::from(referral.approvals.max(1));
+    let mut policy = match of_endpoint {
+        Some(read) => (*read.policy).clone(),
+        None => ApprovalPolicy {
+            terms: ApprovalTerms {
+                policy: ApprovalPolicyName::new(profile).ok()?,
+                version: ApprovalTerms::OF_PROFILE,
+                steps: Vec::new(),
+                evidence: EvidenceRule::Accepted,
+                issue_within: BEGINS_WITHIN,
+            },
+            age_max: referral.age_max,
+        },
+    };
+    let missing = wanted.saturating_sub(policy.terms.people());
+    if missing > 0 {
+        policy.terms.steps.push(Step {
+            who: Approvers::Anyone,
+            min: u8::try_from(missing).unwrap_or(u8::MAX),
+        });
+    }
+    policy.age_max = policy.age_max.min(referral.age_max);
+    Some(policy)
 }

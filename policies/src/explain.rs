@@ -10,10 +10,11 @@ use portreeve_pkix::{
     PossessionError, Timestamp, pem,
 };
 use portreeve_ra::{
-    ApprovalPolicy, BackendName, BadName, Endpoint, EndpointName, Facts, Finding, NameAuthority, Outcome,
+    Agreement, BackendName, BadName, Endpoint, EndpointName, Facts, Finding, NameAuthority, Outcome,
     ProfileName, Refusal, Requester, Verdict,
 };
 
+use crate::approval::ReadApproval;
 use crate::engine::{Question, judge};
 use crate::hygiene::Blocklist;
 use crate::profile::{Profile, ProfileError};
@@ -39,7 +40,7 @@ pub struct Assumptions {
     /// The end the client asks for, outside of the request.
     pub not_after_asked: Option<Timestamp>,
     /// Who must agree at the endpoint.
-    pub approval: Option<ApprovalPolicy>,
+    pub approval: Option<ReadApproval>,
     /// Whether the key was reported as compromised.
     pub key_blocked: bool,
 }
@@ -124,6 +125,7 @@ pub fn explain(
         name: &assumptions.profile,
         profile: &profile,
         facts: &facts,
+        approval: assumptions.approval.as_ref(),
         request: &request,
         blocklist: &blocklist,
     };
@@ -155,7 +157,10 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
         version: 1,
         profiles: vec![ProfileName::new("check")?],
         backend: BackendName::new("none")?,
-        approval: assumptions.approval.clone(),
+        approval: assumptions
+            .approval
+            .as_ref()
+            .map(|read| read.policy.terms.policy.clone()),
         names: assumptions.names,
         inline_wait: Duration::ZERO,
         retry_after: Duration::from_secs(1),
@@ -176,6 +181,7 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
     Ok(Facts {
         now: assumptions.now,
         endpoint: Arc::new(endpoint),
+        approval: Agreement::NotAsked,
         requester: Requester::Key(request.public_key().fingerprint()),
         validated: assumptions.validated.clone().unwrap_or_else(all),
         key_blocked: assumptions.key_blocked,

@@ -9,6 +9,7 @@
 //!
 //! Nothing here performs I/O but [`hygiene::Blocklist::with_file`], and nothing reads a clock.
 
+mod approval;
 mod cache;
 pub mod compare;
 mod endpoint;
@@ -25,6 +26,7 @@ pub mod rules;
 mod shipped;
 mod shown;
 
+pub use approval::{ApprovalPolicyError, AutomaticRule, ReadApproval, parse_approval_policy};
 pub use compare::{Change, CompareError, Direction, compare, widens};
 pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};
 pub use explain::{Assumptions, ExplainError, Explanation, explain};
@@ -34,7 +36,7 @@ pub use policies::Policies;
 pub use profile::{Profile, ProfileError};
 pub use publication::{blocked, examine};
 pub use rules::name_objection;
-pub use shipped::{shipped, shipped_profile, shipped_roles};
+pub use shipped::{shipped, shipped_approval_policies, shipped_profile, shipped_roles};
 
 #[cfg(test)]
 mod cases;

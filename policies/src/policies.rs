@@ -6,8 +6,12 @@ use std::sync::Arc;
 use portreeve_pkix::CertificationRequest;
 use portreeve_ra::ports::{Policy, PolicyError};
 use portreeve_ra::steps::ProvenRequest;
-use portreeve_ra::{Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Team, Verdict};
+use portreeve_ra::{
+    Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Team,
+    Verdict,
+};
 
+use crate::approval::{ReadApproval, parse_approval_policy};
 use crate::cache::Cache;
 use crate::endpoint::parse_endpoint;
 use crate::engine::{Question, judge};
@@ -24,6 +28,7 @@ pub struct Policies {
     blocklist: Arc<Blocklist>,
     profiles: Cache<Profile>,
     endpoints: Cache<Endpoint>,
+    approvals: Cache<ReadApproval>,
     roles: Cache<OperatorRole>,
     teams: Cache<Team>,
     operators: Cache<Operator>,
@@ -36,6 +41,7 @@ impl Policies {
             blocklist,
             profiles: Cache::new(CACHED_MAX),
             endpoints: Cache::new(CACHED_MAX),
+            approvals: Cache::new(CACHED_MAX),
             roles: Cache::new(CACHED_MAX),
             teams: Cache::new(CACHED_MAX),
             operators: Cache::new(CACHED_MAX),
@@ -55,6 +61,15 @@ impl Policies {
         })
     }
 
+    /// The approval policy in this text, with its automatic rules.
+    fn read_approval(&self, object: &ObjectVersion) -> Result<Arc<ReadApproval>, PolicyError> {
+        check_kind(object, ObjectKind::ApprovalPolicy)?;
+        self.approvals.entry(object, |object| {
+            parse_approval_policy(&object.name, object.version, &object.body)
+                .map_err(|error| unreadable(object, &error))
+        })
+    }
+
     /// Judges a request whose proof of possession is not in question.
     fn judge(
         &self,
@@ -64,11 +79,16 @@ impl Policies {
     ) -> Result<Verdict, PolicyError> {
         let name = &profile.name;
         let profile = self.profile(profile)?;
+        let approval = match &facts.approval {
+            Agreement::By(policy) => Some(self.read_approval(policy)?),
+            Agreement::NotAsked | Agreement::Given => None,
+        };
         Ok(judge(
             &Question {
                 name,
                 profile: &profile,
                 facts,
+                approval: approval.as_deref(),
                 request,
                 blocklist: &self.blocklist,
             },
@@ -96,6 +116,10 @@ impl Policy for Policies {
             parse_endpoint(&object.name, object.version, &object.body)
                 .map_err(|error| unreadable(object, &error))
         })
+    }
+
+    fn approval_policy(&self, object: &ObjectVersion) -> Result<Arc<ApprovalPolicy>, PolicyError> {
+        self.read_approval(object).map(|read| Arc::clone(&read.policy))
     }
 
     fn role(&self, object: &ObjectVersion) -> Result<Arc<OperatorRole>, PolicyError> {

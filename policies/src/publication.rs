@@ -2,13 +2,14 @@
 
 use portreeve_ra::{Endpoint, ObjectKind, ObjectVersion, ProfileName};
 
+use crate::approval::parse_approval_policy;
 use crate::endpoint::parse_endpoint_with_overrides;
 use crate::lints::{Lint, Overrides, lint};
 use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 
 /// Reads a text and lints it, together with the objects of the other kind that are in force: the endpoints that offer
-/// this profile, or the profiles that this endpoint offers. Errors are texts for the operator.
+/// this profile, or the profiles that this endpoint offers and the approval policy it names, which must be there. Errors are texts for the operator.
 ///
 /// A text with a lint that [blocks](Lint::blocks) must not be published; see [`blocked`]. Objects in force that cannot
 /// be read are left out of account: they give nobody anything.
@@ -24,7 +25,8 @@ pub fn examine(
         ObjectKind::Role => read(parse_role(name, body)),
         ObjectKind::Team => read(parse_team(name, body)),
         ObjectKind::Operator => read(parse_operator(name, body)),
-        ObjectKind::Ca | ObjectKind::ApprovalPolicy | ObjectKind::TrustAnchors => Err(format!(
+        ObjectKind::ApprovalPolicy => read(parse_approval_policy(name, 1, body)),
+        ObjectKind::Ca | ObjectKind::TrustAnchors => Err(format!(
             "a {} is not published as a text of policy",
             kind.as_str()
         )),
@@ -67,6 +69,13 @@ fn profile(name: &str, body: &str, others: &[ObjectVersion]) -> Result<Vec<Lint>
 fn endpoint(name: &str, body: &str, others: &[ObjectVersion]) -> Result<Vec<Lint>, String> {
     let (endpoint, overrides) =
         parse_endpoint_with_overrides(name, 1, body).map_err(|error| error.to_string())?;
+    if let Some(policy) = &endpoint.approval
+        && !others
+            .iter()
+            .any(|one| one.kind == ObjectKind::ApprovalPolicy && one.name == policy.as_str())
+    {
+        return Err(format!("approval: there is no approval policy {policy} in force"));
+    }
     let mut found = Vec::new();
     for (name, profile) in profiles(others) {
         if endpoint.profiles.iter().any(|offered| offered.as_str() == name) {
@@ -114,6 +123,19 @@ mod tests {
             .find(|(name, _)| *name == "tls-client")
             .map(|(_, body)| *body)
             .expect("shipped")
+    }
+
+    #[test]
+    fn an_endpoint_names_an_approval_policy_that_is_there() {
+        let text = "profiles = [\"tls-client\"]\nbackend = \"issuing\"\napproval = \"one\"\n";
+        let client = object(ObjectKind::Profile, "tls-client", tls_client());
+        let missing = examine(ObjectKind::Endpoint, "est/asked", text, &[client.clone()]);
+        assert!(missing.unwrap_err().contains("no approval policy one"));
+        let policy = object(ObjectKind::ApprovalPolicy, "one", "");
+        examine(ObjectKind::Endpoint, "est/asked", text, &[client, policy]).unwrap();
+        let steps = "age_max = \"1d\"\n[[step]]\nanyone = true\n";
+        examine(ObjectKind::ApprovalPolicy, "one", steps, &[]).unwrap();
+        examine(ObjectKind::ApprovalPolicy, "one", "age_max = \"1d\"", &[]).unwrap_err();
     }
 
     const OPEN: &str = "profiles = [\"tls-client\"]\nbackend = \"issuing\"\nnames = \"profile\"\n";

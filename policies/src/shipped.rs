@@ -18,6 +18,16 @@ pub const fn shipped() -> &'static [(&'static str, &'static str)] {
     SHIPPED
 }
 
+const APPROVAL_POLICIES: &[(&str, &str)] = &[
+    ("one", include_str!("../approval-policies/one.toml")),
+    ("four-eyes", include_str!("../approval-policies/four-eyes.toml")),
+];
+
+/// Name and text of every shipped approval policy.
+pub const fn shipped_approval_policies() -> &'static [(&'static str, &'static str)] {
+    APPROVAL_POLICIES
+}
+
 const ROLES: &[(&str, &str)] = &[
     ("ra-officer", include_str!("../roles/ra-officer.toml")),
     ("approver", include_str!("../roles/approver.toml")),
@@ -63,6 +73,17 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn every_shipped_approval_policy_reads_and_four_eyes_are_shown() {
+        use portreeve_ra::EvidenceRule::{Accepted, Required};
+        let read = shipped_approval_policies().iter().map(|(name, body)| {
+            let read = crate::parse_approval_policy(name, 1, body).unwrap();
+            (*name, read.policy.terms.people(), read.policy.terms.evidence)
+        });
+        let expected = [("one", 1, Accepted), ("four-eyes", 2, Required)];
+        assert_eq!(read.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use super::request::comment;
 use super::{CliError, Exit, Surroundings, Table, Target, text_object};
 use crate::control::ControlClient;
 
-/// Publishes profiles, endpoints, roles, teams and operators: `DIR/profiles/NAME.toml`,
-/// `DIR/endpoints/PROTOCOL/NAME.toml`, `DIR/roles/NAME.toml`, `DIR/teams/NAME.toml`, `DIR/operators/NAME.toml`.
+/// Publishes approval policies, profiles, endpoints, roles, teams and operators: `DIR/approval-policies/NAME.toml`,
+/// `DIR/profiles/NAME.toml`, `DIR/endpoints/PROTOCOL/NAME.toml`, `DIR/roles/NAME.toml`, `DIR/teams/NAME.toml`,
+/// `DIR/operators/NAME.toml`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -43,6 +44,10 @@ struct Kind {
     resource: &'static str,
 }
 
+const APPROVAL_POLICIES: Kind = Kind {
+    word: "approval-policy",
+    resource: "/api/v1/approval-policies",
+};
 const PROFILES: Kind = Kind {
     word: "profile",
     resource: "/api/v1/profiles",
@@ -79,21 +84,28 @@ const PEOPLE: [(Kind, &str); 3] = [
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let client = arguments.target.client()?;
-    // Profiles first: an endpoint names the profiles it offers.
+    // In this order: an endpoint names the profiles it offers, and the approval policy.
+    let policies = texts(&arguments.from.join("approval-policies"), 1)?;
     let profiles = texts(&arguments.from.join("profiles"), 1)?;
     let endpoints = texts(&arguments.from.join("endpoints"), 2)?;
     let mut people = Vec::with_capacity(PEOPLE.len());
     for (kind, directory) in PEOPLE {
         people.push((kind, texts(&arguments.from.join(directory), 1)?));
     }
-    if profiles.is_empty() && endpoints.is_empty() && people.iter().all(|(_, found)| found.is_empty()) {
+    let nothing = policies.is_empty() && profiles.is_empty() && endpoints.is_empty();
+    if nothing && people.iter().all(|(_, found)| found.is_empty()) {
         return Err(CliError::Usage(format!(
-            "{} holds neither profiles/NAME.toml nor endpoints/PROTOCOL/NAME.toml, nor roles, teams or operators",
+            "{} holds no approval-policies/NAME.toml, profiles/NAME.toml, endpoints/PROTOCOL/NAME.toml, roles, teams or operators",
             arguments.from.display()
         )));
     }
     let mut applied = Vec::new();
-    for (kind, found) in [(PROFILES, profiles), (ENDPOINTS, endpoints)] {
+    let kinds = [
+        (APPROVAL_POLICIES, policies),
+        (PROFILES, profiles),
+        (ENDPOINTS, endpoints),
+    ];
+    for (kind, found) in kinds {
         applied.extend(publish(&client, &kind, (found, &arguments)).await?);
     }
     for (kind, found) in people.into_iter().filter(|(_, found)| !found.is_empty()) {

@@ -24,17 +24,16 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     let Verb::List = arguments.verb;
     let found: List<ObjectView> = arguments.target.client()?.read("/api/v1/endpoints").await?;
     around.output.show(&found, |found| {
-        let mut table = Table::new(["NAME", "VERSION", "PROFILES", "BACKEND", "APPROVALS"]);
+        let mut table = Table::new(["NAME", "VERSION", "PROFILES", "BACKEND", "APPROVAL"]);
         for row in &found.items {
             let body: toml::Table = toml::from_str(&row.body).unwrap_or_default();
             let text = |key: &str| body.get(key).map(plain).unwrap_or_default();
-            let approvals = body.get("approval").and_then(|value| value.get("approvals"));
             table.row([
                 row.name.clone(),
                 row.version.to_string(),
                 text("profiles"),
                 text("backend"),
-                approvals.map(plain).unwrap_or_else(|| "0".to_owned()),
+                text("approval"),
             ]);
         }
         table

@@ -1,9 +1,11 @@
 //! `portreeve request list|show|approve|reject|resolve`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use portreeve_console::{DecisionBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
+use portreeve_console::{GrantBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
+use portreeve_ra::Decision;
 use portreeve_ra::authority::COMMENT_CHARS_MAX;
 
+use super::decision::{DecisionArguments, GrantArguments, lines as proposal_lines};
 use super::paging::Paging;
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
 use crate::control::ControlClient;
@@ -39,9 +41,14 @@ enum Verb {
         id: String,
     },
     /// Approves a request.
-    Approve(Decision),
+    Approve {
+        #[command(flatten)]
+        decision: DecisionArguments,
+        #[command(flatten)]
+        grant: GrantArguments,
+    },
     /// Rejects a request.
-    Reject(Decision),
+    Reject(DecisionArguments),
     /// Decides on a request that is in_doubt or quarantined, for which the gateway does nothing more by itself.
     Resolve(Resolved),
 }
@@ -65,18 +72,6 @@ enum How {
     /// Deliver nothing: the client hears that no certificate was issued. Look first whether the CA has issued one, and
     /// have it revoked there.
     GiveUp,
-}
-
-#[derive(Debug, Args)]
-struct Decision {
-    /// The id of the request.
-    id: String,
-    /// Why, in at most 1,024 characters; it goes into the audit log.
-    #[arg(long, default_value = "", value_parser = comment)]
-    comment: String,
-    /// The digest that `request show` printed; refused when the proposal has another.
-    #[arg(long)]
-    digest: Option<String>,
 }
 
 /// A comment that can be kept in full.
@@ -110,13 +105,15 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             around.output.show(&found, |found| table(found, around.output))?;
         }
         Verb::Show { id } => {
-            let found: RequestView = client
-                .read(&format!("/api/v1/requests/{}", segment(&id)?))
-                .await?;
-            show(&found, around.output)?;
+            show(&read(&client, &id).await?, around.output)?;
         }
-        Verb::Approve(decision) => decide(&client, "approve", (decision, around.output)).await?,
-        Verb::Reject(decision) => decide(&client, "reject", (decision, around.output)).await?,
+        Verb::Approve { decision, grant } => {
+            let decided = (Decision::Approve, grant.body());
+            decide(&client, decided, (decision, around.output)).await?;
+        }
+        Verb::Reject(decision) => {
+            decide(&client, (Decision::Reject, None), (decision, around.output)).await?;
+        }
         Verb::Resolve(resolved) => {
             let body = ResolutionBody {
                 resolution: match resolved.resolution {
@@ -133,16 +130,25 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     Ok(Exit::Fine)
 }
 
+async fn read(client: &ControlClient, id: &str) -> Result<RequestView, CliError> {
+    Ok(client.read(&format!("/api/v1/requests/{}", segment(id)?)).await?)
+}
+
 async fn decide(
     client: &ControlClient,
-    verb: &str,
-    (decision, output): (Decision, Output),
+    decided: (Decision, Option<GrantBody>),
+    (arguments, output): (DecisionArguments, Output),
 ) -> Result<(), CliError> {
-    let body = DecisionBody {
-        comment: decision.comment,
-        digest: decision.digest,
+    let known = match arguments.is_signed() {
+        true => read(client, &arguments.id).await?.proposal,
+        false => None,
     };
-    let path = format!("/api/v1/requests/{}/{verb}", segment(&decision.id)?);
+    let body = arguments.body(decided, known.as_ref())?;
+    let path = format!(
+        "/api/v1/requests/{}/{}",
+        segment(&arguments.id)?,
+        decided.0.as_str()
+    );
     let found: RequestView = client.post(&path, &body).await?;
     show(&found, output)
 }
@@ -170,6 +176,7 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
         ("lifetime", format!("{} s", request.lifetime_seconds)),
     ];
     lines.extend(request.received_at.map(|at| ("received", at.to_string())));
+    lines.extend(request.granted_by.clone().map(|id| ("granted by", id)));
     lines.extend(request.serial.clone().map(|serial| ("serial", serial)));
     lines.extend(
         request
@@ -178,20 +185,7 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
             .map(|refusal| ("refusal", plain(refusal))),
     );
     if let Some(proposal) = &request.proposal {
-        lines.push(("proposal", format!("{} until {}", proposal.state, proposal.until)));
-        lines.push(("digest", proposal.digest.clone()));
-        let approved = proposal
-            .decisions
-            .iter()
-            .filter(|one| one.decision == "approve")
-            .count();
-        lines.push(("approvals", format!("{approved} of {}", proposal.approvals)));
-        lines.extend(proposal.decisions.iter().map(|one| {
-            (
-                "decision",
-                format!("{} {} {}", one.by, one.decision, plain(&one.comment)),
-            )
-        }));
+        lines.extend(proposal_lines(proposal));
     }
     lines.extend(request.findings.iter().map(|finding| ("finding", plain(finding))));
     let text: String = lines
@@ -216,11 +210,11 @@ fn table(found: &List<RequestSummary>, output: Output) -> Table {
     table
 }
 
-fn tone(state: &str) -> Tone {
+pub(super) fn tone(state: &str) -> Tone {
     match state {
-        "issued" | "confirmed" => Tone::Good,
-        "awaiting_approval" => Tone::Warning,
-        "refused" | "failed" | "expired" | "in_doubt" | "quarantined" => Tone::Bad,
+        "issued" | "confirmed" | "approved" => Tone::Good,
+        "awaiting_approval" | "open" => Tone::Warning,
+        "refused" | "rejected" | "failed" | "expired" | "in_doubt" | "quarantined" => Tone::Bad,
         _ => Tone::Plain,
     }
 }

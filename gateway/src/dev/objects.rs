@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use portreeve_policies::{parse_endpoint, shipped, shipped_roles};
+use portreeve_policies::{
+    parse_approval_policy, parse_endpoint, shipped, shipped_approval_policies, shipped_roles,
+};
 use portreeve_ra::ObjectKind;
 
 use super::ISSUING_CA;
@@ -22,9 +24,17 @@ pub struct DevObject {
 /// Why there are no objects.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
-    /// The key names no endpoint.
-    #[error("{0} is not endpoint.PROTOCOL.NAME.KEY")]
+    /// The key names no endpoint and no approval policy.
+    #[error("{0} is neither endpoint.PROTOCOL.NAME.KEY nor approval-policy.NAME.KEY")]
     Key(String),
+    /// The approval policy cannot be read.
+    #[error("approval policy {name}: {reason}")]
+    ApprovalPolicy {
+        /// Which.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The endpoint cannot be read.
     #[error("endpoint {name}: {reason}")]
     Endpoint {
@@ -38,18 +48,16 @@ pub enum ObjectsError {
 /// The text of each endpoint that `dev` ships, by name.
 const ENDPOINTS: [(&str, &str); 4] = [
     ("acme/default", "profiles = [\"dev\"]\n"),
-    (
-        "acme/approval",
-        "profiles = [\"dev\"]\napproval = { approvals = 1, age_max = \"7d\" }\n",
-    ),
+    ("acme/approval", "profiles = [\"dev\"]\napproval = \"one\"\n"),
     (
         "acme/four-eyes",
-        "profiles = [\"dev\"]\napproval = { approvals = 2, age_max = \"7d\" }\n",
+        "profiles = [\"dev\"]\napproval = \"four-eyes\"\n",
     ),
     ("acme/short", "profiles = [\"dev-short\"]\n"),
 ];
 
-/// The profiles and endpoints of `dev`, with the values given by `--set endpoint.PROTOCOL.NAME.key` laid over them.
+/// The profiles, approval policies and endpoints of `dev`, with the values given by `--set endpoint.PROTOCOL.NAME.key` and
+/// `--set approval-policy.NAME.key` laid over them.
 pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsError> {
     let mut objects: Vec<DevObject> = shipped()
         .iter()
@@ -58,7 +66,12 @@ pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsErro
     let roles = shipped_roles().iter();
     objects
         .extend(roles.map(|(name, body)| object(ObjectKind::Role, (*name).to_owned(), (*body).to_owned())));
-    for (name, table) in endpoints(overrides)? {
+    let (of_policies, of_endpoints): (Vec<Override>, Vec<Override>) = overrides
+        .iter()
+        .cloned()
+        .partition(|one| one.path().first().is_some_and(|part| part == APPROVAL_POLICY));
+    objects.extend(approval_policies(&of_policies)?);
+    for (name, table) in endpoints(&of_endpoints)? {
         let fail = |reason: String| ObjectsError::Endpoint {
             name: name.clone(),
             reason,
@@ -68,6 +81,41 @@ pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsErro
         objects.push(object(ObjectKind::Endpoint, name, body));
     }
     Ok(objects)
+}
+
+/// What begins an override of an approval policy.
+pub(super) const APPROVAL_POLICY: &str = "approval-policy";
+
+/// The shipped approval policies. For trying out, approvals need not be signed.
+fn approval_policies(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsError> {
+    let mut tables = BTreeMap::new();
+    for (name, text) in shipped_approval_policies() {
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| unreadable(name, &error))?;
+        table.insert("evidence".to_owned(), toml::Value::String("accepted".to_owned()));
+        tables.insert((*name).to_owned(), table);
+    }
+    for given in overrides {
+        let [_, name, _, ..] = given.path() else {
+            return Err(ObjectsError::Key(given.path().join(".")));
+        };
+        let table = tables.entry(name.clone()).or_default();
+        let placed = given.without_prefix(2).place(table);
+        placed.map_err(|error| unreadable(name, &error))?;
+    }
+    let mut objects = Vec::with_capacity(tables.len());
+    for (name, table) in tables {
+        let body = toml::to_string(&table).map_err(|error| unreadable(&name, &error))?;
+        parse_approval_policy(&name, 1, &body).map_err(|error| unreadable(&name, &error))?;
+        objects.push(object(ObjectKind::ApprovalPolicy, name, body));
+    }
+    Ok(objects)
+}
+
+fn unreadable(name: &str, error: &dyn std::fmt::Display) -> ObjectsError {
+    ObjectsError::ApprovalPolicy {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 fn object(kind: ObjectKind, name: String, body: String) -> DevObject {
@@ -131,16 +179,35 @@ mod tests {
     fn the_shipped_endpoints() {
         let rows = [
             ("acme/default", "dev", None),
-            ("acme/approval", "dev", Some(1)),
-            ("acme/four-eyes", "dev", Some(2)),
+            ("acme/approval", "dev", Some("one")),
+            ("acme/four-eyes", "dev", Some("four-eyes")),
             ("acme/short", "dev-short", None),
         ];
-        for (name, profile, approvals) in rows {
+        for (name, profile, approval) in rows {
             let found = endpoint(&[], name);
             assert_eq!(found.profiles[0].as_str(), profile, "{name}");
-            assert_eq!(found.approval.map(|policy| policy.approvals), approvals, "{name}");
+            let policy = found.approval.as_ref().map(|name| name.as_str());
+            assert_eq!(policy, approval, "{name}");
             assert_eq!(found.backend.as_str(), ISSUING_CA, "{name}");
         }
+    }
+
+    #[test]
+    fn approvals_need_no_signature_unless_it_is_set() {
+        let evidence = |set: &[&str]| {
+            let overrides: Vec<Override> = set.iter().map(|text| text.parse().unwrap()).collect();
+            let objects = dev_objects(&overrides).unwrap();
+            let found = objects
+                .iter()
+                .find(|one| one.kind == ObjectKind::ApprovalPolicy && one.name == "four-eyes");
+            let read = parse_approval_policy("four-eyes", 1, &found.unwrap().body).unwrap();
+            read.policy.terms.evidence.as_str()
+        };
+        assert_eq!(evidence(&[]), "accepted");
+        assert_eq!(
+            evidence(&["approval-policy.four-eyes.evidence=required"]),
+            "required"
+        );
     }
 
     #[test]
@@ -180,6 +247,8 @@ mod tests {
             "endpoint.acme=1",
             "endpoint.acme.default=1",
             "endpoint.acme.default.colour=red",
+            "approval-policy.four-eyes=1",
+            "approval-policy.four-eyes.colour=red",
         ] {
             assert!(dev_objects(&[text.parse().unwrap()]).is_err(), "{text}");
         }

@@ -1,6 +1,6 @@
 //! The keys of an endpoint. Every field is named here, so that a new one does not compile before it has its meaning.
 
-use portreeve_ra::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
+use portreeve_ra::{Endpoint, NameAuthority, RateLimit};
 
 use super::Facet;
 use super::measure::{Amount, Measure};
@@ -34,19 +34,12 @@ pub(super) fn facets(endpoint: &Endpoint, overrides: &Overrides) -> Vec<Facet> {
         Facet::new("inline_wait", Measure::Note(format!("{inline_wait:?}"))),
         Facet::new("retry_after", Measure::Note(format!("{retry_after:?}"))),
     ];
-    facets.extend(approval.iter().flat_map(of_approval));
+    // Another policy may ask for less: its text is compared where it is changed.
+    let policy = approval.iter().map(|policy| policy.as_str().to_owned());
+    facets.extend(policy.map(|policy| Facet::new("approval", Measure::Limit(policy))));
     facets.extend(rate_limit.iter().flat_map(of_rate_limit));
     facets.extend(of_overrides(overrides));
     facets
-}
-
-fn of_approval(approval: &ApprovalPolicy) -> [Facet; 2] {
-    const APPROVALS: &str = "approval.approvals";
-    let ApprovalPolicy { approvals, age_max } = approval;
-    [
-        Facet::new(APPROVALS, Measure::Floor(Amount::from(*approvals))),
-        Facet::new("approval.age_max", Measure::Level(Amount::from(*age_max))).within(APPROVALS),
-    ]
 }
 
 fn of_rate_limit(limit: &RateLimit) -> [Facet; 3] {

@@ -85,7 +85,7 @@ fn nothing_changes() {
 
 #[test]
 fn endpoints() {
-    let base = "profiles = [\"a\", \"b\"]\nbackend = \"issuing\"\napproval = { approvals = 2, age_max = \"7d\" }\nrate_limit = { requests = 10, period = \"1h\", burst = 5 }\n";
+    let base = "profiles = [\"a\", \"b\"]\nbackend = \"issuing\"\napproval = \"two\"\nrate_limit = { requests = 10, period = \"1h\", burst = 5 }\n";
     let edit = |from: &str, to: &str| {
         assert!(base.contains(from), "{from}");
         base.replace(from, to)
@@ -108,24 +108,14 @@ fn endpoints() {
         ),
         ("another CA", edit("issuing", "other"), vec![("backend", Widens)]),
         (
-            "one approval",
-            edit("approvals = 2", "approvals = 1"),
-            vec![("approval.approvals", Widens)],
-        ),
-        (
-            "three approvals",
-            edit("approvals = 2", "approvals = 3"),
-            vec![("approval.approvals", Narrows)],
-        ),
-        (
-            "longer open",
-            edit("7d", "8d"),
-            vec![("approval.age_max", Widens)],
+            "another approval policy",
+            edit("\"two\"", "\"three\""),
+            vec![("approval", Widens)],
         ),
         (
             "no approval",
-            edit("approval = { approvals = 2, age_max = \"7d\" }\n", ""),
-            vec![("approval.age_max", Neutral), ("approval.approvals", Widens)],
+            edit("approval = \"two\"\n", ""),
+            vec![("approval", Widens)],
         ),
         (
             "no proof",

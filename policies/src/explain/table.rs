@@ -26,7 +26,7 @@ impl fmt::Display for Explanation {
             Verdict::Refer {
                 contents, approval, ..
             } => {
-                let (approvals, age_max) = (approval.approvals, Spelled(approval.age_max));
+                let (approvals, age_max) = (approval.terms.people(), Spelled(approval.age_max));
                 writeln!(f, "verdict: refer ({approvals} approvals within {age_max})")?;
                 write_contents(f, contents)
             }

@@ -112,10 +112,8 @@ fn explains_refusals_and_referrals() {
     );
 
     let mut assumptions = Assumptions::at(NOW);
-    assumptions.approval = Some(ApprovalPolicy {
-        approvals: 2,
-        age_max: Duration::from_secs(604_800),
-    });
+    let two = "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = 2\n";
+    assumptions.approval = Some(crate::parse_approval_policy("two", 1, two).expect("policy"));
     let referred = explain(profile("dev"), request.der(), &assumptions).expect("explanation");
     assert!(
         referred

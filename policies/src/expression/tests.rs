@@ -37,6 +37,7 @@ fn variables(names: &[String], change: impl FnOnce(&mut Draft)) -> Result<Variab
     let facts = Facts {
         now: NOW,
         endpoint: Arc::new(crate::parse_endpoint("acme/default", 1, endpoint).expect("endpoint")),
+        approval: portreeve_ra::Agreement::NotAsked,
         requester: Requester::Key([7; 32]),
         validated: Vec::new(),
         key_blocked: false,
@@ -47,6 +48,7 @@ fn variables(names: &[String], change: impl FnOnce(&mut Draft)) -> Result<Variab
         name: "tls-server",
         profile: &profile,
         facts: &facts,
+        approval: None,
         request: &request,
         blocklist: &Blocklist::embedded(),
     };

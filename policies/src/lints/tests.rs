@@ -16,7 +16,7 @@ publication = { crl = true }
 "#;
 const PROVEN: &str = "";
 const UNPROVEN: &str = "names = \"profile\"";
-const APPROVED: &str = "names = \"profile\"\napproval = { approvals = 1, age_max = \"1d\" }";
+const APPROVED: &str = "names = \"profile\"\napproval = \"one\"";
 
 /// The base with lines replaced by the key they begin with, or added.
 fn profile(lines: &[&str]) -> Profile {

@@ -32,9 +32,16 @@ fn request(name: &str) -> CertificationRequest {
 
 fn facts(policies: &Policies, endpoint: &str) -> Facts {
     let endpoint = object(ObjectKind::Endpoint, "acme/default", endpoint);
+    let endpoint = policies.endpoint(&endpoint).expect("endpoint");
+    let policy = "age_max = \"7d\"\n[[step]]\nanyone = true\n";
+    let approval = endpoint.approval.as_ref().map(|name| {
+        let policy = object(ObjectKind::ApprovalPolicy, name.as_str(), policy);
+        Agreement::By(Arc::new(policy))
+    });
     Facts {
         now: Timestamp::from_unix_seconds(1_800_000_000),
-        endpoint: policies.endpoint(&endpoint).expect("endpoint"),
+        endpoint,
+        approval: approval.unwrap_or(Agreement::NotAsked),
         requester: Requester::Key([7; 32]),
         validated: vec![Identifier::Dns(DnsName::parse("a.example").expect("name"))],
         key_blocked: false,
@@ -48,7 +55,7 @@ fn permits_refers_and_refuses() {
     let policies = Policies::default();
     let profile = shipped_object("tls-server");
     let plain = "profiles = [\"tls-server\"]\nbackend = \"issuing\"";
-    let approval = format!("{plain}\napproval = {{ approvals = 1, age_max = \"7d\" }}");
+    let approval = format!("{plain}\napproval = \"one\"");
     let judged = |name: &str, endpoint: &str| {
         policies
             .judge(&facts(&policies, endpoint), &profile, &request(name))
@@ -57,6 +64,12 @@ fn permits_refers_and_refuses() {
     assert!(matches!(judged("a.example", plain), Verdict::Permit { .. }));
     assert!(matches!(judged("a.example", &approval), Verdict::Refer { .. }));
     assert!(matches!(judged("b.example", plain), Verdict::Refuse { .. }));
+    let agreed = Facts {
+        approval: Agreement::Given,
+        ..facts(&policies, &approval)
+    };
+    let again = policies.judge(&agreed, &profile, &request("a.example"));
+    assert!(matches!(again, Ok(Verdict::Permit { .. })), "people have agreed");
 }
 
 #[test]

@@ -186,6 +186,7 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch => (StatusCode::CONFLICT, Type::Malformed),
         Refusal::NotAuthorized
+        | Refusal::Decision(_)
         | Refusal::NamesUnproven(_)
         | Refusal::Condition(_)
         | Refusal::Denied

@@ -177,7 +177,8 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::NotHeld
         | Refusal::CannotRevoke
         | Refusal::AlreadyDecided
-        | Refusal::DigestMismatch => false,
+        | Refusal::DigestMismatch
+        | Refusal::Decision(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`SignedIn`] into the extensions of each request, and a request without one is refused. Failures are problem
 //! documents (RFC 9457) whose `code` is stable; that of a refusal is [`portreeve_ra::Refusal::code`].
 
+mod approvals;
 pub mod auth;
 mod certificates;
 mod etag;
@@ -33,6 +34,9 @@ use std::path::PathBuf;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use approvals::{
+    DecisionBody, DecisionView, EvidenceBody, ExcludedView, GrantBody, ProposalView, StepView, SubjectView,
+};
 pub use certificates::{
     BulkBody, BulkOutcome, BulkPreview, BulkQuery, BulkRow, BulkView, CertificateDetail, CertificateView,
     HoldBody, RevocationBody,
@@ -43,9 +47,7 @@ pub use operators::{BootstrapView, CertificateBody, CertificateNamed, PasswordBo
 pub use paging::List;
 pub use people::{OperatorView, TextBody};
 pub use problem::{Problem, ProblemDocument};
-pub use requests::{
-    DecisionBody, DecisionView, ProposalView, RequestSummary, RequestView, ResolutionBody, ResolutionWord,
-};
+pub use requests::{RequestSummary, RequestView, ResolutionBody, ResolutionWord};
 pub use signed_in::{Arrival, SignInMethod, SignedIn};
 pub use tokens::{TokenBody, TokenMade, TokenView};
 pub use whoami::WhoAmI;
@@ -132,6 +134,10 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(requests::approve))
         .routes(routes!(requests::reject))
         .routes(routes!(requests::resolve))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
         .routes(routes!(certificates::list))
         .routes(routes!(certificates::show))
         .routes(routes!(certificates::files::file))
@@ -142,6 +148,10 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(certificates::bulk::preview))
         .routes(routes!(objects::list_profiles, objects::publish_profile))
         .routes(routes!(objects::list_endpoints, objects::publish_endpoint))
+        .routes(routes!(
+            objects::list_approval_policies,
+            objects::publish_approval_policy
+        ))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::close))
         .merge(operating())

@@ -59,6 +59,26 @@ pub(crate) async fn list_endpoints(
     list(&parts, &signed_in, ObjectKind::Endpoint).await
 }
 
+#[utoipa::path(get, path = "/api/v1/approval-policies", tag = "approval-policies",
+    responses((status = 200, body = List<ObjectView>), Problem))]
+pub(crate) async fn list_approval_policies(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+) -> Result<Json<List<ObjectView>>, Problem> {
+    list(&parts, &signed_in, ObjectKind::ApprovalPolicy).await
+}
+
+#[utoipa::path(post, path = "/api/v1/approval-policies", tag = "approval-policies", request_body = Publication,
+    responses((status = 200, body = ObjectView), Problem))]
+pub(crate) async fn publish_approval_policy(
+    State(parts): State<ConsoleParts>,
+    principal: SignedIn,
+    body: Result<Json<Publication>, JsonRejection>,
+) -> Result<Json<ObjectView>, Problem> {
+    let Json(publication) = body?;
+    publish(&parts, ObjectKind::ApprovalPolicy, (principal, publication)).await
+}
+
 #[utoipa::path(post, path = "/api/v1/profiles", tag = "profiles", request_body = Publication,
     responses((status = 200, body = ObjectView), Problem))]
 pub(crate) async fn publish_profile(
@@ -133,11 +153,15 @@ async fn publish(
     Ok(Json(view(version)))
 }
 
-/// What an object of this kind is used with: a profile at endpoints, an endpoint with its profiles.
+/// What an object of this kind is used with: a profile at endpoints, an endpoint with its profiles and its approval policy.
 async fn beside(parts: &ConsoleParts, kind: ObjectKind) -> Result<Vec<ObjectVersion>, Problem> {
     match kind {
         ObjectKind::Profile => Ok(parts.ra.objects().list(ObjectKind::Endpoint).await?),
-        ObjectKind::Endpoint => Ok(parts.ra.objects().list(ObjectKind::Profile).await?),
+        ObjectKind::Endpoint => {
+            let mut beside = parts.ra.objects().list(ObjectKind::Profile).await?;
+            beside.extend(parts.ra.objects().list(ObjectKind::ApprovalPolicy).await?);
+            Ok(beside)
+        }
         _ => Ok(Vec::new()),
     }
 }

@@ -9,7 +9,7 @@ use portreeve_ra::access::Forbidden;
 use portreeve_ra::authority::SearchError;
 use portreeve_ra::operators::ChangeError;
 use portreeve_ra::search::QueryError;
-use portreeve_ra::{Error, Refusal, Right};
+use portreeve_ra::{DecisionRejection, Error, Refusal, Right};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -227,6 +227,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch
         | Refusal::Expired => StatusCode::CONFLICT,
+        Refusal::Decision(rejection) => of_decision(rejection),
         Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
         Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::PossessionWeak
@@ -242,6 +243,22 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotIssued
         | Refusal::CannotRevoke
         | Refusal::RevocationReason => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// The status of each reason why a decision does not count.
+const fn of_decision(rejection: &DecisionRejection) -> StatusCode {
+    match rejection {
+        DecisionRejection::Right(_) | DecisionRejection::NoStep | DecisionRejection::Excluded(_) => {
+            StatusCode::FORBIDDEN
+        }
+        DecisionRejection::StepLater(_) | DecisionRejection::Twice | DecisionRejection::Overtaken => {
+            StatusCode::CONFLICT
+        }
+        DecisionRejection::CommentMissing
+        | DecisionRejection::EvidenceMissing
+        | DecisionRejection::EvidenceInvalid
+        | DecisionRejection::Grant(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

@@ -9,13 +9,14 @@ use portreeve_ra::authority::{COMMENT_CHARS_MAX, DecisionRequest, Search};
 use portreeve_ra::ports::RequestRow;
 use portreeve_ra::search::{Among, Field, parse, with_word};
 use portreeve_ra::{
-    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, Proposal, ProposalId,
-    ProposalState, Refusal, RegistrationAuthority, Resolution, Right,
+    Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, Refusal,
+    RegistrationAuthority, Resolution, Right,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
+use crate::approvals::{self, DecisionBody, ProposalView};
 use crate::paging::{List, PageQuery};
 use crate::problem::Problem;
 use crate::signed_in::SignedIn;
@@ -54,6 +55,8 @@ pub struct RequestView {
     pub endpoint: String,
     /// Who asks.
     pub requester: String,
+    /// The earlier proposal with which it was granted, if it passed by a grant.
+    pub granted_by: Option<String>,
     /// The profile; empty, as are backend and findings, while no worker has judged it.
     pub profile: String,
     /// The version of the profile it was judged by.
@@ -81,47 +84,6 @@ pub struct RequestView {
     /// When it was received.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub received_at: Option<Timestamp>,
-}
-
-/// What people decide on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ProposalView {
-    /// The proposal.
-    pub id: String,
-    /// What exactly, in hex: a decision names it.
-    pub digest: String,
-    /// Where it stands: `open`, `approved`, `rejected` or `expired`.
-    pub state: String,
-    /// How many different principals must approve.
-    pub approvals: u8,
-    /// When it expires.
-    #[schema(value_type = String, format = DateTime)]
-    pub until: Timestamp,
-    /// Who decided what, in order.
-    pub decisions: Vec<DecisionView>,
-}
-
-/// One decision.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct DecisionView {
-    /// The principal.
-    pub by: String,
-    /// `approve` or `reject`.
-    pub decision: String,
-    /// Why.
-    pub comment: String,
-}
-
-/// What a principal decides with.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DecisionBody {
-    /// Why; at most 1,024 characters count.
-    #[serde(default)]
-    pub comment: String,
-    /// The digest of the proposal that was looked at, in hex. Refused when the proposal has another.
-    #[serde(default)]
-    pub digest: Option<String>,
 }
 
 /// How a request in doubt or in quarantine goes on.
@@ -229,7 +191,7 @@ pub(crate) async fn show(
     signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, Problem> {
-    let (enrollment, view, _) = load(&parts.ra, &id).await?;
+    let (enrollment, view) = load(&parts.ra, &id, &signed_in).await?;
     require(&parts, &signed_in, (Right::RequestRead, &enrollment)).await?;
     Ok(Json(view))
 }
@@ -267,7 +229,7 @@ pub(crate) async fn resolve(
     body: Result<Json<ResolutionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
-    let (enrollment, ..) = load(&parts.ra, &id).await?;
+    let (enrollment, _) = load(&parts.ra, &id, &principal).await?;
     require(&parts, &principal, (Right::RequestResolve, &enrollment)).await?;
     let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
     match enrollment.state() {
@@ -282,9 +244,9 @@ pub(crate) async fn resolve(
         ResolutionWord::Retry => Resolution::Retry,
         ResolutionWord::GiveUp => Resolution::GiveUp,
     };
-    let request = commented(&parts.ra, principal, body.comment)?;
+    let request = commented(&parts.ra, principal.clone(), body.comment)?;
     parts.ra.resolve(enrollment.id, resolution, request).await?;
-    let (_, view, _) = load(&parts.ra, &id).await?;
+    let (_, view) = load(&parts.ra, &id, &principal).await?;
     Ok(Json(view))
 }
 
@@ -322,29 +284,20 @@ async fn decide(
     decision: Decision,
 ) -> Result<Json<RequestView>, Problem> {
     let ra = &parts.ra;
-    let (enrollment, _, proposal) = load(ra, id).await?;
-    require(parts, &principal, (Right::RequestApprove, &enrollment)).await?;
+    let (enrollment, _) = load(ra, id, &principal).await?;
     let state = enrollment.state().map_or("none", |state| state.as_str());
-    let proposal = proposal.ok_or(Problem::NothingToDecide(state))?;
-    let request = DecisionRequest {
-        by: principal.principal().clone(),
-        digest: body.digest.as_deref().map(digest).transpose()?,
-        comment: in_full("comment", body.comment)?,
-        origin: principal.origin(ra),
-    };
-    match decision {
-        Decision::Approve => ra.approve(proposal, request).await?,
-        Decision::Reject => ra.reject(proposal, request).await?,
-    };
-    let (_, view, _) = load(ra, id).await?;
+    let proposal = enrollment.proposal().ok_or(Problem::NothingToDecide(state))?;
+    approvals::decide(ra, (proposal, decision), (&principal, body)).await?;
+    let (_, view) = load(ra, id, &principal).await?;
     Ok(Json(view))
 }
 
-/// The enrollment with this id, what is shown of it, and the proposal that people decide on.
+/// The enrollment with this id, and what is shown of it with the proposal that people decide on.
 async fn load(
     ra: &RegistrationAuthority,
     id: &str,
-) -> Result<(Enrollment, RequestView, Option<ProposalId>), Problem> {
+    signed_in: &SignedIn,
+) -> Result<(Enrollment, RequestView), Problem> {
     let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
     let enrollment = ra
         .enrollment(id)
@@ -357,21 +310,12 @@ async fn load(
         (None, None) if enrollment.state() == Some(EnrollmentState::Erased) => erased(&enrollment),
         (None, None) => return Err(Problem::NotFound("request")),
     };
-    let proposal = enrollment.proposal();
-    if let Some(id) = proposal {
-        shown.proposal = ra
-            .proposal(id)
-            .await?
-            .map(|proposal| proposal_view(id, &proposal, ra.now()));
+    if let Some(id) = enrollment.proposal()
+        && let Some(proposal) = ra.proposal(id).await?
+    {
+        shown.proposal = Some(approvals::view(ra, &proposal, signed_in).await?);
     }
-    Ok((enrollment, shown, proposal))
-}
-
-fn digest(text: &str) -> Result<[u8; 32], Problem> {
-    let mut octets = [0; 32];
-    hex::decode_to_slice(text, &mut octets)
-        .map_err(|_| Problem::Malformed("digest is not 64 hexadecimal digits".to_owned()))?;
-    Ok(octets)
+    Ok((enrollment, shown))
 }
 
 fn summary(row: RequestRow) -> RequestSummary {
@@ -397,6 +341,7 @@ fn view(enrollment: &Enrollment, application: &Application) -> RequestView {
             .to_owned(),
         endpoint: application.endpoint.to_string(),
         requester: application.requester.to_string(),
+        granted_by: enrollment.granted_by().map(|id| id.to_string()),
         profile: application.profile.to_string(),
         profile_version: application.profile_version,
         backend: application.backend.to_string(),
@@ -425,6 +370,7 @@ fn unjudged(enrollment: &Enrollment, asked: Asked<'_>) -> RequestView {
             .to_owned(),
         endpoint: asked.endpoint.to_string(),
         requester: asked.requester.to_string(),
+        granted_by: None,
         profile: String::new(),
         profile_version: 0,
         backend: String::new(),
@@ -457,6 +403,7 @@ fn erased(enrollment: &Enrollment) -> RequestView {
         state: EnrollmentState::Erased.as_str().to_owned(),
         endpoint: nothing(),
         requester: nothing(),
+        granted_by: None,
         profile: nothing(),
         profile_version: 0,
         backend: nothing(),
@@ -477,33 +424,4 @@ fn serial(der: &[u8]) -> Option<String> {
     portreeve_pkix::Certificate::from_der(der)
         .ok()
         .map(|certificate| certificate.serial().to_hex())
-}
-
-fn proposal_view(id: ProposalId, proposal: &Proposal, now: Timestamp) -> ProposalView {
-    let decisions = proposal
-        .decisions
-        .iter()
-        .map(|(by, decision, comment)| DecisionView {
-            by: by.to_string(),
-            decision: match decision {
-                Decision::Approve => "approve",
-                Decision::Reject => "reject",
-            }
-            .to_owned(),
-            comment: comment.clone(),
-        });
-    ProposalView {
-        id: id.to_string(),
-        digest: hex::encode(proposal.digest),
-        state: match proposal.state(now) {
-            ProposalState::Open => "open",
-            ProposalState::Approved => "approved",
-            ProposalState::Rejected => "rejected",
-            ProposalState::Expired => "expired",
-        }
-        .to_owned(),
-        approvals: proposal.approvals,
-        until: proposal.until,
-        decisions: decisions.collect(),
-    }
 }

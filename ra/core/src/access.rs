@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::authority::RegistrationAuthority;
 use crate::domain::{
-    AccessEvent, Actor, EnrollmentId, Event, On, Origin, Principal, Purpose, RateLimit, Right, Standing,
-    StreamId, StreamKind,
+    AccessEvent, Actor, Decision, EnrollmentId, Event, On, Origin, Principal, Purpose, RateLimit, Refusal,
+    Right, Standing, StreamId, StreamKind,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -75,14 +75,37 @@ impl RegistrationAuthority {
         }
         let on = target.to_string();
         tracing::warn!(principal = %standing.principal, %right, on, address = ?origin.address, "refused");
-        let key = format!("refused:{}", standing.principal);
-        if self.parts.limiter.admit(&key, RECORDED, 1).await == Admission::Admitted {
-            let actor = Actor::Operator(standing.principal.clone());
-            let right = right.as_str().to_owned();
-            self.note(AccessEvent::Refused { right, on }, (actor, origin))
-                .await;
-        }
+        let event = AccessEvent::Refused {
+            right: right.as_str().to_owned(),
+            on,
+        };
+        self.note_refusal(&standing.principal, event, origin).await;
         Err(Forbidden(right))
+    }
+
+    /// Records that a decision of this principal does not count.
+    pub(crate) async fn turned_away(
+        &self,
+        (by, origin): (&Principal, &Origin),
+        (decision, subject): (Decision, StreamId),
+        refusal: &Refusal,
+    ) {
+        let decision = decision.as_str();
+        tracing::warn!(principal = %by, decision, %subject, refusal = refusal.code(), "decision refused");
+        let event = AccessEvent::TurnedAway {
+            decision: decision.to_owned(),
+            subject,
+            refusal: refusal.clone(),
+        };
+        self.note_refusal(by, event, origin).await;
+    }
+
+    async fn note_refusal(&self, by: &Principal, event: AccessEvent, origin: &Origin) {
+        let key = format!("refused:{by}");
+        if self.parts.limiter.admit(&key, RECORDED, 1).await == Admission::Admitted {
+            let actor = Actor::Operator(by.clone());
+            self.note(event, (actor, origin)).await;
+        }
     }
 
     /// Records that a name is locked for a while. Whoever counts wrong passwords calls it once for each time it locks.

@@ -85,13 +85,13 @@ CREATE POLICY record_edge ON record FOR INSERT TO portreeve_edge
     WITH CHECK (record_purpose(header) = 1 AND kind IN (1, 3, 4, 6, 7));
 DROP POLICY IF EXISTS record_worker ON record;
 CREATE POLICY record_worker ON record FOR INSERT TO portreeve_worker
-    WITH CHECK (record_purpose(header) = 2 AND kind IN (1, 2, 6, 7, 9));
+    WITH CHECK (record_purpose(header) = 2 AND kind IN (1, 2, 6, 7, 9, 12));
 DROP POLICY IF EXISTS record_status ON record;
 CREATE POLICY record_status ON record FOR INSERT TO portreeve_status
     WITH CHECK (record_purpose(header) = 3 AND kind = 6);
 DROP POLICY IF EXISTS record_console ON record;
 CREATE POLICY record_console ON record FOR INSERT TO portreeve_console
-    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6, 11, 13));
+    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6, 11, 12, 13));
 
 -- Work is made by all who receive or decide, as new, and done by workers.
 DROP POLICY IF EXISTS task_read ON task;

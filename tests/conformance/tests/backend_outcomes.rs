@@ -1,16 +1,15 @@
 //! What the RA makes of every answer a CA can give. The CA is scripted; everything else is real.
 #![cfg(test)]
 
-use portreeve_harness::authority::{
-    TestAccount, TestAuthority, backend_name, clock, csr, endpoint, operator,
-};
+use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, clock, csr, endpoint};
 use portreeve_harness::scripted::{Answer, Asked, Memory, ScriptedBackend, stray_key};
 use portreeve_harness::test_ca::{Fault, TestCa};
 use portreeve_pkix::{DnsName, GeneralName, Timestamp};
-use portreeve_ra::authority::DecisionRequest;
+use portreeve_ra::authority::Vote;
 use portreeve_ra::ports::{RequestFilter, Store};
 use portreeve_ra::{
-    ClaimHandle, Disposition, EnrollmentState, Error, Operation, Origin, Refusal, StreamKind, Waiting,
+    ClaimHandle, DecisionRejection, Disposition, EnrollmentState, Error, Operation, Refusal, StreamKind,
+    Waiting,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,15 +83,6 @@ async fn incidents(authority: &TestAuthority) -> usize {
         .expect("streams")
         .items
         .len()
-}
-
-fn decision(authority: &TestAuthority, by: &str) -> DecisionRequest {
-    DecisionRequest {
-        by: operator(by),
-        digest: None,
-        comment: "looked at".to_owned(),
-        origin: Origin::node(authority.ra.node()),
-    }
 }
 
 #[tokio::test]
@@ -370,7 +360,7 @@ async fn quarantined(name: &str, backend: Arc<ScriptedBackend>) -> TestAuthority
 #[tokio::test]
 async fn people_approve_and_only_then_is_it_issued() {
     let backend = backend(Vec::new(), Memory::Searchable);
-    let approval = "approval = { approvals = 2, age_max = \"7d\" }";
+    let approval = "approval = \"two\"";
     let authority = TestAuthority::start(backend.clone(), approval).await;
     let account = authority.account(&["a.test"]).await;
     let answer = ask(&authority, &account, "a.test").await;
@@ -389,9 +379,9 @@ async fn people_approve_and_only_then_is_it_issued() {
         .expect("load")
         .expect("known");
     let proposal = enrollment.proposal().expect("proposal");
-    let wrong = DecisionRequest {
+    let wrong = Vote {
         digest: Some([0; 32]),
-        ..decision(&authority, "alice")
+        ..authority.vote("alice").await
     };
     let refused = authority.ra.approve(proposal, wrong).await;
     assert!(
@@ -400,22 +390,25 @@ async fn people_approve_and_only_then_is_it_issued() {
     );
     authority
         .ra
-        .approve(proposal, decision(&authority, "alice"))
+        .approve(proposal, authority.vote("alice").await)
         .await
         .expect("first");
     let again = authority
         .ra
-        .approve(proposal, decision(&authority, "alice"))
+        .approve(proposal, authority.vote("alice").await)
         .await;
     assert!(
-        matches!(again, Err(Error::Refused(Refusal::AlreadyDecided))),
+        matches!(
+            again,
+            Err(Error::Refused(Refusal::Decision(DecisionRejection::Twice)))
+        ),
         "{again:?}"
     );
     authority.ra.work().await.expect("work");
     assert_eq!(issues(&backend), 0, "one of two is not enough");
     authority
         .ra
-        .approve(proposal, decision(&authority, "bob"))
+        .approve(proposal, authority.vote("bob").await)
         .await
         .expect("second");
     reach(&authority, "issued").await;
@@ -428,18 +421,8 @@ async fn people_approve_and_only_then_is_it_issued() {
 #[tokio::test]
 async fn a_rejected_and_an_expired_proposal_end_without_a_certificate() {
     for (approval, reject, end, refusal) in [
-        (
-            "approval = { approvals = 1, age_max = \"7d\" }",
-            true,
-            "refused",
-            Refusal::Denied,
-        ),
-        (
-            "approval = { approvals = 1, age_max = \"1s\" }",
-            false,
-            "expired",
-            Refusal::Expired,
-        ),
+        ("approval = \"one\"", true, "refused", Refusal::Denied),
+        ("approval = \"brief\"", false, "expired", Refusal::Expired),
     ] {
         let backend = backend(Vec::new(), Memory::Searchable);
         let authority = TestAuthority::start(backend.clone(), approval).await;
@@ -458,7 +441,7 @@ async fn a_rejected_and_an_expired_proposal_end_without_a_certificate() {
             let proposal = enrollment.proposal().expect("proposal");
             authority
                 .ra
-                .reject(proposal, decision(&authority, "alice"))
+                .reject(proposal, authority.vote("alice").await)
                 .await
                 .expect("reject");
         }

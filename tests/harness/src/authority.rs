@@ -5,6 +5,7 @@ use portreeve_pkix::{DnsName, Identifier, PublicKey};
 use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::accounts::{Change, OpenAccount};
+use portreeve_ra::authority::Vote;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Store, Tasks, Wakeups};
 use portreeve_ra::proofs::NewProof;
@@ -170,6 +171,9 @@ impl TestAuthority {
             origin: Origin::node(self.ra.node()),
             reason: "test".to_owned(),
         };
+        if endpoint_text.contains("approval") {
+            self.publish_approvers().await;
+        }
         let (_, profile) = portreeve_policies::shipped()
             .iter()
             .find(|(name, _)| *name == "dev")
@@ -191,6 +195,54 @@ impl TestAuthority {
             .publish(ObjectKind::Endpoint, endpoint().as_str(), body, by)
             .await
             .expect("endpoint");
+    }
+
+    /// Approval policies `one`, `two`, `brief` (one approval within a second) and `fleeting` (issuance within a second),
+    /// and the operators alice, bob, carol and dave, who may approve. The installation itself wrote all of them.
+    async fn publish_approvers(&self) {
+        let policies = [
+            ("one", "age_max = \"7d\"\n[[step]]\nanyone = true\n"),
+            ("two", "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = 2\n"),
+            ("brief", "age_max = \"1s\"\n[[step]]\nanyone = true\n"),
+            (
+                "fleeting",
+                "age_max = \"7d\"\nissue_within = \"1s\"\n[[step]]\nanyone = true\n",
+            ),
+        ];
+        for (name, text) in policies {
+            self.put(ObjectKind::ApprovalPolicy, name, text).await;
+        }
+        let roles = portreeve_policies::shipped_roles();
+        let (_, approver) = roles.iter().find(|(name, _)| *name == "approver").expect("role");
+        self.put(ObjectKind::Role, "approver", approver).await;
+        for name in ["alice", "bob", "carol", "dave"] {
+            self.put(ObjectKind::Operator, name, "roles = [\"approver\"]")
+                .await;
+        }
+    }
+
+    /// Publishes an object in the name of the installation.
+    pub async fn put(&self, kind: ObjectKind, name: &str, text: &str) {
+        let by = Publisher {
+            actor: Actor::Node,
+            origin: Origin::node(self.ra.node()),
+            reason: "test".to_owned(),
+        };
+        let published = self.ra.objects().publish(kind, name, text.to_owned(), by).await;
+        published.expect("published");
+    }
+
+    /// What an operator decides with who may do what their object says now.
+    pub async fn vote(&self, name: &str) -> Vote {
+        let standing = self.ra.standing(&operator(name)).await.expect("standing");
+        Vote {
+            standing: standing.expect("an operator"),
+            digest: None,
+            comment: "looked at".to_owned(),
+            evidence: None,
+            grant: None,
+            origin: Origin::node(self.ra.node()),
+        }
     }
 
     /// Opens an account that has proven these names.

@@ -75,6 +75,7 @@ fn permitted(text: &str, requests: &[(CertificationRequest, Facts)]) -> Vec<bool
             name: "compared",
             profile: &profile,
             facts,
+            approval: None,
             request,
             blocklist: &blocklist,
         };

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use portreeve_ra::{AccountId, InternalError};
+use portreeve_ra::{AccountId, DecisionRejection, InternalError};
 
 use super::*;
 use crate::site::tests::site;
@@ -44,6 +44,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::CannotRevoke,
         Refusal::AlreadyDecided,
         Refusal::DigestMismatch,
+        Refusal::Decision(DecisionRejection::Twice),
     ]
 }
 

@@ -6,23 +6,24 @@ use std::time::Duration;
 use super::RegistrationAuthority;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Decision, EnrollmentId, Event, Origin, Principal, Proposal, ProposalEvent, ProposalId,
-    ProposalState, Purpose, Refusal, StreamId,
+    Actor, Ballot, Decision, Electorate, EnrollmentId, Event, Evidence, GrantTerms, Origin, Principal,
+    Proposal, ProposalEvent, ProposalId, ProposalState, ProposalSubject, Purpose, Refusal, Standing,
+    StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{ApprovalHint, ApprovalNews, Batch, CommitError, Conflict, WakeKey};
 use crate::steps::Verified;
 
-/// Characters of a comment that are kept; whoever takes comments from people refuses longer ones.
+/// Characters of a comment, at most. A longer one is refused and not cut: it is part of what evidence signs.
 pub const COMMENT_CHARS_MAX: usize = 1024;
 
-/// What a principal decides with.
+/// What a principal acts with where a right is all that is needed.
 #[derive(Clone, Debug)]
 pub struct DecisionRequest {
     /// The principal.
     pub by: Principal,
-    /// The digest of the proposal the principal looked at; must match when given.
+    /// The digest of what the principal looked at; must match when given.
     pub digest: Option<[u8; 32]>,
     /// In words; at most [`COMMENT_CHARS_MAX`] characters.
     pub comment: String,
@@ -30,36 +31,66 @@ pub struct DecisionRequest {
     pub origin: Origin,
 }
 
+/// What somebody decides on a proposal with.
+#[derive(Clone, Debug)]
+pub struct Vote {
+    /// Who, and what they may do as they signed in.
+    pub standing: Standing,
+    /// The digest of the proposal they looked at; must match when given.
+    pub digest: Option<[u8; 32]>,
+    /// Why; at most 1,024 characters. A denial needs one.
+    pub comment: String,
+    /// Their signature over the decision.
+    pub evidence: Option<Evidence>,
+    /// What they grant besides.
+    pub grant: Option<GrantTerms>,
+    /// From where.
+    pub origin: Origin,
+}
+
 impl RegistrationAuthority {
-    /// Approves a proposal. With enough approvals by different principals the enrollment goes on.
-    pub async fn approve(
-        self: &Arc<Self>,
-        proposal: ProposalId,
-        request: DecisionRequest,
-    ) -> Result<ProposalState, Error> {
-        self.decide(proposal, Decision::Approve, request).await
+    /// Approves a proposal. With the last approval it needs, what was proposed takes effect. Refusals are recorded.
+    pub async fn approve(self: &Arc<Self>, proposal: ProposalId, vote: Vote) -> Result<ProposalState, Error> {
+        self.decide(proposal, Decision::Approve, vote).await
     }
 
-    /// Rejects a proposal; one is enough.
-    pub async fn reject(
-        self: &Arc<Self>,
-        proposal: ProposalId,
-        request: DecisionRequest,
-    ) -> Result<ProposalState, Error> {
-        self.decide(proposal, Decision::Reject, request).await
+    /// Rejects a proposal; one is enough. Refusals are recorded.
+    pub async fn reject(self: &Arc<Self>, proposal: ProposalId, vote: Vote) -> Result<ProposalState, Error> {
+        self.decide(proposal, Decision::Reject, vote).await
     }
 
     async fn decide(
         self: &Arc<Self>,
         id: ProposalId,
         decision: Decision,
-        request: DecisionRequest,
+        vote: Vote,
     ) -> Result<ProposalState, Error> {
+        let decided = self.try_to_decide(id, decision, &vote).await;
+        if let Err(Error::Refused(refusal)) = &decided {
+            let who = (&vote.standing.principal, &vote.origin);
+            let what = (decision, StreamId::proposal(id));
+            self.turned_away(who, what, refusal).await;
+        }
+        decided
+    }
+
+    /// Of several that decide at once, each sees what the one before has made of the proposal.
+    async fn try_to_decide(
+        self: &Arc<Self>,
+        id: ProposalId,
+        decision: Decision,
+        vote: &Vote,
+    ) -> Result<ProposalState, Error> {
+        if vote.comment.chars().nth(COMMENT_CHARS_MAX).is_some() {
+            return Err(
+                Refusal::Malformed(format!("comment is longer than {COMMENT_CHARS_MAX} characters")).into(),
+            );
+        }
         let mut turn = 0;
         loop {
             let proposal = self.load_proposal(id).await?.ok_or(Refusal::UnknownRequest)?;
-            check(proposal.value(), &request, self.now())?;
-            match self.record_decision(id, &proposal, (decision, &request)).await? {
+            let step = self.admit_vote(proposal.value(), decision, vote).await?;
+            match self.record_decision(&proposal, (decision, step), vote).await? {
                 Ok(state) => return Ok(state),
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, StreamId::proposal(id))),
@@ -67,54 +98,82 @@ impl RegistrationAuthority {
         }
     }
 
+    /// The step in which a vote counts.
+    async fn admit_vote(&self, proposal: &Proposal, decision: Decision, vote: &Vote) -> Result<u8, Error> {
+        let constituency = self.constituency(proposal).await?;
+        let keys = self.evidence_keys(&vote.standing.principal).await?;
+        let ballot = Ballot {
+            standing: &vote.standing,
+            decision,
+            digest: vote.digest,
+            comment: &vote.comment,
+            evidence: vote.evidence.as_ref(),
+            grant: vote.grant,
+        };
+        let electorate = Electorate {
+            on: &constituency.on(),
+            excluded: &constituency.excluded,
+            keys: &keys,
+        };
+        Ok(proposal.admit(&ballot, &electorate, self.now())?)
+    }
+
     async fn record_decision(
         &self,
-        id: ProposalId,
         proposal: &Verified<Proposal>,
-        (decision, request): (Decision, &DecisionRequest),
+        (decision, step): (Decision, u8),
+        vote: &Vote,
     ) -> Result<Result<ProposalState, CommitError>, Error> {
-        let mut comment = request.comment.clone();
-        if let Some((end, _)) = comment.char_indices().nth(COMMENT_CHARS_MAX) {
-            comment.truncate(end);
-        }
+        let (before, by) = (proposal.value(), &vote.standing.principal);
         let event = ProposalEvent::Decided {
-            by: request.by.clone(),
+            by: by.clone(),
             decision,
-            digest: proposal.value().digest,
-            comment: comment.clone(),
+            step,
+            digest: before.digest,
+            comment: vote.comment.clone(),
+            evidence: vote.evidence.clone(),
+            grant: vote.grant,
         };
-        let mut after = Some(proposal.value().clone());
-        Proposal::apply(&mut after, &event);
-        let state = after.map_or(ProposalState::Open, |after| after.state(self.now()));
-        let actor = Actor::Operator(request.by.clone());
-        let saying = Saying::new(Purpose::Console, actor, request.origin.clone(), &comment);
+        let actor = Actor::Operator(by.clone());
+        let mut after = Some(before.clone());
+        Proposal::apply(&mut after, before.id, &event, (&actor, self.now()));
+        let after = after.unwrap_or_else(|| before.clone());
+        let state = after.state(self.now());
+        let saying = Saying::new(Purpose::Console, actor, vote.origin.clone(), &vote.comment);
         let record = self
             .ledger
-            .record(proposal.next(), saying, &[Event::Proposal(event)])?;
-        let enrollment = proposal.value().enrollment;
-        let tasks = match state {
-            ProposalState::Open => Vec::new(),
-            _ => vec![self.task(StreamId::enrollment(enrollment), Duration::ZERO, None)],
-        };
-        let batch = Batch {
-            records: vec![record],
-            tasks,
-            ..Batch::default()
-        };
+            .record(proposal.next(), saying.clone(), &[Event::Proposal(event)])?;
+        let mut batch = self.effects(&after, state, &saying).await?;
+        batch.records.insert(0, record);
         if let Err(error) = self.parts.store.commit(batch).await {
             return Ok(Err(error));
         }
-        tracing::info!(proposal = %id, enrollment.id = %enrollment, principal = %request.by, ?decision, ?state,
+        tracing::info!(proposal = %before.id, subject = before.subject.as_str(), principal = %by, ?decision, ?state,
                        "proposal decided");
         self.parts.wakeups.wake(WakeKey::Tasks);
-        let news = match state {
-            ProposalState::Open => ApprovalNews::Step,
-            ProposalState::Approved => ApprovalNews::Approved,
-            ProposalState::Rejected => ApprovalNews::Rejected,
-            ProposalState::Expired => ApprovalNews::Expired,
-        };
-        self.announce(id, enrollment, news);
+        if let Some(enrollment) = before.subject.enrollment() {
+            self.announce(before.id, enrollment, news(state));
+        }
         Ok(Ok(state))
+    }
+
+    /// What follows from a decision, in the same commit.
+    async fn effects(
+        &self,
+        proposal: &Proposal,
+        state: ProposalState,
+        saying: &Saying,
+    ) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        if let (ProposalSubject::Enrollment(id), false) = (&proposal.subject, state == ProposalState::Open) {
+            batch
+                .tasks
+                .push(self.task(StreamId::enrollment(*id), Duration::ZERO, None));
+        }
+        if state == ProposalState::Approved {
+            batch.records.extend(self.giving(proposal, saying.clone()).await?);
+        }
+        Ok(batch)
     }
 
     /// Tells what happened to a proposal.
@@ -127,18 +186,11 @@ impl RegistrationAuthority {
     }
 }
 
-fn check(
-    proposal: &Proposal,
-    request: &DecisionRequest,
-    now: portreeve_pkix::Timestamp,
-) -> Result<(), Refusal> {
-    if request.digest.is_some_and(|digest| digest != proposal.digest) {
-        return Err(Refusal::DigestMismatch);
-    }
-    let decided_before = proposal.decisions.iter().any(|(who, ..)| *who == request.by);
-    match proposal.state(now) {
-        ProposalState::Open if !decided_before => Ok(()),
-        ProposalState::Expired => Err(Refusal::Expired),
-        _ => Err(Refusal::AlreadyDecided),
+const fn news(state: ProposalState) -> ApprovalNews {
+    match state {
+        ProposalState::Open => ApprovalNews::Step,
+        ProposalState::Approved => ApprovalNews::Approved,
+        ProposalState::Rejected => ApprovalNews::Rejected,
+        ProposalState::Expired => ApprovalNews::Expired,
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::enroll::{Filing, is_race};
+use super::grants::Pass;
 use super::judge::{Judged, lines};
 use crate::accounts::commit_error;
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
-    EnrollmentId, Event, Finding, Incident, IncidentKind, Intent, Operation, ProposalEvent, ProposalId,
-    Record, Refusal, StreamId, TaskId,
+    EnrollmentId, Event, Finding, GrantSubject, Incident, IncidentKind, Intent, Operation, ProposalEvent,
+    ProposalId, ProposalSubject, Record, Refusal, StreamId, TaskId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Saying, first};
@@ -19,7 +20,6 @@ use crate::ports::{
     ApprovalNews, Batch, CaBackend, CaError, CommitError, Conflict, NewTask, Reservation, Space, StoreError,
     TaskKind, TaskLease,
 };
-use crate::steps::issue::contents_digest;
 use crate::steps::{Verified, verify};
 
 /// How long a node may hold an enrollment before another takes it over. Longer than `drive::TURN` and two answers of a
@@ -63,25 +63,25 @@ impl RegistrationAuthority {
     }
 
     /// Commits Received, Approved and Issuing with the intent, the claim, and a task leased to this node.
-    /// `None` when somebody filed the same claim first.
+    /// What passes by a grant spends it in the same commit. `None` when somebody filed the same claim, or spent the grant,
+    /// first.
     pub(super) async fn file_intent(
         self: &Arc<Self>,
         filing: &Filing,
-        application: Box<Application>,
+        (application, pass): (Box<Application>, Option<Pass>),
         alongside: Batch,
     ) -> Result<Option<(Verified<Enrollment>, TaskLease)>, Error> {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
         let stream = StreamId::enrollment(id);
         let intent = self.prepare(id, &application)?;
-        let commands = [
-            Command::Receive(application),
-            Command::Approve(None),
-            Command::Begin(intent),
-        ];
+        let (approve, why) = match &pass {
+            Some(pass) => (Command::PassBy(pass.proposal), "granted beforehand"),
+            None => (Command::Approve(None), "policy permits"),
+        };
+        let commands = [Command::Receive(application), approve, Command::Begin(intent)];
         let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
-        let record = self
-            .ledger
-            .record(first(stream), filing.saying("policy permits"), &events)?;
+        let record = self.ledger.record(first(stream), filing.saying(why), &events)?;
+        let spent = pass.map(|pass| self.spend(&pass, id)).transpose()?;
         let verified = verify::enrollment(self.ledger.verified(stream, std::slice::from_ref(&record))?);
         let verified = verified.ok_or(InternalError::Tampered {
             stream,
@@ -96,7 +96,7 @@ impl RegistrationAuthority {
             fence: 1,
         };
         let batch = Batch {
-            records: vec![record],
+            records: std::iter::once(record).chain(spent).collect(),
             tasks: vec![task],
             claims: vec![claim(filing, id)],
             reservations: serial_reservation(&enrollment).into_iter().collect(),
@@ -180,10 +180,11 @@ impl RegistrationAuthority {
         let proposal = ProposalId::new(self.now(), self.parts.random.as_ref());
         let until = self.now().saturating_add(approval.age_max);
         let opened = Event::Proposal(ProposalEvent::Opened {
-            enrollment,
-            digest: contents_digest(&application.contents),
-            approvals: approval.approvals.max(1),
+            subject: ProposalSubject::Enrollment(enrollment),
+            digest: application.digest(),
+            terms: approval.terms.clone(),
             until,
+            grantable: GrantSubject::of(application, &approval.terms),
         });
         let record = self
             .ledger

@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::RegistrationAuthority;
 use super::begin::{LEASE, run, serial_reservation};
 use super::deadline::{asked as ask, in_time, not_now};
+use super::recount::Recount;
 use super::rows;
 use super::settle::Settled;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, ProposalState,
-    Purpose, Refusal, StreamId,
+    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, Proposal,
+    ProposalState, Purpose, Record, Refusal, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
@@ -118,9 +119,13 @@ impl RegistrationAuthority {
         lease: &TaskLease,
     ) -> Result<Settled, Error> {
         let id = enrollment.value().proposal().ok_or(Refusal::UnknownRequest)?;
+        let enrollment_id = enrollment.value().id;
         let proposal = self.load_proposal(id).await?;
-        let Some(proposal) = proposal.filter(|proposal| proposal.value().enrollment == enrollment.value().id)
-        else {
+        let is_theirs = |proposal: &Verified<Proposal>| {
+            let application = enrollment.value().application();
+            application.is_some_and(|this| issue::agrees(proposal.value(), enrollment.value().id, this))
+        };
+        let Some(proposal) = proposal.filter(is_theirs) else {
             let tampered = verify::Tampered("proposal is missing");
             return Err(self.ledger.tampered(StreamId::proposal(id), tampered).await);
         };
@@ -130,18 +135,47 @@ impl RegistrationAuthority {
                 self.retry_after(lease, wait).await?;
                 return Ok(Settled::Stop(enrollment));
             }
-            ProposalState::Approved => {
-                let approve = Some(Command::Approve(Some(id)));
-                return self.start_issuing(enrollment, lease, approve).await;
-            }
+            ProposalState::Approved => return self.people_agreed(enrollment, lease, proposal).await,
             ProposalState::Rejected => Command::Refuse(Refusal::Denied),
             ProposalState::Expired => {
                 let settled = self.end(enrollment, lease, Command::Expire).await?;
-                self.announce(id, proposal.value().enrollment, ApprovalNews::Expired);
+                self.announce(id, enrollment_id, ApprovalNews::Expired);
                 return Ok(settled);
             }
         };
         self.end(enrollment, lease, end).await
+    }
+
+    /// Counts once more, since whoever approved may not be entitled any more, and fixes the intent.
+    async fn people_agreed(
+        self: &Arc<Self>,
+        enrollment: Verified<Enrollment>,
+        lease: &TaskLease,
+        proposal: Verified<Proposal>,
+    ) -> Result<Settled, Error> {
+        let id = proposal.value().id;
+        let too_late = proposal
+            .value()
+            .begins_until()
+            .is_none_or(|until| self.now() >= until);
+        if too_late {
+            let settled = self.end(enrollment, lease, Command::Expire).await?;
+            if let Settled::Stop(ended) = &settled {
+                self.announce(id, ended.value().id, ApprovalNews::Expired);
+            }
+            return Ok(settled);
+        }
+        match self.recount(proposal).await? {
+            Recount::Stands => {
+                let approve = Some(Command::Approve(Some(id)));
+                self.start_issuing(enrollment, lease, approve).await
+            }
+            Recount::Short => Ok(Settled::GoOn(enrollment)),
+            Recount::Hopeless => {
+                self.end(enrollment, lease, Command::Refuse(Refusal::Denied))
+                    .await
+            }
+        }
     }
 
     /// Judges once more, since time has passed since the request was judged, and fixes the intent.
@@ -217,7 +251,8 @@ impl RegistrationAuthority {
         &self,
         enrollment: &Verified<Enrollment>,
     ) -> Result<Result<IssuanceOrder, String>, Error> {
-        let proposal = match enrollment.value().proposal() {
+        let asked = enrollment.value().proposal();
+        let proposal = match asked.or(enrollment.value().granted_by()) {
             Some(id) => self.load_proposal(id).await?,
             None => None,
         };
@@ -263,12 +298,22 @@ impl RegistrationAuthority {
         commands: impl IntoIterator<Item = Command>,
         reason: &str,
     ) -> Result<Verified<Enrollment>, Error> {
+        self.advance_with(enrollment, commands, (reason, None)).await
+    }
+
+    /// The same, with a record of another stream in the same commit.
+    pub(super) async fn advance_with(
+        &self,
+        enrollment: Verified<Enrollment>,
+        commands: impl IntoIterator<Item = Command>,
+        (reason, besides): (&str, Option<Record>),
+    ) -> Result<Verified<Enrollment>, Error> {
         let (after, events) = run(enrollment.value().clone(), commands, self.now())?;
         let origin = Origin::node(self.parts.node);
         let saying = Saying::new(Purpose::Worker, Actor::Node, origin, reason);
         let record = self.ledger.record(enrollment.next(), saying, &events)?;
         let batch = Batch {
-            records: vec![record.clone()],
+            records: std::iter::once(record.clone()).chain(besides).collect(),
             reservations: serial_reservation(&after).into_iter().collect(),
             projections: rows::request(&after, self.now()),
             ..Batch::default()

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::drive::Drove;
+use super::grants::Pass;
 use super::judge::{Judged, Scene, lines};
 use super::standing::disposition;
 use super::waiting::is_moving;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Alongside, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition, EndpointName,
-    EnrollmentId, EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused, Requester,
-    Role, StreamId, StreamKind, Verdict,
+    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition,
+    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused,
+    Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -192,14 +193,20 @@ impl RegistrationAuthority {
         }
     }
 
+    /// Lets people decide, unless they have decided on the same for the same requester beforehand.
     async fn refer(
         self: &Arc<Self>,
         filing: &Filing,
         (judged, request): (Judged, &EnrollmentRequest),
-        (contents, approval, findings): (CertificateContents, ApprovalPolicy, Vec<Finding>),
+        (contents, approval, findings): (CertificateContents, Arc<ApprovalPolicy>, Vec<Finding>),
         alongside: Batch,
     ) -> Result<Acted, Error> {
         let application = self.application(filing, (&judged, request.operation), contents, &findings);
+        if let Some(pass) = self.pass_for(&application, &approval.terms).await? {
+            return self
+                .begin(filing, (judged, application, Some(pass)), alongside)
+                .await;
+        }
         let filed = self.file_referral(filing, application, (&approval, alongside));
         let Some(enrollment) = filed.await? else {
             return Ok(Acted::Raced);
@@ -217,7 +224,18 @@ impl RegistrationAuthority {
         alongside: Batch,
     ) -> Result<Acted, Error> {
         let application = self.application(filing, (&judged, request.operation), contents, &findings);
-        let Some((enrollment, lease)) = self.file_intent(filing, application, alongside).await? else {
+        self.begin(filing, (judged, application, None), alongside).await
+    }
+
+    /// Fixes the intent, and waits for what comes of it.
+    async fn begin(
+        self: &Arc<Self>,
+        filing: &Filing,
+        (judged, application, pass): (Judged, Box<Application>, Option<Pass>),
+        alongside: Batch,
+    ) -> Result<Acted, Error> {
+        let filed = self.file_intent(filing, (application, pass), alongside).await?;
+        let Some((enrollment, lease)) = filed else {
             return Ok(Acted::Raced);
         };
         let (id, endpoint) = (enrollment.value().id, &judged.endpoint);
@@ -243,10 +261,11 @@ pub(super) enum Acted {
     Raced,
 }
 
-/// Whether a failed commit only means that somebody was faster with the same claim.
-pub(super) const fn is_race(error: &CommitError) -> bool {
-    matches!(
-        error,
-        CommitError::Conflict(Conflict::Claim(_) | Conflict::Document(_))
-    )
+/// Whether a failed commit only means that somebody was faster with the same claim, or with the last use of a grant.
+pub(super) fn is_race(error: &CommitError) -> bool {
+    match error {
+        CommitError::Conflict(Conflict::Claim(_) | Conflict::Document(_)) => true,
+        CommitError::Conflict(Conflict::Stream(stream)) => stream.kind == StreamKind::Grant,
+        _ => false,
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use crate::domain::{
-    Account, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
+    Account, Agreement, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
     ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, Refusal, Requester, StreamId,
     Submission, Verdict, key_report_stream, proof_stream,
 };
@@ -94,6 +94,9 @@ impl RegistrationAuthority {
         let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
             .await?;
+        if endpoint.approval.is_some() && facts.approval == Agreement::NotAsked {
+            return Err(no_policy(&endpoint).into());
+        }
         facts.not_before_asked = wish.not_before.map(Timestamp::floor_to_second);
         facts.not_after_asked = wish.not_after;
         let unknown = || Refusal::UnknownProfile(profile.to_string());
@@ -125,9 +128,10 @@ impl RegistrationAuthority {
             .ok_or_else(|| gone(application.endpoint.as_str()))?;
         let endpoint = self.read_endpoint(Some(endpoint))?;
         let proven = possession::prove(&application.request)?;
-        let (profiles, facts) = self
+        let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &application.profile), &proven)
             .await?;
+        facts.approval = Agreement::Given;
         let profile = profiles
             .version(application.profile_version)
             .ok_or_else(|| gone(application.profile.as_str()))?;
@@ -155,7 +159,7 @@ impl RegistrationAuthority {
         self.read_endpoint(object.as_ref())
     }
 
-    fn read_endpoint(&self, object: Option<&ObjectVersion>) -> Result<Arc<Endpoint>, Error> {
+    pub(super) fn read_endpoint(&self, object: Option<&ObjectVersion>) -> Result<Arc<Endpoint>, Error> {
         let object = object.ok_or(Refusal::UnknownEndpoint)?;
         self.parts
             .policy
@@ -199,7 +203,7 @@ impl RegistrationAuthority {
         }
     }
 
-    /// One read for the profile, the report on the key and every proof.
+    /// One read for the profile, the report on the key, the approval policy and every proof.
     async fn profile_and_facts(
         &self,
         admitted: &Admitted,
@@ -214,6 +218,9 @@ impl RegistrationAuthority {
             ObjectVersion::stream(ObjectKind::Profile, profile.as_str()),
             key_report_stream(&fingerprint),
         ];
+        let policy = endpoint.approval.as_ref();
+        streams
+            .extend(policy.map(|policy| ObjectVersion::stream(ObjectKind::ApprovalPolicy, policy.as_str())));
         streams.extend(
             identifiers
                 .iter()
@@ -223,6 +230,8 @@ impl RegistrationAuthority {
         let profiles = object(histories.next());
         let report = histories.next();
         let key_blocked = report.is_some_and(|report| verify::is_compromised(&report, &fingerprint));
+        let policy = policy.and_then(|_| object(histories.next()).current().cloned());
+        let approval = policy.map_or(Agreement::NotAsked, |policy| Agreement::By(Arc::new(policy)));
         let validated = identifiers
             .into_iter()
             .zip(histories)
@@ -234,6 +243,7 @@ impl RegistrationAuthority {
         let facts = Facts {
             now,
             endpoint: Arc::clone(endpoint),
+            approval,
             requester: requester.clone(),
             validated,
             key_blocked,
@@ -283,13 +293,21 @@ fn identifiers(proven: &ProvenRequest) -> Vec<Identifier> {
     found
 }
 
-fn object(history: Option<History>) -> ObjectHistory {
+pub(super) fn object(history: Option<History>) -> ObjectHistory {
     history.map_or_else(ObjectHistory::default, |history| {
         verify::object(history).into_value()
     })
 }
 
-fn unreadable(error: PolicyError) -> InternalError {
+/// Without the policy that its endpoint names nobody can agree, and nothing is issued.
+fn no_policy(endpoint: &Endpoint) -> InternalError {
+    InternalError::Object {
+        name: endpoint.name.to_string(),
+        reason: "its approval policy is not in force".to_owned(),
+    }
+}
+
+pub(super) fn unreadable(error: PolicyError) -> InternalError {
     InternalError::Object {
         reason: error.reason,
         name: error.name,

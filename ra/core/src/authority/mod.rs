@@ -4,10 +4,13 @@ mod approve;
 mod begin;
 mod deadline;
 mod drive;
+mod electorate;
 mod enroll;
 mod erase;
+mod grants;
 mod incidents;
 mod judge;
+mod recount;
 mod resolve;
 mod revoke;
 mod rows;
@@ -27,21 +30,22 @@ use std::sync::atomic::AtomicUsize;
 use crate::accounts::{Accounts, commit_error, from};
 use crate::domain::{
     Alongside, BackendName, Enrollment, EnrollmentId, NodeId, Proposal, ProposalId, RateLimit, Refusal,
-    Roles, StreamId,
+    Roles, StreamId, StreamKind,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
 use crate::ports::{
-    Admission, CaBackend, Clock, EventSigner, HeadMemory, Metrics, Policy, Random, RateLimiter, Spawn, Store,
-    Tasks, Wakeups,
+    Admission, CaBackend, Clock, Cursor, EventSigner, HeadMemory, Metrics, Page, Policy, Random, RateLimiter,
+    Spawn, Store, Tasks, Wakeups,
 };
 use crate::proofs::Proofs;
 use crate::registrations::Registrations;
 use crate::secrets::Secrets;
 use crate::steps::{Verified, verify};
 
-pub use approve::{COMMENT_CHARS_MAX, DecisionRequest};
+pub use approve::{COMMENT_CHARS_MAX, DecisionRequest, Vote};
+pub use electorate::Constituency;
 pub use erase::Erasure;
 pub use incidents::IncidentStanding;
 pub use search::{Search, SearchError, Selection};
@@ -192,6 +196,21 @@ impl RegistrationAuthority {
     /// A proposal, as its verified events tell.
     pub async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error> {
         Ok(self.load_proposal(id).await?.map(Verified::into_value))
+    }
+
+    /// Proposals of every kind, the newest first.
+    pub async fn proposals(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Proposal>, Error> {
+        let page = self
+            .parts
+            .store
+            .streams(StreamKind::Proposal, after, limit)
+            .await?;
+        let histories = self.ledger.histories(&page.items).await?;
+        let items = histories.into_iter().filter_map(verify::proposal);
+        Ok(Page {
+            items: items.map(Verified::into_value).collect(),
+            next: page.next,
+        })
     }
 
     async fn load_enrollment(&self, id: EnrollmentId) -> Result<Option<Verified<Enrollment>>, Error> {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::RegistrationAuthority;
 use super::begin::run;
 use super::enroll::{Acted, Filing, is_race};
+use super::grants::Pass;
 use super::judge::Judged;
 use super::settle::Settled;
 use super::standing::disposition;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, ApprovalPolicy, CertificateContents, Command, Enrollment, EnrollmentId, EnrollmentRequest,
-    Finding, Origin, Purpose, Refusal, StreamId, Submission, Verdict,
+    Actor, Application, ApprovalPolicy, CertificateContents, Command, Enrollment, EnrollmentId,
+    EnrollmentRequest, Finding, Origin, Purpose, Refusal, StreamId, Submission, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -104,18 +105,30 @@ impl RegistrationAuthority {
     ) -> Result<Settled, Error> {
         let operation = judged.operation;
         let application = self.application(filing, (&judged, operation), contents, &findings);
-        let intent = match self.prepare(enrollment.value().id, &application) {
+        self.begin_submission((enrollment, lease), (application, None))
+            .await
+    }
+
+    /// Commits Received, Approved and Issuing, and spends the grant by which it passes.
+    async fn begin_submission(
+        self: &Arc<Self>,
+        (enrollment, lease): (Verified<Enrollment>, &TaskLease),
+        (application, pass): (Box<Application>, Option<Pass>),
+    ) -> Result<Settled, Error> {
+        let id = enrollment.value().id;
+        let intent = match self.prepare(id, &application) {
             Err(Error::Refused(refusal)) => {
                 return self.end(enrollment, lease, Command::Refuse(refusal)).await;
             }
             other => other?,
         };
-        let commands = [
-            Command::Receive(application),
-            Command::Approve(None),
-            Command::Begin(intent),
-        ];
-        self.advance(enrollment, commands, "policy permits")
+        let (approve, why) = match &pass {
+            Some(pass) => (Command::PassBy(pass.proposal), "granted beforehand"),
+            None => (Command::Approve(None), "policy permits"),
+        };
+        let commands = [Command::Receive(application), approve, Command::Begin(intent)];
+        let spent = pass.map(|pass| self.spend(&pass, id)).transpose()?;
+        self.advance_with(enrollment, commands, (why, spent))
             .await
             .map(Settled::GoOn)
     }
@@ -125,10 +138,16 @@ impl RegistrationAuthority {
         self: &Arc<Self>,
         (enrollment, lease): (Verified<Enrollment>, &TaskLease),
         (filing, judged): (&Filing, Judged),
-        (contents, approval, findings): (CertificateContents, ApprovalPolicy, Vec<Finding>),
+        (contents, approval, findings): (CertificateContents, Arc<ApprovalPolicy>, Vec<Finding>),
     ) -> Result<Settled, Error> {
         let operation = judged.operation;
         let application = self.application(filing, (&judged, operation), contents, &findings);
+        let pass = self.pass_for(&application, &approval.terms).await?;
+        if pass.is_some() {
+            return self
+                .begin_submission((enrollment, lease), (application, pass))
+                .await;
+        }
         let id = enrollment.value().id;
         let saying = filing.saying("policy refers to people");
         let opening = self.opening(id, &application, &approval, saying.clone())?;

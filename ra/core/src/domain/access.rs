@@ -3,6 +3,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::event::EventKind;
+use super::ids::StreamId;
+use super::refusal::Refusal;
 
 /// What can happen when somebody signs in or acts. Each is a stream of one record.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
@@ -24,6 +26,15 @@ pub enum AccessEvent {
         /// For whom.
         name: String,
     },
+    /// A decision of a principal was refused. Who stands in the record.
+    TurnedAway {
+        /// What they decided, as a word.
+        decision: String,
+        /// On what.
+        subject: StreamId,
+        /// Why it does not count.
+        refusal: Refusal,
+    },
 }
 
 impl AccessEvent {
@@ -33,6 +44,7 @@ impl AccessEvent {
             Self::Refused { .. } => EventKind::OperatorRefused,
             Self::Locked { .. } => EventKind::SignInLocked,
             Self::Bootstrapped { .. } => EventKind::OperatorBootstrapped,
+            Self::TurnedAway { .. } => EventKind::OperatorTurnedAway,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ids::{BackendName, EndpointName, ProfileName};
+use super::ids::{ApprovalPolicyName, BackendName, EndpointName, ProfileName};
 
 /// Where the right to a name comes from.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -11,15 +11,6 @@ pub enum NameAuthority {
     Proven,
     /// The profile alone decides.
     Profile,
-}
-
-/// Who must agree before a certificate is issued.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ApprovalPolicy {
-    /// How many different principals must approve; at least 1.
-    pub approvals: u8,
-    /// After this the proposal expires.
-    pub age_max: Duration,
 }
 
 /// How many requests one requester may make.
@@ -44,8 +35,8 @@ pub struct Endpoint {
     pub profiles: Vec<ProfileName>,
     /// The CA backend.
     pub backend: BackendName,
-    /// Who must agree; `None` issues at once.
-    pub approval: Option<ApprovalPolicy>,
+    /// The approval policy that says who must agree; `None` issues at once.
+    pub approval: Option<ApprovalPolicyName>,
     /// Where the right to a name comes from.
     pub names: NameAuthority,
     /// How long a client is kept waiting for a certificate before it is told to come back.

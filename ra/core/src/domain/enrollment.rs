@@ -5,7 +5,7 @@ mod status;
 mod submission;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use portreeve_pkix::{Certificate, PublicKey, Timestamp};
+use portreeve_pkix::{Certificate, PublicKey, Timestamp, sha256};
 use std::time::Duration;
 
 pub use command::{Command, NotPossible};
@@ -49,6 +49,21 @@ pub struct Application {
     pub findings: Vec<String>,
 }
 
+impl Application {
+    /// What people agree to: SHA-256 over who asks where, by which versions it was judged, who would sign, and exactly what
+    /// would be certified.
+    pub fn digest(&self) -> [u8; 32] {
+        let asked = (
+            &self.requester,
+            (&self.endpoint, self.endpoint_version, self.operation),
+            (&self.profile, self.profile_version),
+            &self.backend,
+        );
+        let bytes = borsh::to_vec(&(b"portreeve/request/1\0", asked, &self.contents));
+        bytes.map_or([0; 32], |bytes| sha256(&bytes))
+    }
+}
+
 /// How an operator ends the doubt about an enrollment.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub enum Resolution {
@@ -68,9 +83,9 @@ pub enum EnrollmentEvent {
         /// What they decide on.
         proposal: ProposalId,
     },
-    /// It may be issued: by policy alone, or because the proposal was approved.
+    /// It may be issued: by policy alone, because the proposal was approved, or by what was granted with an earlier one.
     Approved {
-        /// The proposal, if people were asked.
+        /// The proposal, if people were asked, now or earlier.
         proposal: Option<ProposalId>,
     },
     /// The intent stands.
@@ -248,6 +263,7 @@ pub struct Enrollment {
     submission: Option<Box<Submission>>,
     application: Option<Box<Application>>,
     proposal: Option<ProposalId>,
+    granted_by: Option<ProposalId>,
     intent: Option<Intent>,
     handle: Option<Vec<u8>>,
     certificate: Option<(Vec<u8>, Vec<Vec<u8>>)>,
@@ -269,6 +285,7 @@ impl Enrollment {
             submission: None,
             application: None,
             proposal: None,
+            granted_by: None,
             intent: None,
             handle: None,
             certificate: None,
@@ -313,6 +330,11 @@ impl Enrollment {
     /// The proposal people decide on.
     pub const fn proposal(&self) -> Option<ProposalId> {
         self.proposal
+    }
+
+    /// The earlier proposal with which this was granted, if it passed by a grant.
+    pub const fn granted_by(&self) -> Option<ProposalId> {
+        self.granted_by
     }
 
     /// What is or was about to be signed.
@@ -378,7 +400,7 @@ impl Enrollment {
             }
             (Command::Resolve(Resolution::Retry), Some(S::InDoubt))
             | (Command::Resolve(Resolution::GiveUp), Some(S::InDoubt | S::Quarantined)) => true,
-            (Command::Approve(None), Some(S::Received)) => true,
+            (Command::Approve(None) | Command::PassBy(_), Some(S::Received)) => true,
             (Command::Erase, Some(state)) => state.is_final() && state != S::Erased,
             (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
             (Command::RequestRevocation(wish), Some(S::Issued | S::Confirmed)) => {
@@ -431,7 +453,12 @@ impl Enrollment {
                 self.proposal = Some(*proposal);
                 S::AwaitingApproval
             }
-            EnrollmentEvent::Approved { .. } => S::Approved,
+            EnrollmentEvent::Approved { proposal } => {
+                if self.proposal.is_none() {
+                    self.granted_by = *proposal;
+                }
+                S::Approved
+            }
             EnrollmentEvent::Issuing { intent } => {
                 self.intent = Some(intent.clone());
                 S::Issuing

@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::access::AccessEvent;
 use super::account::AccountEvent;
 use super::enrollment::EnrollmentEvent;
+use super::grant::GrantEvent;
 use super::incident::{IncidentEvent, RequestRefused};
 use super::key_report::KeyReportEvent;
 use super::object::ObjectEvent;
@@ -38,6 +39,8 @@ pub enum Event {
     Secret(SecretEvent),
     /// About who may do what.
     Access(AccessEvent),
+    /// About what was granted beforehand.
+    Grant(GrantEvent),
 }
 
 macro_rules! kinds {
@@ -102,6 +105,10 @@ kinds! {
     ProposalOpened = 0x0201, "proposal.opened";
     /// Somebody decided.
     ProposalDecided = 0x0202, "proposal.decided";
+    /// An approval no longer counts.
+    ProposalDiscounted = 0x0203, "proposal.discounted";
+    /// An operator asks people.
+    ProposalRaised = 0x0204, "proposal.raised";
     /// An account was opened.
     AccountOpened = 0x0301, "account.opened";
     /// Its key changed.
@@ -158,6 +165,14 @@ kinds! {
     SignInLocked = 0x0d02, "sign_in.locked";
     /// A one-time credential was made on the host.
     OperatorBootstrapped = 0x0d03, "operator.bootstrapped";
+    /// A decision of an operator was refused.
+    OperatorTurnedAway = 0x0d04, "operator.turned_away";
+    /// People granted something beforehand.
+    GrantGiven = 0x0b01, "grant.given";
+    /// A grant was used.
+    GrantSpent = 0x0b02, "grant.spent";
+    /// A grant is void.
+    GrantWithdrawn = 0x0b03, "grant.withdrawn";
 }
 
 impl BorshSerialize for EventKind {
@@ -188,6 +203,7 @@ impl Event {
             Self::Registration(event) => event.kind(),
             Self::Secret(event) => event.kind(),
             Self::Access(event) => event.kind(),
+            Self::Grant(event) => event.kind(),
         }
     }
 }

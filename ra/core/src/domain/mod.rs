@@ -3,11 +3,14 @@
 mod access;
 mod account;
 mod actor;
+mod approval;
 mod claim;
 mod contents;
 mod endpoint;
 mod enrollment;
 mod event;
+mod evidence;
+mod grant;
 mod ids;
 mod incident;
 mod intent;
@@ -25,20 +28,26 @@ mod request;
 mod revocation;
 mod right;
 mod role;
+mod seconds;
 mod secret;
 mod verdict;
 
 pub use access::AccessEvent;
 pub use account::{Account, AccountEvent, AccountStatus};
 pub use actor::{Actor, Origin, Requester};
+pub use approval::{
+    ApprovalPolicy, ApprovalTerms, Approvers, DecisionRejection, EvidenceRule, Exclusion, Step,
+};
 pub use claim::{Claim, ClaimHandle, ClaimKey};
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
-pub use endpoint::{ApprovalPolicy, Endpoint, NameAuthority, RateLimit};
+pub use endpoint::{Endpoint, NameAuthority, RateLimit};
 pub use enrollment::{
     Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible,
     RequestedRevocation, RequestedStatus, Resolution, RevocationRight, StatusChange, Submission,
 };
 pub use event::{Event, EventKind};
+pub use evidence::{Evidence, EvidenceAlgorithm, Statement};
+pub use grant::{GrantEvent, GrantSubject, GrantTerms, Grants};
 pub use ids::{
     AccountId, ApprovalPolicyName, BackendName, BadName, EndpointName, EnrollmentId, NodeId, OperatorName,
     ProfileName, ProposalId, RegistrationId, RoleName, SecretId, StreamId, StreamKind, TaskId, TeamName,
@@ -50,7 +59,9 @@ pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Revision
 pub use operator::{CertificateMatch, Operator, Team};
 pub use principal::Principal;
 pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
-pub use proposal::{Decision, Proposal, ProposalEvent, ProposalState};
+pub use proposal::{
+    Ballot, Decision, Electorate, Proposal, ProposalEvent, ProposalState, ProposalSubject, Ruling,
+};
 pub use purpose::{KeyId, Purpose};
 pub use record::{
     Circumstances, Digest, Header, MAX_EVENTS, MAX_PAYLOAD, Place, Record, RecordError, StoredRecord,
@@ -65,4 +76,4 @@ pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
 pub use right::{On, OperatorRole, Reach, Right, Standing, TeamReach, UnknownRight};
 pub use role::{Role, Roles, UnknownRole};
 pub use secret::{KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState};
-pub use verdict::{Facts, Finding, Outcome, Verdict};
+pub use verdict::{Agreement, Facts, Finding, Outcome, Verdict};

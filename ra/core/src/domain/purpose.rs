@@ -67,8 +67,14 @@ impl Purpose {
             | K::EnrollmentRevoked
             | K::EnrollmentReleased
             | K::ProposalOpened
+            | K::ProposalDiscounted
+            | K::GrantSpent
             | K::KeyCompromised => matches!(self, Self::Worker),
             K::ProposalDecided
+            | K::ProposalRaised
+            | K::GrantGiven
+            | K::GrantWithdrawn
+            | K::OperatorTurnedAway
             | K::EnrollmentResolved
             | K::EnrollmentErased
             | K::EnrollmentStatusRequested => matches!(self, Self::Console),

@@ -3,7 +3,9 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::time::Duration;
 
+use super::approval::DecisionRejection;
 use super::ids::AccountId;
+use super::seconds;
 
 /// Why a key is not certified or not accepted as an account key.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize, thiserror::Error)]
@@ -139,6 +141,15 @@ pub enum Refusal {
     /// The digest the decision names is not that of the proposal.
     #[error("proposal has changed: digest does not match")]
     DigestMismatch,
+    /// A decision of somebody who operates does not count.
+    #[error("{0}")]
+    Decision(DecisionRejection),
+}
+
+impl From<DecisionRejection> for Refusal {
+    fn from(rejection: DecisionRejection) -> Self {
+        Self::Decision(rejection)
+    }
 }
 
 impl Refusal {
@@ -176,19 +187,7 @@ impl Refusal {
             Self::CannotRevoke => "cannot_revoke",
             Self::AlreadyDecided => "already_decided",
             Self::DigestMismatch => "digest_mismatch",
+            Self::Decision(rejection) => rejection.code(),
         }
-    }
-}
-
-mod seconds {
-    use borsh::{BorshDeserialize, BorshSerialize};
-    use std::time::Duration;
-
-    pub(super) fn write<W: borsh::io::Write>(value: &Duration, writer: &mut W) -> borsh::io::Result<()> {
-        value.as_secs().serialize(writer)
-    }
-
-    pub(super) fn read<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Duration> {
-        u64::deserialize_reader(reader).map(Duration::from_secs)
     }
 }

@@ -4,8 +4,10 @@ use portreeve_pkix::{Identifier, Timestamp};
 use std::sync::Arc;
 
 use super::actor::Requester;
+use super::approval::ApprovalPolicy;
 use super::contents::CertificateContents;
-use super::endpoint::{ApprovalPolicy, Endpoint};
+use super::endpoint::Endpoint;
+use super::object::ObjectVersion;
 use super::refusal::Refusal;
 
 /// What policy may look at besides the profile and the request. Gathered once, never fetched by a rule.
@@ -15,6 +17,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// Where the request arrived.
     pub endpoint: Arc<Endpoint>,
+    /// Whether people must agree.
+    pub approval: Agreement,
     /// Who asks.
     pub requester: Requester,
     /// Identifiers of the request that this requester has proven and whose proof is live.
@@ -25,6 +29,17 @@ pub struct Facts {
     pub not_after_asked: Option<Timestamp>,
     /// The beginning the client asked for.
     pub not_before_asked: Option<Timestamp>,
+}
+
+/// Whether people must agree to a request, besides what its profile says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Agreement {
+    /// The endpoint asks nobody.
+    NotAsked,
+    /// By this approval policy.
+    By(Arc<ObjectVersion>),
+    /// They have agreed: the request is judged once more before it is issued.
+    Given,
 }
 
 /// What one rule came to.
@@ -68,7 +83,7 @@ pub enum Verdict {
         /// What will be certified.
         contents: CertificateContents,
         /// Who must agree.
-        approval: ApprovalPolicy,
+        approval: Arc<ApprovalPolicy>,
         /// What each rule said.
         findings: Vec<Finding>,
     },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Team, Verdict};
+use crate::domain::{ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Team, Verdict};
 use crate::steps::ProvenRequest;
 
 /// A published object that cannot be read. Publishing checks this, so it means a newer or damaged object.
@@ -27,6 +27,8 @@ pub trait Policy: Send + Sync {
     fn team(&self, object: &ObjectVersion) -> Result<Arc<Team>, PolicyError>;
     /// The operator in this text.
     fn operator(&self, object: &ObjectVersion) -> Result<Arc<Operator>, PolicyError>;
+    /// The approval policy in this text.
+    fn approval_policy(&self, object: &ObjectVersion) -> Result<Arc<ApprovalPolicy>, PolicyError>;
     /// Judges a request by a profile. Refers when the endpoint asks for approval.
     fn evaluate(
         &self,

@@ -1,11 +1,12 @@
 //! Issuance: from verified events to an order, and from an order to a backend. The only caller of
 //! [`CaBackend::issue`].
 
-use portreeve_pkix::{Timestamp, sha256};
+use portreeve_pkix::Timestamp;
 use std::time::Duration;
 
 use crate::domain::{
-    CertificateContents, Enrollment, EnrollmentId, EnrollmentState, Intent, Proposal, ProposalState,
+    Application, CertificateContents, Enrollment, EnrollmentId, EnrollmentState, GrantSubject, Intent,
+    Proposal, ProposalState, ProposalSubject,
 };
 use crate::ports::{CaBackend, CaError, IssueOutcome};
 use crate::steps::Verified;
@@ -55,13 +56,8 @@ pub(crate) enum NoOrder {
     TooOld,
 }
 
-/// SHA-256 of the borsh form of the contents: what people agree to.
-pub(crate) fn contents_digest(contents: &CertificateContents) -> [u8; 32] {
-    borsh::to_vec(contents).map_or([0; 32], |bytes| sha256(&bytes))
-}
-
 /// Mints the order for an enrollment in `Issuing`. When people were asked, their verified proposal must be approved and name
-/// this enrollment and these contents.
+/// this enrollment and all it asks for; when it passed by a grant, the proposal it was granted with must have granted this.
 pub(crate) fn mint(
     enrollment: &Verified<Enrollment>,
     proposal: Option<&Verified<Proposal>>,
@@ -73,12 +69,17 @@ pub(crate) fn mint(
     else {
         return Err(NoOrder::NotIssuing);
     };
-    if this.proposal().is_some() {
+    let asked = this.proposal().or(this.granted_by());
+    if let Some(id) = asked {
         let proposal = proposal.ok_or(NoOrder::NotApproved)?.value();
-        let approved = proposal.enrollment == this.id
-            && proposal.digest == contents_digest(&application.contents)
-            && proposal.state(now) == ProposalState::Approved;
-        if !approved {
+        let agreed = match this.proposal() {
+            Some(_) => {
+                agrees(proposal, this.id, application) && proposal.state(now) == ProposalState::Approved
+            }
+            // Counted with the intent; that somebody lost the right to grant since then does not undo it.
+            None => granted(&proposal.as_decided(), application),
+        };
+        if proposal.id != id || !agreed {
             return Err(NoOrder::NotApproved);
         }
     }
@@ -91,6 +92,21 @@ pub(crate) fn mint(
         contents: application.contents.clone(),
         request: application.request.clone(),
     })
+}
+
+/// Whether a proposal is about exactly this.
+pub(crate) fn agrees(proposal: &Proposal, id: EnrollmentId, application: &Application) -> bool {
+    proposal.subject == ProposalSubject::Enrollment(id) && proposal.digest == application.digest()
+}
+
+/// Whether what people granted with a proposal covers this.
+pub(crate) fn granted(proposal: &Proposal, application: &Application) -> bool {
+    let asked = GrantSubject::of(application, &proposal.terms);
+    let covered = proposal
+        .grantable
+        .zip(asked)
+        .is_some_and(|(granted, asked)| granted.covers(&asked));
+    covered && proposal.granted().is_some()
 }
 
 /// Gives an order to a backend.

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Actor, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, KeyReportEvent,
-    KnownRegistration, KnownSecret, ObjectHistory, Place, Proposal, ProvenIdentifier, Record, RegistrationId,
-    SecretId, StreamId, StreamKind,
+    Account, Actor, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, Grants, KeyReportEvent,
+    KnownRegistration, KnownSecret, ObjectHistory, Place, Proposal, ProposalId, ProvenIdentifier, Record,
+    RegistrationId, SecretId, StreamId, StreamKind,
 };
 use crate::ports::{EventSigner, Head, HeadMemory};
 
@@ -229,6 +229,7 @@ const fn belongs(event: &Event, kind: StreamKind) -> bool {
             | (Event::Registration(_), StreamKind::Registration)
             | (Event::Secret(_), StreamKind::Secret)
             | (Event::Access(_), StreamKind::Access)
+            | (Event::Grant(_), StreamKind::Grant)
     )
 }
 
@@ -244,9 +245,10 @@ pub(crate) fn enrollment(history: History) -> Option<Verified<Enrollment>> {
 
 /// The proposal that a verified stream tells of.
 pub(crate) fn proposal(history: History) -> Option<Verified<Proposal>> {
+    let id = ProposalId::from_bytes(history.next.stream.id);
     flatten(fold(history, None, |this, told| {
         if let Event::Proposal(event) = &told.event {
-            Proposal::apply(this, event);
+            Proposal::apply(this, id, event, (&told.by, told.at));
         }
     }))
 }
@@ -294,6 +296,20 @@ pub(crate) fn secret(history: History) -> Option<Verified<KnownSecret>> {
             KnownSecret::apply(this, id, event, told.at);
         }
     }))
+}
+
+/// The grants that a verified stream tells of; none when it is empty.
+pub(crate) fn grants(history: History) -> Verified<Grants> {
+    let next = history.next;
+    let grants = fold(history, Grants::default(), |this, told| {
+        if let Event::Grant(event) = &told.event {
+            this.apply(event);
+        }
+    });
+    grants.unwrap_or(Verified {
+        value: Grants::default(),
+        next,
+    })
 }
 
 /// The versions of the object that a verified stream tells of; empty when there are none.

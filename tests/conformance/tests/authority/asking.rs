@@ -112,7 +112,7 @@ async fn a_claim_that_names_another_request_is_an_incident() {
 
 #[tokio::test]
 async fn a_client_comes_back_when_its_endpoint_says() {
-    let approval = "approval = { approvals = 1, age_max = \"7d\" }";
+    let approval = "approval = \"one\"";
     let (authority, _) = Odd::new(Vec::new()).start(approval).await;
     let account = authority.account(&["a.test"]).await;
     let pending = enroll(&authority, &account, ("order", &csr("a.test"))).await;

@@ -8,7 +8,7 @@ use super::*;
 
 /// A request that waits for one approval.
 async fn waiting() -> (TestAuthority, Arc<ScriptedBackend>, TestAccount, ProposalId) {
-    let approval = "approval = { approvals = 1, age_max = \"7d\" }";
+    let approval = "approval = \"one\"";
     let (authority, backend) = Odd::new(Vec::new()).start(approval).await;
     let account = authority.account(&["a.test"]).await;
     let answer = enroll(&authority, &account, ("order", &csr("a.test"))).await;
@@ -21,13 +21,8 @@ async fn waiting() -> (TestAuthority, Arc<ScriptedBackend>, TestAccount, Proposa
 }
 
 async fn approve(authority: &TestAuthority, proposal: ProposalId) {
-    let decision = DecisionRequest {
-        by: operator("alice"),
-        digest: None,
-        comment: "looked at".to_owned(),
-        origin: Origin::node(authority.ra.node()),
-    };
-    authority.ra.approve(proposal, decision).await.expect("approved");
+    let vote = authority.vote("alice").await;
+    authority.ra.approve(proposal, vote).await.expect("approved");
 }
 
 fn publisher(authority: &TestAuthority) -> Publisher {

@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod approvals;
 mod asking;
 mod backends;
 mod certificates;

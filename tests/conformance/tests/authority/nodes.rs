@@ -1,7 +1,6 @@
 //! Two nodes over one store: whoever waits on one for what the other does, and news of proposals.
 
 use super::*;
-use portreeve_harness::authority::operator;
 use portreeve_harness::pace::{PATIENCE, within};
 use portreeve_harness::redis::Redis;
 use portreeve_queue::{LocalWakeups, NodeReport, RedisQueue, RedisServer, RedisTarget};
@@ -184,7 +183,7 @@ async fn without_redis_it_looks_into_the_store_within_a_second() {
 
 #[tokio::test]
 async fn news_of_a_proposal_are_announced_with_ids_only() {
-    let approval = "approval = { approvals = 2, age_max = \"7d\" }";
+    let approval = "approval = \"two\"";
     let (authority, backend) = Odd::new(Vec::new()).start(approval).await;
     let wakeups = LocalWakeups::new();
     let mut news = wakeups.news();
@@ -206,12 +205,7 @@ async fn news_of_a_proposal_are_announced_with_ids_only() {
             "{name}"
         );
         for (by, approves, expected) in [("alice", true, ApprovalNews::Step), ("bob", approves, end)] {
-            let decision = DecisionRequest {
-                by: operator(by),
-                digest: None,
-                comment: String::new(),
-                origin: Origin::node(node.node()),
-            };
+            let decision = authority.vote(by).await;
             let decided = match approves {
                 true => node.approve(opened.proposal, decision).await,
                 false => node.reject(opened.proposal, decision).await,
@@ -231,7 +225,7 @@ async fn news_of_a_proposal_are_announced_with_ids_only() {
 
 #[tokio::test]
 async fn a_proposal_that_expires_is_announced() {
-    let approval = "approval = { approvals = 1, age_max = \"1s\" }";
+    let approval = "approval = \"brief\"";
     let (authority, backend) = Odd::new(Vec::new()).start(approval).await;
     let wakeups = LocalWakeups::new();
     let mut news = wakeups.news();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use portreeve_harness::authority::{TestAccount, TestAuthority, csr, endpoint};
 use portreeve_queue::LocalWakeups;
-use portreeve_ra::authority::DecisionRequest;
+use portreeve_ra::authority::Vote;
 use portreeve_ra::ports::{Batch, CaBackend, EventSigner, KeyError, Wakeups};
 use portreeve_ra::{
     Actor, Alongside, Circumstances, ClaimHandle, Disposition, EnrollmentEvent, EnrollmentId,
     EnrollmentState, Error, Event, EventKind, IncidentKind, InternalError, Operation, Origin, Place,
     ProposalState, Purpose, Refusal, RegistrationAuthority, RevocationReason, RevocationRequest,
-    RevocationTarget, Role, Roles, StreamId, Unsigned,
+    RevocationTarget, Role, Roles, Standing, StreamId, Unsigned,
 };
 
 use crate::Odd;
@@ -179,7 +179,7 @@ async fn a_worker_judges_anew_what_was_handed_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_decide_at_a_console_on_what_a_worker_referred() {
-    let these = Installation::start("approval = { approvals = 1, age_max = \"7d\" }").await;
+    let these = Installation::start("approval = \"one\"").await;
     let working = these.working();
     let Disposition::Pending { enrollment, .. } = these.enroll("order", csr("a.test")).await.unwrap() else {
         panic!("not referred");
@@ -192,10 +192,12 @@ async fn people_decide_at_a_console_on_what_a_worker_referred() {
         .unwrap()
         .proposal()
         .unwrap();
-    let decision = || DecisionRequest {
-        by: portreeve_ra::Principal::Host,
+    let decision = || Vote {
+        standing: Standing::superadmin(portreeve_ra::Principal::Host),
         digest: None,
         comment: String::new(),
+        evidence: None,
+        grant: None,
         origin: Origin::node(these.console.node()),
     };
     let by_edge = these.edge.approve(proposal, decision()).await;
@@ -299,10 +301,7 @@ async fn of_two_revocations_that_are_handed_over_at_once_one_is_carried_out() {
 /// An edge whose process was taken over has the key of purpose `edge` and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edge_that_says_approved_is_not_believed() {
-    let these = Installation::start(&format!(
-        "{BRIEF}\napproval = {{ approvals = 1, age_max = \"7d\" }}"
-    ))
-    .await;
+    let these = Installation::start(&format!("{BRIEF}\napproval = \"one\"")).await;
     let Disposition::Pending { enrollment, .. } = these.enroll("order", csr("a.test")).await.unwrap() else {
         panic!("not handed over");
     };

@@ -181,10 +181,14 @@ impl Site {
     /// What profile and endpoints there are, in a folder as `apply` reads it.
     pub(super) fn objects(&self) -> Result<PathBuf, FaultError> {
         let folder = self.folder.join("objects");
-        let approval = "approval = { approvals = 1, age_max = \"7d\" }\n";
+        let approval = "approval = \"one\"\n";
         let endpoint = |more: &str| format!("profiles = [\"dev\"]\nbackend = \"issuing\"\n{more}");
         let profile = shipped().iter().find(|(name, _)| *name == "dev");
         let files = [
+            (
+                "approval-policies/one.toml",
+                "age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned(),
+            ),
             (
                 "profiles/dev.toml",
                 profile.map(|(_, body)| (*body).to_owned()).unwrap_or_default(),

@@ -16,6 +16,8 @@ pub enum Command {
     Refer(ProposalId),
     /// Let it be issued.
     Approve(Option<ProposalId>),
+    /// Let it be issued by what was granted with this proposal.
+    PassBy(ProposalId),
     /// Fix what will be signed.
     Begin(Intent),
     /// Keep what the backend needs to go on.
@@ -72,6 +74,7 @@ impl Command {
             Self::Receive(_) => "receive",
             Self::Refer(_) => "refer",
             Self::Approve(_) => "approve",
+            Self::PassBy(_) => "pass by a grant",
             Self::Begin(_) => "begin",
             Self::Progress(_) => "progress",
             Self::Issue { .. } => "issue",
@@ -96,6 +99,9 @@ impl Command {
             Self::Receive(application) => EnrollmentEvent::Received(application),
             Self::Refer(proposal) => EnrollmentEvent::Referred { proposal },
             Self::Approve(proposal) => EnrollmentEvent::Approved { proposal },
+            Self::PassBy(granted) => EnrollmentEvent::Approved {
+                proposal: Some(granted),
+            },
             Self::Begin(intent) => EnrollmentEvent::Issuing { intent },
             Self::Progress(handle) => EnrollmentEvent::Progressed { handle },
             Self::Issue { certificate, chain } => EnrollmentEvent::Issued { certificate, chain },

@@ -1,0 +1,239 @@
+//! Who may decide on a proposal, and who counts as one of those who ask.
+
+use std::collections::BTreeSet;
+
+use super::RegistrationAuthority;
+use super::judge::object;
+use crate::domain::{
+    Application, ApprovalTerms, BackendName, CertificateMatch, EnrollmentId, Exclusion, KnownRegistration,
+    ObjectKind, ObjectVersion, On, Principal, ProfileName, Proposal, ProposalSubject, Refusal,
+    RegistrationId, Requester, StreamId, TeamName,
+};
+use crate::error::Error;
+use crate::steps::verify;
+
+/// On what the right to decide is needed: all of these.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Affected {
+    /// The CA.
+    pub backend: Option<BackendName>,
+    /// The profile.
+    pub profile: Option<ProfileName>,
+    /// The team that owns it.
+    pub team: Option<TeamName>,
+}
+
+/// What decides who may decide on a proposal, besides its own terms: as it is now.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Constituency {
+    /// Where the right is needed.
+    pub affected: BTreeSet<Affected>,
+    /// Who counts as one of those who ask, each with why.
+    pub excluded: Vec<(Principal, Exclusion)>,
+}
+
+impl Constituency {
+    /// On what the right is needed.
+    pub fn on(&self) -> Vec<On<'_>> {
+        let affected = self.affected.iter().map(|one| On {
+            backend: one.backend.as_ref(),
+            profile: one.profile.as_ref(),
+            team: one.team.as_ref(),
+        });
+        affected.collect()
+    }
+
+    fn exclude(&mut self, who: &Principal, why: Exclusion) {
+        let known = self.excluded.iter().any(|(other, _)| other == who);
+        if !known {
+            self.excluded.push((who.clone(), why));
+        }
+    }
+}
+
+/// A version of an object whose authors count as those who ask.
+type Judge<'a> = (ObjectKind, &'a str, u32);
+
+impl RegistrationAuthority {
+    /// Who may decide on a proposal, as verified objects say now.
+    pub async fn constituency(&self, proposal: &Proposal) -> Result<Constituency, Error> {
+        let mut found = match &proposal.subject {
+            ProposalSubject::Enrollment(id) => self.of_enrollment(*id, &proposal.terms).await?,
+            ProposalSubject::Object { kind, name, version } => {
+                self.of_object((*kind, name, *version), &proposal.terms).await?
+            }
+            ProposalSubject::Registration { id, .. } => {
+                let mut found = Constituency::default();
+                self.exclude_authors(&mut found, &[policy_of(&proposal.terms)])
+                    .await?;
+                let team = self.exclude_registration(&mut found, *id).await?;
+                found.affected.insert(Affected {
+                    team,
+                    ..Affected::default()
+                });
+                found
+            }
+            ProposalSubject::Certificates { enrollments, .. } => {
+                self.of_certificates(enrollments, &proposal.terms).await?
+            }
+        };
+        if let Some(opener) = proposal.opened_by.principal() {
+            found.exclude(opener, Exclusion::Asks);
+        }
+        Ok(found)
+    }
+
+    async fn of_enrollment(&self, id: EnrollmentId, terms: &ApprovalTerms) -> Result<Constituency, Error> {
+        let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
+        let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
+        let mut found = Constituency::default();
+        let team = self.exclude_requester(&mut found, application).await?;
+        self.exclude_authors(&mut found, &judges_of(application, terms))
+            .await?;
+        found.affected.insert(Affected {
+            backend: Some(application.backend.clone()),
+            profile: Some(application.profile.clone()),
+            team,
+        });
+        Ok(found)
+    }
+
+    /// Excludes those on whose behalf an application was made. Says which team it belongs to.
+    async fn exclude_requester(
+        &self,
+        found: &mut Constituency,
+        application: &Application,
+    ) -> Result<Option<TeamName>, Error> {
+        match &application.requester {
+            Requester::Registration(id) => self.exclude_registration(found, *id).await,
+            Requester::Account(_) | Requester::Certificate(_) | Requester::Key(_) => Ok(None),
+        }
+    }
+
+    async fn exclude_registration(
+        &self,
+        found: &mut Constituency,
+        id: RegistrationId,
+    ) -> Result<Option<TeamName>, Error> {
+        let known = verify::registration(self.ledger.history(StreamId::registration(id)).await?);
+        let Some(known) = known else {
+            return Err(Refusal::UnknownRequest.into());
+        };
+        let KnownRegistration {
+            registration,
+            unconfirmed_authors,
+            ..
+        } = known.into_value();
+        if let Some(owner) = &registration.owner {
+            found.exclude(owner, Exclusion::Owner);
+        }
+        for author in &unconfirmed_authors {
+            found.exclude(author, Exclusion::WroteRegistration);
+        }
+        Ok(registration.team)
+    }
+
+    /// Excludes whoever wrote one of these versions and was not confirmed by another person. One read for all.
+    async fn exclude_authors(&self, found: &mut Constituency, judges: &[Judge<'_>]) -> Result<(), Error> {
+        let streams: Vec<StreamId> = judges
+            .iter()
+            .map(|(kind, name, _)| ObjectVersion::stream(*kind, name))
+            .collect();
+        let histories = self.ledger.histories(&streams).await?;
+        for (history, (kind, name, version)) in histories.into_iter().zip(judges) {
+            for author in object(Some(history)).unconfirmed_authors(*version) {
+                found.exclude(author, Exclusion::Wrote(*kind, (*name).to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn of_object(
+        &self,
+        (kind, name, version): Judge<'_>,
+        terms: &ApprovalTerms,
+    ) -> Result<Constituency, Error> {
+        let mut found = Constituency::default();
+        let before = version.saturating_sub(1);
+        self.exclude_authors(&mut found, &[policy_of(terms), (kind, name, before)])
+            .await?;
+        let mut affected = Affected::default();
+        if kind == ObjectKind::Profile {
+            affected.profile = ProfileName::new(name).ok();
+        }
+        if kind == ObjectKind::Endpoint
+            && let Some(object) = self.objects.version(kind, name, version).await?
+        {
+            let endpoint = self.read_endpoint(Some(&object))?;
+            affected.backend = Some(endpoint.backend.clone());
+        }
+        found.affected.insert(affected);
+        Ok(found)
+    }
+
+    async fn of_certificates(
+        &self,
+        enrollments: &[EnrollmentId],
+        terms: &ApprovalTerms,
+    ) -> Result<Constituency, Error> {
+        let mut found = Constituency::default();
+        self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
+        let streams: Vec<StreamId> = enrollments.iter().copied().map(StreamId::enrollment).collect();
+        for history in self.ledger.histories(&streams).await? {
+            let enrollment = verify::enrollment(history).ok_or(Refusal::UnknownRequest)?;
+            let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
+            let team = match &application.requester {
+                Requester::Registration(id) => self.team_of(*id).await?,
+                Requester::Account(_) | Requester::Certificate(_) | Requester::Key(_) => None,
+            };
+            found.affected.insert(Affected {
+                backend: Some(application.backend.clone()),
+                profile: Some(application.profile.clone()),
+                team,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn team_of(&self, id: RegistrationId) -> Result<Option<TeamName>, Error> {
+        let known = verify::registration(self.ledger.history(StreamId::registration(id)).await?);
+        Ok(known.and_then(|known| known.into_value().registration.team))
+    }
+
+    /// The keys with which a principal signs evidence, each by the SHA-256 of its SubjectPublicKeyInfo. The host has none.
+    pub async fn evidence_keys(&self, by: &Principal) -> Result<Vec<[u8; 32]>, Error> {
+        let Principal::Operator(name) = by else {
+            return Ok(Vec::new());
+        };
+        let operator = self.operator(name).await?;
+        let keys = operator.iter().flat_map(|operator| &operator.certificates);
+        Ok(keys
+            .filter_map(|certificate| match certificate {
+                CertificateMatch::Spki(key) => Some(*key),
+                CertificateMatch::Names { .. } => None,
+            })
+            .collect())
+    }
+}
+
+/// The versions by which an application was judged.
+fn judges_of<'a>(application: &'a Application, terms: &'a ApprovalTerms) -> [Judge<'a>; 3] {
+    [
+        (
+            ObjectKind::Endpoint,
+            application.endpoint.as_str(),
+            application.endpoint_version,
+        ),
+        (
+            ObjectKind::Profile,
+            application.profile.as_str(),
+            application.profile_version,
+        ),
+        policy_of(terms),
+    ]
+}
+
+/// The policy that terms come from: an approval policy, or a profile that asks for people itself.
+fn policy_of(terms: &ApprovalTerms) -> Judge<'_> {
+    (ObjectKind::ApprovalPolicy, terms.policy.as_str(), terms.version)
+}
