@@ -214,7 +214,6 @@ pub(super) fn about(subject: &SubjectView) -> String {
             name,
             version,
         } => format!("{object} {name} version {version}"),
-        SubjectView::Registration { id, version } => format!("registration {id} version {version}"),
         SubjectView::Certificates { change, requests } => {
             format!("{change}: {} certificates", requests.len())
         }

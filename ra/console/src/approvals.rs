@@ -83,13 +83,6 @@ pub enum SubjectView {
         /// Its number.
         version: u32,
     },
-    /// A version of a registration.
-    Registration {
-        /// Which.
-        id: String,
-        /// Counts its definitions.
-        version: u32,
-    },
     /// The status of certificates.
     Certificates {
         /// `release`, or the reason they are revoked for.
@@ -382,10 +375,6 @@ fn subject(subject: &ProposalSubject) -> SubjectView {
         ProposalSubject::Object { kind, name, version } => SubjectView::Object {
             object: kind.as_str().to_owned(),
             name: name.clone(),
-            version: *version,
-        },
-        ProposalSubject::Registration { id, version } => SubjectView::Registration {
-            id: id.to_string(),
             version: *version,
         },
         ProposalSubject::Certificates { change, enrollments } => SubjectView::Certificates {

@@ -252,9 +252,10 @@ const fn of_decision(rejection: &DecisionRejection) -> StatusCode {
         DecisionRejection::Right(_) | DecisionRejection::NoStep | DecisionRejection::Excluded(_) => {
             StatusCode::FORBIDDEN
         }
-        DecisionRejection::StepLater(_) | DecisionRejection::Twice | DecisionRejection::Overtaken => {
-            StatusCode::CONFLICT
-        }
+        DecisionRejection::StepLater(_)
+        | DecisionRejection::Twice
+        | DecisionRejection::Overtaken
+        | DecisionRejection::ApprovalNeeded(_) => StatusCode::CONFLICT,
         DecisionRejection::CommentMissing
         | DecisionRejection::EvidenceMissing
         | DecisionRejection::EvidenceInvalid

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
+use super::propose::Discounts;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Ballot, Decision, Electorate, EnrollmentId, Event, Evidence, GrantTerms, Origin, Principal,
-    Proposal, ProposalEvent, ProposalId, ProposalState, ProposalSubject, Purpose, Refusal, Standing,
-    StreamId,
+    Actor, Ballot, Decision, Electorate, EnrollmentId, Evidence, GrantTerms, Origin, Principal, Proposal,
+    ProposalEvent, ProposalId, ProposalState, ProposalSubject, Purpose, Refusal, Standing, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -89,8 +89,10 @@ impl RegistrationAuthority {
         let mut turn = 0;
         loop {
             let proposal = self.load_proposal(id).await?.ok_or(Refusal::UnknownRequest)?;
-            let step = self.admit_vote(proposal.value(), decision, vote).await?;
-            match self.record_decision(&proposal, (decision, step), vote).await? {
+            let discounts = self.discounts(proposal.value(), decision).await?;
+            let step = self.admit_vote(&discounts.after, decision, vote).await?;
+            let decided = (decision, step, discounts);
+            match self.record_decision(&proposal, decided, vote).await? {
                 Ok(state) => return Ok(state),
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, StreamId::proposal(id))),
@@ -121,10 +123,10 @@ impl RegistrationAuthority {
     async fn record_decision(
         &self,
         proposal: &Verified<Proposal>,
-        (decision, step): (Decision, u8),
+        (decision, step, discounts): (Decision, u8, Discounts),
         vote: &Vote,
     ) -> Result<Result<ProposalState, CommitError>, Error> {
-        let (before, by) = (proposal.value(), &vote.standing.principal);
+        let (before, by) = (&discounts.after, &vote.standing.principal);
         let event = ProposalEvent::Decided {
             by: by.clone(),
             decision,
@@ -142,7 +144,7 @@ impl RegistrationAuthority {
         let saying = Saying::new(Purpose::Console, actor, vote.origin.clone(), &vote.comment);
         let record = self
             .ledger
-            .record(proposal.next(), saying.clone(), &[Event::Proposal(event)])?;
+            .record(proposal.next(), saying.clone(), &discounts.before(event))?;
         let mut batch = self.effects(&after, state, &saying).await?;
         batch.records.insert(0, record);
         if let Err(error) = self.parts.store.commit(batch).await {
@@ -172,6 +174,7 @@ impl RegistrationAuthority {
         }
         if state == ProposalState::Approved {
             batch.records.extend(self.giving(proposal, saying.clone()).await?);
+            self.take_effect(proposal, (saying, &mut batch)).await?;
         }
         Ok(batch)
     }

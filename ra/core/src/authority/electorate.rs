@@ -62,17 +62,6 @@ impl RegistrationAuthority {
             ProposalSubject::Object { kind, name, version } => {
                 self.of_object((*kind, name, *version), &proposal.terms).await?
             }
-            ProposalSubject::Registration { id, .. } => {
-                let mut found = Constituency::default();
-                self.exclude_authors(&mut found, &[policy_of(&proposal.terms)])
-                    .await?;
-                let team = self.exclude_registration(&mut found, *id).await?;
-                found.affected.insert(Affected {
-                    team,
-                    ..Affected::default()
-                });
-                found
-            }
             ProposalSubject::Certificates { enrollments, .. } => {
                 self.of_certificates(enrollments, &proposal.terms).await?
             }

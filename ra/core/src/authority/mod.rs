@@ -10,6 +10,7 @@ mod erase;
 mod grants;
 mod incidents;
 mod judge;
+mod propose;
 mod recount;
 mod resolve;
 mod revoke;
@@ -48,6 +49,7 @@ pub use approve::{COMMENT_CHARS_MAX, DecisionRequest, Vote};
 pub use electorate::Constituency;
 pub use erase::Erasure;
 pub use incidents::IncidentStanding;
+pub use propose::{CONFIGURATION_POLICY, REVOCATION_POLICY};
 pub use search::{Search, SearchError, Selection};
 pub use status::{KnownCertificate, StatusOutcome, StatusRequest};
 

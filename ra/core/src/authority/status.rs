@@ -129,6 +129,7 @@ impl RegistrationAuthority {
             by: standing.principal.clone(),
             comment: request.comment.chars().take(COMMENT_CHARS_MAX).collect(),
         };
+        self.not_guarded(wish.change).await?;
         let mut turn = 0;
         loop {
             let enrollment = self
@@ -138,7 +139,6 @@ impl RegistrationAuthority {
             let certificate = self
                 .changeable((standing, &request.origin), enrollment.value(), wish.change)
                 .await?;
-            self.guard_change(&wish, enrollment.value())?;
             let committed = if self.parts.roles.has(Role::Worker) {
                 let origin = request.origin.clone();
                 self.carry_out_change(&enrollment, &certificate, (&wish, origin))
@@ -155,13 +155,6 @@ impl RegistrationAuthority {
                 Err(error) => return Err(commit_error(error, stream)),
             }
         }
-    }
-
-    /// The one place where an approval policy will be asked whether others must agree to a change of a certificate's
-    /// status, each one alone or all of a bulk. Nothing asks for it yet.
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    fn guard_change(&self, _: &RequestedStatus, _: &Enrollment) -> Result<(), Error> {
-        Ok(())
     }
 
     /// The certificate, if this operator may change it so and its CA can.

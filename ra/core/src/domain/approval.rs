@@ -190,6 +190,9 @@ pub enum DecisionRejection {
     /// What was proposed is no longer what it was.
     #[error("what was proposed has been overtaken by another change")]
     Overtaken,
+    /// Nobody does this alone.
+    #[error("others must agree first, by the approval policy {0}")]
+    ApprovalNeeded(String),
 }
 
 impl DecisionRejection {
@@ -211,6 +214,7 @@ impl DecisionRejection {
             Self::EvidenceInvalid => "evidence_invalid",
             Self::Grant(_) => "grant_impossible",
             Self::Overtaken => "overtaken",
+            Self::ApprovalNeeded(_) => "approval_needed",
         }
     }
 }

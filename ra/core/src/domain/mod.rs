@@ -61,6 +61,7 @@ pub use principal::Principal;
 pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
 pub use proposal::{
     Ballot, Decision, Electorate, Proposal, ProposalEvent, ProposalState, ProposalSubject, Ruling,
+    certificates_digest, object_digest,
 };
 pub use purpose::{KeyId, Purpose};
 pub use record::{

@@ -3,7 +3,7 @@
 mod ballot;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use portreeve_pkix::Timestamp;
+use portreeve_pkix::{Timestamp, sha256};
 
 pub use ballot::{Ballot, Electorate};
 
@@ -13,8 +13,8 @@ use super::enrollment::StatusChange;
 use super::event::EventKind;
 use super::evidence::Evidence;
 use super::grant::{GrantSubject, GrantTerms};
-use super::ids::{EnrollmentId, ProposalId, RegistrationId};
-use super::object::ObjectKind;
+use super::ids::{EnrollmentId, ProposalId};
+use super::object::{ObjectKind, ObjectVersion};
 use super::principal::Principal;
 use super::right::Right;
 
@@ -51,13 +51,6 @@ pub enum ProposalSubject {
         /// Its number.
         version: u32,
     },
-    /// A version of a registration.
-    Registration {
-        /// Which.
-        id: RegistrationId,
-        /// Counts its definitions.
-        version: u32,
-    },
     /// The status of certificates, each named by its enrollment; at most [`ProposalSubject::CERTIFICATES_MAX`].
     Certificates {
         /// What is to happen to them.
@@ -68,14 +61,14 @@ pub enum ProposalSubject {
 }
 
 impl ProposalSubject {
-    /// Certificates in one proposal, at most.
-    pub const CERTIFICATES_MAX: usize = 1_000;
+    /// Certificates in one proposal, at most: what was approved is committed at once.
+    pub const CERTIFICATES_MAX: usize = 200;
 
     /// The right without which nobody decides on it.
     pub const fn right(&self) -> Right {
         match self {
             Self::Enrollment(_) | Self::Certificates { .. } => Right::RequestApprove,
-            Self::Object { .. } | Self::Registration { .. } => Right::ConfigurationApprove,
+            Self::Object { .. } => Right::ConfigurationApprove,
         }
     }
 
@@ -83,7 +76,7 @@ impl ProposalSubject {
     pub const fn enrollment(&self) -> Option<EnrollmentId> {
         match self {
             Self::Enrollment(id) => Some(*id),
-            Self::Object { .. } | Self::Registration { .. } | Self::Certificates { .. } => None,
+            Self::Object { .. } | Self::Certificates { .. } => None,
         }
     }
 
@@ -92,10 +85,28 @@ impl ProposalSubject {
         match self {
             Self::Enrollment(_) => "request",
             Self::Object { .. } => "object",
-            Self::Registration { .. } => "registration",
             Self::Certificates { .. } => "certificates",
         }
     }
+}
+
+/// What people agree to who agree to a version of an object: its text, in place of the version in force then.
+pub fn object_digest(proposed: &ObjectVersion, in_force: Option<u32>) -> [u8; 32] {
+    let what = (
+        proposed.kind,
+        &proposed.name,
+        proposed.version,
+        proposed.digest(),
+        in_force,
+    );
+    let bytes = borsh::to_vec(&(b"portreeve/object/1\0", what));
+    bytes.map_or([0; 32], |bytes| sha256(&bytes))
+}
+
+/// What people agree to who agree to a change of the status of certificates.
+pub fn certificates_digest(change: StatusChange, enrollments: &[EnrollmentId]) -> [u8; 32] {
+    let bytes = borsh::to_vec(&(b"portreeve/certificates/1\0", change, enrollments));
+    bytes.map_or([0; 32], |bytes| sha256(&bytes))
 }
 
 /// What can happen to a proposal.
@@ -146,9 +157,9 @@ impl ProposalEvent {
         match self {
             Self::Opened { subject, .. } => match subject {
                 ProposalSubject::Enrollment(_) => EventKind::ProposalOpened,
-                ProposalSubject::Object { .. }
-                | ProposalSubject::Registration { .. }
-                | ProposalSubject::Certificates { .. } => EventKind::ProposalRaised,
+                ProposalSubject::Object { .. } | ProposalSubject::Certificates { .. } => {
+                    EventKind::ProposalRaised
+                }
             },
             Self::Decided { .. } => EventKind::ProposalDecided,
             Self::Discounted { .. } => EventKind::ProposalDiscounted,

@@ -67,9 +67,9 @@ impl Purpose {
             | K::EnrollmentRevoked
             | K::EnrollmentReleased
             | K::ProposalOpened
-            | K::ProposalDiscounted
             | K::GrantSpent
             | K::KeyCompromised => matches!(self, Self::Worker),
+            K::ProposalDiscounted => matches!(self, Self::Worker | Self::Console),
             K::ProposalDecided
             | K::ProposalRaised
             | K::GrantGiven

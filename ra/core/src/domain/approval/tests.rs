@@ -62,6 +62,7 @@ fn rejections_have_codes_of_their_own() {
         DecisionRejection::EvidenceInvalid,
         DecisionRejection::Grant(String::new()),
         DecisionRejection::Overtaken,
+        DecisionRejection::ApprovalNeeded(String::new()),
     ];
     let codes: BTreeSet<&str> = all.iter().map(DecisionRejection::code).collect();
     assert_eq!(codes.len(), all.len());
