@@ -1,12 +1,12 @@
-//! `portreeve approval list|show|approve|reject`: proposals on anything but requests.
+//! `portreeve approval list|show|propose|approve|reject`: proposals on anything but requests.
 
 use clap::{Args, Subcommand};
-use portreeve_console::{List, ProposalView};
+use portreeve_console::{List, ProposalBody, ProposalView};
 use portreeve_ra::Decision;
 
 use super::decision::{DecisionArguments, about, lines};
 use super::paging::Paging;
-use super::request::{parameter, segment, tone};
+use super::request::{comment, parameter, segment, tone};
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target};
 use crate::control::ControlClient;
 
@@ -36,6 +36,18 @@ enum Verb {
         /// The id of the proposal.
         id: String,
     },
+    /// Asks others whether certificates may be revoked, or released from hold.
+    Propose {
+        /// The requests they came from, at most 200.
+        #[arg(required = true, value_name = "REQUEST")]
+        requests: Vec<String>,
+        /// What is to become of them: release, or the reason they are revoked for, such as superseded.
+        #[arg(long)]
+        change: String,
+        /// Why; it goes into the audit log.
+        #[arg(long, default_value = "", value_parser = comment)]
+        comment: String,
+    },
     /// Approves a proposal.
     Approve(DecisionArguments),
     /// Rejects a proposal.
@@ -52,6 +64,19 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             around.output.show(&found, |found| table(found, around.output))?;
         }
         Verb::Show { id } => show(&read(&client, &id).await?, around.output)?,
+        Verb::Propose {
+            requests,
+            change,
+            comment,
+        } => {
+            let body = ProposalBody {
+                change,
+                requests,
+                comment,
+            };
+            let found: ProposalView = client.post(RESOURCE, &body).await?;
+            show(&found, around.output)?;
+        }
         Verb::Approve(decision) => decide(&client, (Decision::Approve, decision), around.output).await?,
         Verb::Reject(decision) => decide(&client, (Decision::Reject, decision), around.output).await?,
     }

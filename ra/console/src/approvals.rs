@@ -8,15 +8,17 @@ use axum::extract::{Path, Query, State};
 use portreeve_pkix::Timestamp;
 use portreeve_ra::authority::{Constituency, Vote};
 use portreeve_ra::{
-    Decision, Evidence, EvidenceAlgorithm, GrantTerms, Proposal, ProposalId, ProposalSubject, Refusal,
-    RegistrationAuthority, Right, Ruling, StatusChange,
+    Decision, EnrollmentId, Evidence, EvidenceAlgorithm, GrantTerms, Proposal, ProposalId, ProposalSubject,
+    Refusal, RegistrationAuthority, Right, Ruling, StatusChange,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
+use crate::certificates::status::reason;
 use crate::paging::{self, List, PageQuery};
 use crate::problem::Problem;
+use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 
 /// What people decide on.
@@ -186,6 +188,19 @@ const fn a_week() -> u8 {
     GrantTerms::DAYS_MAX
 }
 
+/// What people are to decide on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalBody {
+    /// `release`, or why the certificates are to be revoked, by the name in RFC 5280.
+    pub change: String,
+    /// The requests they came from, at most 200.
+    pub requests: Vec<String>,
+    /// Why; at most 1,024 characters.
+    #[serde(default)]
+    pub comment: String,
+}
+
 /// Which proposals to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +243,31 @@ pub(crate) async fn list(
         }
     }
     Ok(Json(List::new(items, found.next)))
+}
+
+/// Asks others whether certificates may be revoked or released. Where no approval policy guards that, there is nothing to
+/// ask.
+#[utoipa::path(post, path = "/api/v1/approvals", tag = "approvals", request_body = ProposalBody,
+    responses((status = 200, body = ProposalView), Problem))]
+pub(crate) async fn propose(
+    State(parts): State<ConsoleParts>,
+    signed_in: SignedIn,
+    body: Result<Json<ProposalBody>, JsonRejection>,
+) -> Result<Json<ProposalView>, Problem> {
+    let Json(body) = body?;
+    let change = match body.change.as_str() {
+        "release" => StatusChange::Release,
+        word => StatusChange::Revoke(reason(word)?),
+    };
+    let ids = body.requests.iter();
+    let ids = ids.map(|id| id.parse().map_err(|_| Problem::NotFound("request")));
+    let ids = ids.collect::<Result<Vec<EnrollmentId>, Problem>>()?;
+    let comment = in_full("comment", body.comment)?;
+    let by = signed_in.acting(&parts.ra, &comment);
+    let asked = parts.ra.propose_status(change, ids, &by).await?;
+    let id = asked.ok_or(Problem::NotFound("approval policy revocation"))?;
+    let proposal = load(&parts.ra, &id.to_string()).await?;
+    view(&parts.ra, &proposal, &signed_in).await.map(Json)
 }
 
 #[utoipa::path(get, path = "/api/v1/approvals/{id}", tag = "approvals", params(("id" = String, Path)),

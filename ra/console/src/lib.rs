@@ -35,7 +35,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use approvals::{
-    DecisionBody, DecisionView, EvidenceBody, ExcludedView, GrantBody, ProposalView, StepView, SubjectView,
+    DecisionBody, DecisionView, EvidenceBody, ExcludedView, GrantBody, ProposalBody, ProposalView, StepView,
+    SubjectView,
 };
 pub use certificates::{
     BulkBody, BulkOutcome, BulkPreview, BulkQuery, BulkRow, BulkView, CertificateDetail, CertificateView,
@@ -134,7 +135,7 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(requests::approve))
         .routes(routes!(requests::reject))
         .routes(routes!(requests::resolve))
-        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::list, approvals::propose))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))

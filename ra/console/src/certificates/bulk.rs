@@ -10,7 +10,7 @@ use portreeve_ra::access::Target;
 use portreeve_ra::authority::{StatusOutcome, StatusRequest};
 use portreeve_ra::ports::CertificateRow;
 use portreeve_ra::search::{Among, parse};
-use portreeve_ra::{EnrollmentId, Error, RevocationReason, Right, StatusChange};
+use portreeve_ra::{EnrollmentId, Error, ProposalId, RevocationReason, Right, StatusChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -82,7 +82,7 @@ pub struct BulkBody {
 pub struct BulkOutcome {
     /// The request it came from.
     pub request: String,
-    /// `revoked`, `requested` when a worker will do it, or the code of the problem.
+    /// `revoked`, `requested` when a worker will do it, `proposed` when others must agree first, or the code of the problem.
     pub outcome: String,
 }
 
@@ -93,6 +93,8 @@ pub struct BulkView {
     pub items: Vec<BulkOutcome>,
     /// How many are revoked, or will be by a worker.
     pub revoked: usize,
+    /// What others must agree to first, where an approval policy asks for that.
+    pub proposal: Option<String>,
 }
 
 #[utoipa::path(post, path = "/api/v1/certificates/revoke/preview", tag = "certificates", request_body = BulkQuery,
@@ -153,6 +155,16 @@ pub(crate) async fn revoke_all(
         .require(&parts.ra, Right::CertificateRevoke, Target::Installation)
         .await?;
     let comment = in_full("comment", body.comment)?;
+    if ids.len() > 1 {
+        let change = StatusChange::Revoke(reason);
+        let by = signed_in.acting(&parts.ra, &comment);
+        let asked = parts
+            .ra
+            .propose_status(change, ids.iter().copied().collect(), &by);
+        if let Some(proposal) = asked.await? {
+            return Ok(Json(proposed(&ids, proposal)));
+        }
+    }
     let mut items = Vec::with_capacity(ids.len());
     for id in ids {
         let request = StatusRequest {
@@ -180,8 +192,22 @@ pub(crate) async fn revoke_all(
     let done = |item: &&BulkOutcome| matches!(item.outcome.as_str(), "revoked" | "requested");
     Ok(Json(BulkView {
         revoked: items.iter().filter(done).count(),
+        proposal: None,
         items,
     }))
+}
+
+/// Nothing is revoked before other people agree.
+fn proposed(ids: &BTreeSet<EnrollmentId>, proposal: ProposalId) -> BulkView {
+    let items = ids.iter().map(|id| BulkOutcome {
+        request: id.to_string(),
+        outcome: "proposed".to_owned(),
+    });
+    BulkView {
+        items: items.collect(),
+        revoked: 0,
+        proposal: Some(proposal.to_string()),
+    }
 }
 
 fn row(row: CertificateRow) -> BulkRow {

@@ -92,7 +92,7 @@ pub(crate) async fn release(
 }
 
 /// A reason to revoke for good.
-pub(super) fn reason(name: &str) -> Result<RevocationReason, Problem> {
+pub(crate) fn reason(name: &str) -> Result<RevocationReason, Problem> {
     let known = RevocationReason::from_name(name);
     known
         .filter(|reason| *reason != RevocationReason::CertificateHold)

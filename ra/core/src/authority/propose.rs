@@ -12,7 +12,7 @@ use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, ApprovalPolicy, Command, Decision, DecisionRejection, EnrollmentId, Event, ObjectEvent,
     ObjectKind, ObjectVersion, Principal, Proposal, ProposalEvent, ProposalId, ProposalSubject, Purpose,
-    Record, Refusal, RequestedStatus, StatusChange, StreamId, certificates_digest, object_digest,
+    Record, Refusal, RequestedStatus, Right, StatusChange, StreamId, certificates_digest, object_digest,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Saying, first};
@@ -117,8 +117,8 @@ impl RegistrationAuthority {
         }
     }
 
-    /// Asks people whether the status of these certificates may be changed so. The caller has checked that whoever asks may
-    /// change each of them. `None` when no policy guards this; then nothing is changed.
+    /// Asks people whether the status of these certificates may be changed so; whoever asks must have the right to change
+    /// each of them. `None` when no policy guards this; then nothing is changed.
     pub async fn propose_status(
         &self,
         change: StatusChange,
@@ -135,6 +135,7 @@ impl RegistrationAuthority {
             let limit = ProposalSubject::CERTIFICATES_MAX;
             return Err(Refusal::Malformed(format!("1 to {limit} certificates in one proposal")).into());
         }
+        self.may_change(&enrollments, (change, by)).await?;
         let digest = certificates_digest(change, &enrollments);
         let subject = ProposalSubject::Certificates { change, enrollments };
         let (id, opened) = self.raising((subject, digest), &policy, by)?;
@@ -145,6 +146,25 @@ impl RegistrationAuthority {
         let committed = self.parts.store.commit(batch).await;
         committed.map_err(|error| commit_error(error, StreamId::proposal(id)))?;
         Ok(Some(id))
+    }
+
+    async fn may_change(
+        &self,
+        enrollments: &[EnrollmentId],
+        (change, by): (StatusChange, &Acting),
+    ) -> Result<(), Error> {
+        let right = match change.is_about_hold() {
+            true => Right::CertificateHold,
+            false => Right::CertificateRevoke,
+        };
+        for id in enrollments {
+            let known = self.known_certificate(*id).await?;
+            let known = known.ok_or(Refusal::UnknownCertificate)?;
+            if !known.allows(&by.standing, right) {
+                return Err(Refusal::from(DecisionRejection::lacks(right)).into());
+            }
+        }
+        Ok(())
     }
 
     /// What no longer counts of a proposal that takes effect with its last approval. For one on an enrollment a worker looks
