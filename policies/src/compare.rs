@@ -1,10 +1,13 @@
-//! What changes between two texts of a profile or an endpoint, and whether more can be had by the new one.
+//! What changes between two texts of a profile, an endpoint, an approval policy or trust anchors, and
+//! whether more can be had by the new one.
 //!
 //! Texts are compared by meaning: absent keys have their defaults, remarks and order do not count. Each difference
 //! either shows that the new text allows no more than the old one ([`Direction::Narrows`]), says nothing about who can
 //! get what ([`Direction::Neutral`]), or counts as giving more ([`Direction::Widens`]): also whenever the opposite is
 //! not plain. Changes that widen need the approval of others, so a wrong answer must be on that side.
 
+mod anchors;
+mod approval;
 mod endpoint;
 mod measure;
 mod profile;
@@ -14,6 +17,8 @@ use std::fmt;
 
 use portreeve_ra::ObjectKind;
 
+use crate::anchors::parse_trust_anchors;
+use crate::approval::parse_approval_policy;
 use crate::endpoint::parse_endpoint_with_overrides;
 use crate::profile::Profile;
 use measure::Measure;
@@ -80,7 +85,7 @@ pub enum CompareError {
     /// The second cannot be read.
     #[error("the new text: {0}")]
     New(String),
-    /// Neither a profile nor an endpoint.
+    /// Neither a profile, an endpoint, an approval policy nor trust anchors.
     #[error("a {0} cannot be compared")]
     Kind(&'static str),
 }
@@ -110,7 +115,7 @@ impl Facet {
     }
 }
 
-/// Every difference between two texts of a profile or an endpoint, by key.
+/// Every difference between two texts of a profile, an endpoint, an approval policy or trust anchors, by key.
 pub fn compare(kind: ObjectKind, old: &str, new: &str) -> Result<Vec<Change>, CompareError> {
     let old = facets(kind, old)?.map_err(CompareError::Old)?;
     let new = facets(kind, new)?.map_err(CompareError::New)?;
@@ -140,6 +145,12 @@ fn facets(kind: ObjectKind, text: &str) -> Result<Result<Facets, String>, Compar
         // Its name is no part of the text; the usual wait for a client that it implies changes nothing here.
         ObjectKind::Endpoint => parse_endpoint_with_overrides("compare/compare", 1, text)
             .map(|(endpoint, overrides)| endpoint::facets(&endpoint, &overrides))
+            .map_err(|error| error.to_string()),
+        ObjectKind::ApprovalPolicy => parse_approval_policy("compare", 1, text)
+            .map(|policy| approval::facets(&policy))
+            .map_err(|error| error.to_string()),
+        ObjectKind::TrustAnchors => parse_trust_anchors("compare", text)
+            .map(|set| anchors::facets(&set))
             .map_err(|error| error.to_string()),
         other => return Err(CompareError::Kind(other.as_str())),
     };

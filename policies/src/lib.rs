@@ -9,6 +9,7 @@
 //!
 //! Nothing here performs I/O but [`hygiene::Blocklist::with_file`], and nothing reads a clock.
 
+mod anchors;
 mod approval;
 mod cache;
 pub mod compare;
@@ -22,10 +23,12 @@ mod operators;
 mod policies;
 pub mod profile;
 mod publication;
+mod remarks;
 pub mod rules;
 mod shipped;
 mod shown;
 
+pub use anchors::{TrustAnchorsError, parse_trust_anchors};
 pub use approval::{ApprovalPolicyError, AutomaticRule, ReadApproval, parse_approval_policy};
 pub use compare::{Change, CompareError, Direction, compare, widens};
 pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};

@@ -3,21 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-use portreeve_pkix::CertificationRequest;
+use portreeve_pkix::{CertificationRequest, Timestamp};
 use portreeve_ra::ports::{Policy, PolicyError};
 use portreeve_ra::steps::ProvenRequest;
 use portreeve_ra::{
-    Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Team,
-    Verdict,
+    Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Remark,
+    Team, TrustAnchorSet, Verdict,
 };
 
+use crate::anchors::parse_trust_anchors;
 use crate::approval::{ReadApproval, parse_approval_policy};
 use crate::cache::Cache;
+use crate::compare::widens;
 use crate::endpoint::parse_endpoint;
 use crate::engine::{Question, judge};
 use crate::hygiene::Blocklist;
 use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
+use crate::remarks::remarks;
 use crate::rules::RULES;
 
 /// Objects kept compiled, of each kind. Older versions are wanted while enrollments judged by them are under way.
@@ -32,6 +35,7 @@ pub struct Policies {
     roles: Cache<OperatorRole>,
     teams: Cache<Team>,
     operators: Cache<Operator>,
+    anchors: Cache<TrustAnchorSet>,
 }
 
 impl Policies {
@@ -45,6 +49,7 @@ impl Policies {
             roles: Cache::new(CACHED_MAX),
             teams: Cache::new(CACHED_MAX),
             operators: Cache::new(CACHED_MAX),
+            anchors: Cache::new(CACHED_MAX),
         }
     }
 
@@ -141,6 +146,26 @@ impl Policy for Policies {
         self.operators.entry(object, |object| {
             parse_operator(&object.name, &object.body).map_err(|error| unreadable(object, &error))
         })
+    }
+
+    fn trust_anchors(&self, object: &ObjectVersion) -> Result<Arc<TrustAnchorSet>, PolicyError> {
+        check_kind(object, ObjectKind::TrustAnchors)?;
+        self.anchors.entry(object, |object| {
+            parse_trust_anchors(&object.name, &object.body).map_err(|error| unreadable(object, &error))
+        })
+    }
+
+    fn examine(
+        &self,
+        proposed: &ObjectVersion,
+        beside: &[ObjectVersion],
+        now: Timestamp,
+    ) -> Result<Vec<Remark>, PolicyError> {
+        remarks(proposed, beside, now).map_err(|reason| unreadable(proposed, &reason))
+    }
+
+    fn widens(&self, old: Option<&ObjectVersion>, new: &ObjectVersion) -> bool {
+        widens(new.kind, old.map(|old| old.body.as_str()), &new.body)
     }
 
     fn evaluate(

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod accounts;
 pub mod authority;
+pub mod configuration;
 pub mod credentials;
 pub mod domain;
 pub mod error;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Origin, Purpose, StreamKind,
+    Actor, Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Origin, Purpose, Revision,
+    StreamKind,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying};
@@ -76,6 +77,12 @@ impl Objects {
         number: u32,
     ) -> Result<Option<ObjectVersion>, Error> {
         Ok(self.load(kind, name).await?.value().version(number).cloned())
+    }
+
+    /// What became of every version of an object; `None` when it never had one.
+    pub async fn history(&self, kind: ObjectKind, name: &str) -> Result<Option<ObjectHistory>, Error> {
+        let history = self.load(kind, name).await?.into_value();
+        Ok((!history.revisions().is_empty()).then_some(history))
     }
 
     /// Publishes a text. The text in force again makes no new version. The caller has checked that it can be read.
@@ -157,6 +164,17 @@ impl Objects {
 
     /// Every object of a kind that is in force, by name.
     pub async fn list(&self, kind: ObjectKind) -> Result<Vec<ObjectVersion>, Error> {
+        let histories = self.histories(kind).await?;
+        let mut found: Vec<ObjectVersion> = histories
+            .iter()
+            .filter_map(|history| history.current().cloned())
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// What became of every object of a kind, in force or not.
+    pub async fn histories(&self, kind: ObjectKind) -> Result<Vec<ObjectHistory>, Error> {
         let mut found = Vec::new();
         let mut after = None;
         loop {
@@ -166,21 +184,17 @@ impl Objects {
                 .streams(StreamKind::Object, after.as_ref(), 200)
                 .await?;
             for history in self.ledger.histories(&page.items).await? {
-                let object = verify::object(history);
-                found.extend(
-                    object
-                        .value()
-                        .current()
-                        .filter(|object| object.kind == kind)
-                        .cloned(),
-                );
+                let object = verify::object(history).into_value();
+                let of_kind = |revision: &Revision| revision.object.kind == kind;
+                if object.revisions().first().is_some_and(of_kind) {
+                    found.push(object);
+                }
             }
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 

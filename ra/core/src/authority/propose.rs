@@ -9,6 +9,7 @@ use super::begin::run;
 use super::judge::unreadable;
 use crate::access::Acting;
 use crate::accounts::{commit_error, may_race};
+use crate::configuration::ConfigurationError;
 use crate::domain::{
     Actor, ApprovalPolicy, Command, Decision, DecisionRejection, EnrollmentId, Event, ObjectEvent,
     ObjectKind, ObjectVersion, Principal, Proposal, ProposalEvent, ProposalId, ProposalSubject, Purpose,
@@ -199,14 +200,18 @@ impl RegistrationAuthority {
         };
         let history = self.objects.load(*kind, name).await?;
         let in_force = history.value().current().map(|current| current.version);
-        let same = history
+        let overtaken = || Error::from(Refusal::from(DecisionRejection::Overtaken));
+        let draft = history
             .value()
             .revision(*version)
-            .filter(|revision| !revision.released)
-            .is_some_and(|revision| object_digest(&revision.object, in_force) == proposal.digest);
-        match same {
-            true => Ok(()),
-            false => Err(Refusal::from(DecisionRejection::Overtaken).into()),
+            .filter(|revision| revision.released.is_none())
+            .filter(|revision| object_digest(&revision.object, in_force) == proposal.digest)
+            .ok_or_else(overtaken)?;
+        // What was said about it when it was proposed may be another now that other objects are in force.
+        match self.acceptable(&draft.object).await {
+            Ok(_) => Ok(()),
+            Err(ConfigurationError::Ra(error)) => Err(error),
+            Err(_) => Err(overtaken()),
         }
     }
 

@@ -133,6 +133,8 @@ kinds! {
     ObjectReleased = 0x0504, "object.released";
     /// Somebody agreed to a version in force.
     ObjectConfirmed = 0x0505, "object.confirmed";
+    /// People are asked whether a draft may be in force.
+    ObjectProposed = 0x0506, "object.proposed";
     /// Something is wrong that a person must look at.
     IncidentRaised = 0x0601, "incident.raised";
     /// A person has looked at it.

@@ -152,6 +152,9 @@ text_name!(
     /// The name of an approval policy.
     ApprovalPolicyName, "approval policy name", b"");
 text_name!(
+    /// The name of a set of trust anchors.
+    TrustAnchorsName, "name of trust anchors", b"");
+text_name!(
     /// The name of an operator.
     OperatorName, "operator name", b"@");
 text_name!(

@@ -24,12 +24,14 @@ mod purpose;
 mod record;
 mod refusal;
 mod registration;
+mod remark;
 mod request;
 mod revocation;
 mod right;
 mod role;
 mod seconds;
 mod secret;
+mod trust;
 mod verdict;
 
 pub use access::AccessEvent;
@@ -51,11 +53,12 @@ pub use grant::{GrantEvent, GrantSubject, GrantTerms, Grants};
 pub use ids::{
     AccountId, ApprovalPolicyName, BackendName, BadName, EndpointName, EnrollmentId, NodeId, OperatorName,
     ProfileName, ProposalId, RegistrationId, RoleName, SecretId, StreamId, StreamKind, TaskId, TeamName,
+    TrustAnchorsName,
 };
 pub use incident::{Incident, IncidentEvent, IncidentKind, RequestRefused};
 pub use intent::{Intent, IntentBody, Issuance};
 pub use key_report::{KeyReportEvent, key_report_stream};
-pub use object::{ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Revision};
+pub use object::{Assent, Deed, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Release, Revision};
 pub use operator::{CertificateMatch, Operator, Team};
 pub use principal::Principal;
 pub use proof::{ProofEvent, ProvenIdentifier, proof_stream};
@@ -72,9 +75,11 @@ pub use refusal::{KeyRejection, NameRejection, Refusal};
 pub use registration::{
     AllowedIdentifier, KnownRegistration, OverLimit, Registration, RegistrationEvent, RegistrationState,
 };
+pub use remark::Remark;
 pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, Waiting};
 pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
 pub use right::{On, OperatorRole, Reach, Right, Standing, TeamReach, UnknownRight};
 pub use role::{Role, Roles, UnknownRole};
 pub use secret::{KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState};
+pub use trust::TrustAnchorSet;
 pub use verdict::{Agreement, Facts, Finding, Outcome, Verdict};

@@ -2,11 +2,11 @@
 //! signed; a table that shows them decides nothing.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use portreeve_pkix::sha256;
+use portreeve_pkix::{Timestamp, sha256};
 
 use super::actor::Actor;
 use super::event::EventKind;
-use super::ids::{StreamId, StreamKind};
+use super::ids::{ProposalId, StreamId, StreamKind};
 use super::principal::Principal;
 
 /// What kind of object.
@@ -106,6 +106,13 @@ pub enum ObjectEvent {
         /// Who.
         by: Principal,
     },
+    /// People are asked whether a version that was drafted may be in force.
+    Proposed {
+        /// Its number.
+        version: u32,
+        /// Where they decide.
+        proposal: ProposalId,
+    },
 }
 
 impl ObjectEvent {
@@ -117,8 +124,38 @@ impl ObjectEvent {
             Self::Drafted(_) => EventKind::ObjectDrafted,
             Self::Released { .. } => EventKind::ObjectReleased,
             Self::Confirmed { .. } => EventKind::ObjectConfirmed,
+            Self::Proposed { .. } => EventKind::ObjectProposed,
         }
     }
+}
+
+/// Who did something with an object, when, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deed {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// That a version was put in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Release {
+    /// By whom; with the last approval, where it was approved.
+    pub deed: Deed,
+    /// Whether others had agreed to it beforehand.
+    pub approved: bool,
+}
+
+/// That somebody agreed to a version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assent {
+    /// Who.
+    pub by: Principal,
+    /// When; with the last approval, where it was approved beforehand.
+    pub at: Timestamp,
 }
 
 /// One version and what is known of how it came to be.
@@ -127,20 +164,27 @@ pub struct Revision {
     /// The text.
     pub object: ObjectVersion,
     /// Who wrote it.
-    pub author: Actor,
-    /// Whether it is or was in force.
-    pub released: bool,
+    pub written: Deed,
+    /// Where people are or were asked about it, the last time.
+    pub proposal: Option<ProposalId>,
+    /// Since when it is, or from when on it was, in force; `None` for a draft.
+    pub released: Option<Release>,
     /// Who agreed to it.
-    pub agreed: Vec<Principal>,
+    pub agreed: Vec<Assent>,
 }
 
 impl Revision {
-    /// Whether somebody other than its author agreed to it, or no person wrote it.
+    /// The principals behind it: who wrote it, and who put it in force unless others had approved that.
+    fn authors(&self) -> impl Iterator<Item = &Principal> {
+        let alone = self.released.iter().filter(|release| !release.approved);
+        let releaser = alone.filter_map(|release| release.deed.by.principal());
+        self.written.by.principal().into_iter().chain(releaser)
+    }
+
+    /// Whether somebody other than those behind it agreed to it, or no person is behind it.
     fn is_confirmed(&self) -> bool {
-        match self.author.principal() {
-            Some(author) => self.agreed.iter().any(|by| by != author),
-            None => true,
-        }
+        let foreign = |assent: &Assent| self.authors().all(|author| *author != assent.by);
+        self.authors().next().is_none() || self.agreed.iter().any(foreign)
     }
 }
 
@@ -149,37 +193,63 @@ impl Revision {
 pub struct ObjectHistory {
     revisions: Vec<Revision>,
     in_force: Option<u32>,
+    retired: Option<Deed>,
 }
 
 impl ObjectHistory {
-    /// Takes an event into account, which this actor caused.
-    pub fn apply(&mut self, event: &ObjectEvent, by: &Actor) {
+    /// Takes an event into account, with who caused it and when.
+    pub fn apply(&mut self, event: &ObjectEvent, deed: &Deed) {
         match event {
             ObjectEvent::Published(version) => {
-                self.add(version, by, true);
-                self.in_force = Some(version.version);
+                let release = Release {
+                    deed: deed.clone(),
+                    approved: false,
+                };
+                self.add(version, deed, Some(release));
+                self.enforce(version.version);
             }
-            ObjectEvent::Drafted(version) => self.add(version, by, false),
+            ObjectEvent::Drafted(version) => self.add(version, deed, None),
+            ObjectEvent::Proposed { version, proposal } => {
+                if let Some(revision) = self.revision_mut(*version) {
+                    revision.proposal = Some(*proposal);
+                }
+            }
             ObjectEvent::Released { version, approved_by } => {
                 if let Some(revision) = self.revision_mut(*version) {
-                    revision.released = true;
-                    revision.agreed.extend_from_slice(approved_by);
-                    self.in_force = Some(*version);
+                    let assents = approved_by.iter().cloned().map(|by| Assent { by, at: deed.at });
+                    revision.agreed.extend(assents);
+                    revision.released = Some(Release {
+                        deed: deed.clone(),
+                        approved: !approved_by.is_empty(),
+                    });
+                    self.enforce(*version);
                 }
             }
             ObjectEvent::Confirmed { version, by } => {
                 if let Some(revision) = self.revision_mut(*version) {
-                    revision.agreed.push(by.clone());
+                    revision.agreed.push(Assent {
+                        by: by.clone(),
+                        at: deed.at,
+                    });
                 }
             }
-            ObjectEvent::Retired => self.in_force = None,
+            ObjectEvent::Retired => {
+                self.in_force = None;
+                self.retired = Some(deed.clone());
+            }
         }
     }
 
-    fn add(&mut self, object: &ObjectVersion, author: &Actor, released: bool) {
+    fn enforce(&mut self, version: u32) {
+        self.in_force = Some(version);
+        self.retired = None;
+    }
+
+    fn add(&mut self, object: &ObjectVersion, deed: &Deed, released: Option<Release>) {
         self.revisions.push(Revision {
             object: object.clone(),
-            author: author.clone(),
+            written: deed.clone(),
+            proposal: None,
             released,
             agreed: Vec::new(),
         });
@@ -198,8 +268,25 @@ impl ObjectHistory {
 
     /// The version that is in force, or was before the object was retired.
     pub fn latest_released(&self) -> Option<&ObjectVersion> {
-        let released = self.revisions.iter().rev().find(|revision| revision.released);
+        let released = self
+            .revisions
+            .iter()
+            .rev()
+            .find(|revision| revision.released.is_some());
         self.current().or(released.map(|revision| &revision.object))
+    }
+
+    /// Since when it is retired, by whom and why; `None` while a version is in force, or before one was.
+    pub const fn retired(&self) -> Option<&Deed> {
+        self.retired.as_ref()
+    }
+
+    /// Drafts that are newer than what is or was in force: the others have been overtaken.
+    pub fn drafts(&self) -> impl Iterator<Item = &Revision> {
+        let released = self.latest_released().map_or(0, |object| object.version);
+        self.revisions
+            .iter()
+            .filter(move |revision| revision.released.is_none() && revision.object.version > released)
     }
 
     /// The version with this number, in force or not: a request is finished by the version it was judged by.
@@ -219,19 +306,19 @@ impl ObjectHistory {
         &self.revisions
     }
 
-    /// Who wrote this version, or one it came from, and has not been confirmed by another person since: they count as
-    /// requesters of what is issued through it.
+    /// Who wrote this version or one it came from, or put it in force alone, and has not been confirmed by another person
+    /// since: they count as requesters of what is issued through it.
     pub fn unconfirmed_authors(&self, number: u32) -> Vec<&Principal> {
         let mut authors: Vec<&Principal> = Vec::new();
         let earlier = self
             .revisions
             .iter()
-            .filter(|revision| revision.released && revision.object.version <= number);
+            .filter(|revision| revision.released.is_some() && revision.object.version <= number);
         for revision in earlier {
             if revision.is_confirmed() {
                 authors.clear();
             } else {
-                authors.extend(revision.author.principal());
+                authors.extend(revision.authors());
             }
         }
         authors.sort();

@@ -90,6 +90,7 @@ impl Purpose {
             | K::ObjectDrafted
             | K::ObjectReleased
             | K::ObjectConfirmed
+            | K::ObjectProposed
             | K::RegistrationDefined
             | K::RegistrationConfirmed
             | K::RegistrationSuspended

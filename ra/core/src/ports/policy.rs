@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Team, Verdict};
+use portreeve_pkix::Timestamp;
+
+use crate::domain::{
+    ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Remark, Team, TrustAnchorSet,
+    Verdict,
+};
 use crate::steps::ProvenRequest;
 
 /// A published object that cannot be read. Publishing checks this, so it means a newer or damaged object.
@@ -29,6 +34,19 @@ pub trait Policy: Send + Sync {
     fn operator(&self, object: &ObjectVersion) -> Result<Arc<Operator>, PolicyError>;
     /// The approval policy in this text.
     fn approval_policy(&self, object: &ObjectVersion) -> Result<Arc<ApprovalPolicy>, PolicyError>;
+    /// The trust anchors in this text.
+    fn trust_anchors(&self, object: &ObjectVersion) -> Result<Arc<TrustAnchorSet>, PolicyError>;
+    /// What is to be said about a profile, an endpoint, an approval policy or trust anchors before they are in force, beside
+    /// the objects that they are used with. Fails when the text cannot be read, or names what is not there.
+    fn examine(
+        &self,
+        proposed: &ObjectVersion,
+        beside: &[ObjectVersion],
+        now: Timestamp,
+    ) -> Result<Vec<Remark>, PolicyError>;
+    /// Whether somebody may get by the new version what nobody gets by the old one. Whatever is not plain counts as yes; a
+    /// first version does as well.
+    fn widens(&self, old: Option<&ObjectVersion>, new: &ObjectVersion) -> bool;
     /// Judges a request by a profile. Refers when the endpoint asks for approval.
     fn evaluate(
         &self,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Actor, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, Grants, KeyReportEvent,
+    Account, Actor, Deed, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, Grants, KeyReportEvent,
     KnownRegistration, KnownSecret, ObjectHistory, Place, Proposal, ProposalId, ProvenIdentifier, Record,
     RegistrationId, SecretId, StreamId, StreamKind,
 };
@@ -69,6 +69,8 @@ pub(crate) struct Told {
     pub(crate) event: Event,
     pub(crate) at: Timestamp,
     pub(crate) by: Actor,
+    /// Why. Kept where people look at it: in streams of objects.
+    pub(crate) reason: String,
 }
 
 /// Events of a verified stream, in order.
@@ -116,11 +118,16 @@ impl Verifier {
                 return Err(ROLLED_BACK);
             }
             let header = record.header();
-            value.extend(events.into_iter().map(|event| Told {
-                event,
+            let told = |event| Told {
                 at: header.at,
                 by: header.actor.clone(),
-            }));
+                reason: match event {
+                    Event::Object(_) => header.reason.clone(),
+                    _ => String::new(),
+                },
+                event,
+            };
+            value.extend(events.into_iter().map(told));
             next = Place {
                 stream,
                 position: next.position.saturating_add(1),
@@ -317,7 +324,12 @@ pub(crate) fn object(history: History) -> Verified<ObjectHistory> {
     let next = history.next;
     fold(history, ObjectHistory::default(), |this, told| {
         if let Event::Object(event) = &told.event {
-            this.apply(event, &told.by);
+            let deed = Deed {
+                by: told.by.clone(),
+                at: told.at,
+                reason: told.reason.clone(),
+            };
+            this.apply(event, &deed);
         }
     })
     .unwrap_or(Verified {

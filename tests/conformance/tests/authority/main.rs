@@ -13,6 +13,7 @@ mod approvals;
 mod asking;
 mod backends;
 mod certificates;
+mod configuration;
 mod erasure;
 mod judgement;
 mod nodes;

@@ -21,7 +21,12 @@ fn history(events: &[(&str, ObjectEvent)]) -> ObjectHistory {
             "node" => Actor::Node,
             name => Actor::Operator(person(name)),
         };
-        history.apply(event, &actor);
+        let deed = Deed {
+            by: actor,
+            at: Timestamp::from_unix_seconds(1_000),
+            reason: String::new(),
+        };
+        history.apply(event, &deed);
     }
     history
 }
@@ -68,7 +73,45 @@ fn authors_count_until_another_person_agrees() {
         by: person(by),
     };
     type Row<'a> = (&'a str, Vec<(&'a str, ObjectEvent)>, u32, &'a [&'a str]);
-    let rows: [Row<'_>; 6] = [
+    let release = |version, by: &[&str]| ObjectEvent::Released {
+        version,
+        approved_by: by.iter().map(|name| person(name)).collect(),
+    };
+    let rows: [Row<'_>; 10] = [
+        (
+            "a draft that nobody put in force",
+            vec![("alice", ObjectEvent::Drafted(version(1)))],
+            1,
+            &[],
+        ),
+        (
+            "who puts a draft in force alone stands for it as well",
+            vec![
+                ("alice", ObjectEvent::Drafted(version(1))),
+                ("bob", release(1, &[])),
+            ],
+            1,
+            &["alice", "bob"],
+        ),
+        (
+            "and does not confirm it",
+            vec![
+                ("alice", ObjectEvent::Drafted(version(1))),
+                ("bob", release(1, &[])),
+                ("bob", confirm(1, "bob")),
+            ],
+            1,
+            &["alice", "bob"],
+        ),
+        (
+            "those who approved a draft have agreed to it",
+            vec![
+                ("alice", ObjectEvent::Drafted(version(1))),
+                ("bob", release(1, &["bob"])),
+            ],
+            1,
+            &[],
+        ),
         (
             "the gateway itself",
             vec![("node", ObjectEvent::Published(version(1)))],
@@ -125,4 +168,44 @@ fn authors_count_until_another_person_agrees() {
         let found: Vec<Principal> = history.unconfirmed_authors(number).into_iter().cloned().collect();
         assert_eq!(found, expected, "{name}");
     }
+}
+
+#[test]
+fn a_history_tells_what_became_of_each_version() {
+    let proposal = ProposalId::from_bytes([7; 16]);
+    let found = history(&[
+        ("alice", ObjectEvent::Published(version(1))),
+        ("alice", ObjectEvent::Drafted(version(2))),
+        ("alice", ObjectEvent::Drafted(version(3))),
+        ("alice", ObjectEvent::Proposed { version: 3, proposal }),
+    ]);
+    let drafts: Vec<u32> = found.drafts().map(|one| one.object.version).collect();
+    assert_eq!(drafts, [2, 3]);
+    assert_eq!(found.revision(3).and_then(|one| one.proposal), Some(proposal));
+    assert!(found.retired().is_none());
+    let released = ObjectEvent::Released {
+        version: 3,
+        approved_by: vec![person("bob")],
+    };
+    let mut events = vec![
+        ("alice", ObjectEvent::Published(version(1))),
+        ("alice", ObjectEvent::Drafted(version(2))),
+        ("alice", ObjectEvent::Drafted(version(3))),
+        ("bob", released),
+    ];
+    let found = history(&events);
+    assert_eq!(found.drafts().count(), 0, "the older draft was overtaken");
+    assert!(
+        found
+            .revision(3)
+            .and_then(|one| one.released.as_ref())
+            .is_some_and(|one| one.approved)
+    );
+    events.push(("carol", ObjectEvent::Retired));
+    let found = history(&events);
+    assert_eq!(
+        found.retired().and_then(|deed| deed.by.principal()),
+        Some(&person("carol"))
+    );
+    assert_eq!(found.drafts().count(), 0, "nor is it wanted again");
 }

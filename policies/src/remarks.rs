@@ -1,0 +1,130 @@
+//! What is said about a text before it is in force: lints, and what its surroundings make of it.
+
+use portreeve_pkix::Timestamp;
+use portreeve_ra::{ObjectKind, ObjectVersion, Remark};
+
+use crate::anchors::{parse_trust_anchors, shown};
+use crate::endpoint::parse_endpoint;
+use crate::lints::Lint;
+use crate::publication::examine;
+
+/// Everything there is to say; an error, for the operator, when the text cannot be read or names what is not there.
+pub(crate) fn remarks(
+    proposed: &ObjectVersion,
+    beside: &[ObjectVersion],
+    now: Timestamp,
+) -> Result<Vec<Remark>, String> {
+    let ObjectVersion { kind, name, body, .. } = proposed;
+    if *kind == ObjectKind::TrustAnchors {
+        return of_anchors(name, body, now);
+    }
+    let mut found: Vec<Remark> = examine(*kind, name, body, beside)?
+        .into_iter()
+        .map(remark)
+        .collect();
+    if *kind == ObjectKind::Endpoint {
+        found.extend(profiles_absent(name, body, beside)?);
+    }
+    Ok(found)
+}
+
+fn remark(lint: Lint) -> Remark {
+    Remark {
+        blocks: lint.blocks(),
+        code: lint.code,
+        text: lint.text,
+        remedy: lint.remedy,
+        reason: lint.reason,
+    }
+}
+
+fn of_anchors(name: &str, body: &str, now: Timestamp) -> Result<Vec<Remark>, String> {
+    let set = parse_trust_anchors(name, body).map_err(|error| error.to_string())?;
+    let unusable = set.unusable_at(now).map(|certificate| Remark {
+        code: "anchor_unusable",
+        blocks: true,
+        text: format!(
+            "{} is valid from {} to {}",
+            shown(certificate),
+            certificate.not_before(),
+            certificate.not_after()
+        ),
+        remedy: "Take it out",
+        reason: None,
+    });
+    Ok(unusable.collect())
+}
+
+fn profiles_absent(name: &str, body: &str, beside: &[ObjectVersion]) -> Result<Vec<Remark>, String> {
+    let endpoint = parse_endpoint(name, 1, body).map_err(|error| error.to_string())?;
+    let there = |wanted: &str| {
+        beside
+            .iter()
+            .any(|object| object.kind == ObjectKind::Profile && object.name == wanted)
+    };
+    let absent = endpoint
+        .profiles
+        .iter()
+        .filter(|profile| !there(profile.as_str()))
+        .map(|profile| Remark {
+            code: "profile_absent",
+            blocks: false,
+            text: format!("profile {profile} is not in force: requests for it are refused"),
+            remedy: "Publish the profile, or take it out of profiles",
+            reason: None,
+        });
+    Ok(absent.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Policies;
+    use crate::anchors::tests::{certificate, text};
+    use portreeve_ra::ports::Policy;
+    use std::time::Duration;
+
+    fn object(kind: ObjectKind, name: &str, body: &str) -> ObjectVersion {
+        ObjectVersion {
+            kind,
+            name: name.to_owned(),
+            version: 1,
+            body: body.to_owned(),
+        }
+    }
+
+    #[test]
+    fn anchors_are_in_force_only_while_they_are_valid() {
+        let year = |year| rcgen::date_time_ymd(year, 1, 1);
+        let old = certificate("old", |params| {
+            (params.not_before, params.not_after) = (year(2001), year(2002));
+        });
+        let good = certificate("good", |params| {
+            (params.not_before, params.not_after) = (year(2001), year(2090));
+        });
+        let set = object(ObjectKind::TrustAnchors, "devices", &text(&[&old, &good]));
+        let said = |now: i64| {
+            let now = Timestamp::from_unix_seconds(now);
+            Policies::default().examine(&set, &[], now).unwrap()
+        };
+        let late = said(1_800_000_000);
+        assert_eq!(late.len(), 1);
+        assert!(late[0].blocks && late[0].text.contains("CN=old"), "{late:?}");
+        let within = Timestamp::from_unix_seconds(978_307_200).saturating_add(Duration::from_secs(86_400));
+        assert!(said(within.unix_seconds()).is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_is_told_of_profiles_that_are_not_there() {
+        let endpoint = object(
+            ObjectKind::Endpoint,
+            "acme/a",
+            "profiles = [\"there\", \"gone\"]\nbackend = \"issuing\"\n",
+        );
+        let there = object(ObjectKind::Profile, "there", "unread");
+        let said = remarks(&endpoint, &[there], Timestamp::from_unix_seconds(0)).unwrap();
+        let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
+        assert_eq!(codes, [("profile_absent", false)]);
+        assert!(said[0].text.contains("gone"));
+    }
+}

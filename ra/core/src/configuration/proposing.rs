@@ -1,0 +1,90 @@
+//! Changes that give somebody more: where the approval policy for configuration is in force, people are asked first.
+
+use std::sync::Arc;
+
+use super::{Changed, ConfigurationError, GUARD, Outcome, Plan};
+use crate::access::Acting;
+use crate::authority::RegistrationAuthority;
+use crate::domain::{
+    ApprovalPolicy, ObjectEvent, ObjectHistory, ObjectVersion, ProposalId, ProposalState, ProposalSubject,
+    Remark, object_digest,
+};
+use crate::error::Error;
+
+impl RegistrationAuthority {
+    /// The policy by which people must agree before this version is in force; `None` when it gives nobody more, or when no
+    /// policy guards configuration.
+    pub(super) async fn guard(
+        &self,
+        current: Option<&ObjectVersion>,
+        version: &ObjectVersion,
+    ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
+        match self.policy().widens(current, version) {
+            true => self.approval_policy(GUARD).await,
+            false => Ok(None),
+        }
+    }
+
+    /// The proposal on this version that is open, if one is.
+    async fn open_proposal(
+        &self,
+        history: &ObjectHistory,
+        version: &ObjectVersion,
+    ) -> Result<Option<ProposalId>, Error> {
+        let asked = history.revision(version.version).and_then(|found| found.proposal);
+        let Some(id) = asked else { return Ok(None) };
+        let digest = digest(history, version);
+        let proposal = self.proposal(id).await?;
+        let open = proposal.filter(|proposal| {
+            proposal.state(self.now()) == ProposalState::Open && proposal.digest == digest
+        });
+        Ok(open.map(|proposal| proposal.id))
+    }
+
+    /// Asks people whether a version may be in force. The same text is asked about once at a time.
+    pub(super) async fn plan_proposal(
+        &self,
+        by: &Acting,
+        version: ObjectVersion,
+        (history, policy, remarks): (&ObjectHistory, &ApprovalPolicy, Vec<Remark>),
+    ) -> Result<Plan, ConfigurationError> {
+        let same = history.drafts().find(|draft| draft.object.body == version.body);
+        let version = same.map_or(version, |same| same.object.clone());
+        let waits = |id| Changed {
+            outcome: Outcome::Proposed(version.clone(), id),
+            remarks: remarks.clone(),
+        };
+        if let Some(id) = self.open_proposal(history, &version).await? {
+            return Ok(Plan {
+                events: Vec::new(),
+                opened: None,
+                changed: waits(id),
+            });
+        }
+        let subject = ProposalSubject::Object {
+            kind: version.kind,
+            name: version.name.clone(),
+            version: version.version,
+        };
+        let (id, opened) = self.raising((subject, digest(history, &version)), policy, by)?;
+        let mut events = Vec::new();
+        if history.revision(version.version).is_none() {
+            super::few_drafts(history)?;
+            events.push(ObjectEvent::Drafted(version.clone()));
+        }
+        events.push(ObjectEvent::Proposed {
+            version: version.version,
+            proposal: id,
+        });
+        Ok(Plan {
+            events,
+            opened: Some(opened),
+            changed: waits(id),
+        })
+    }
+}
+
+/// What people agree to who agree to this version, over what is in force now.
+fn digest(history: &ObjectHistory, version: &ObjectVersion) -> [u8; 32] {
+    object_digest(version, history.current().map(|current| current.version))
+}

@@ -1,0 +1,539 @@
+//! Configuration: texts are drafted, come in force, are agreed to and retired; by whom, and of several at once by one.
+
+use futures_util::future::join_all;
+use portreeve_ra::access::{Acting, Forbidden};
+use portreeve_ra::authority::Vote;
+use portreeve_ra::configuration::{Changed, ConfigurationError, DRAFTS_MAX, ObjectChange, Outcome, Step};
+use portreeve_ra::operators::{Condition, PeopleChange};
+use portreeve_ra::{
+    DecisionRejection, ObjectHistory, OperatorName, Principal, ProposalState, Right, Standing,
+};
+
+use super::*;
+
+const POLICY: ObjectKind = ObjectKind::ApprovalPolicy;
+const PROFILE: ObjectKind = ObjectKind::Profile;
+
+async fn started() -> TestAuthority {
+    Odd::new(Vec::new()).start("").await.0
+}
+
+fn host(authority: &TestAuthority) -> Acting {
+    acting(authority, Standing::superadmin(Principal::Host))
+}
+
+fn acting(authority: &TestAuthority, standing: Standing) -> Acting {
+    Acting {
+        standing,
+        origin: Origin::node(authority.ra.node()),
+        reason: "because".to_owned(),
+    }
+}
+
+/// An operator with these rights, on one CA and one profile alone when they are `limited`.
+async fn person(authority: &TestAuthority, name: &str, (rights, limited): (&str, bool)) -> Acting {
+    let reach = match limited {
+        true => "backends = [\"scripted\"]\nprofiles = [\"dev\"]",
+        false => "backends = [\"*\"]\nprofiles = [\"*\"]",
+    };
+    let role = format!("rights = [{rights}]\n{reach}");
+    let texts = [
+        (ObjectKind::Role, role),
+        (ObjectKind::Operator, format!("roles = [\"{name}\"]")),
+    ];
+    for (kind, text) in texts {
+        let change = PeopleChange {
+            kind,
+            name: name.to_owned(),
+            text: Some(text),
+            condition: Condition::Any,
+        };
+        let changed = authority.ra.change_people(&host(authority), change).await;
+        changed.expect("published");
+    }
+    let principal = Principal::Operator(OperatorName::new(name).unwrap());
+    let standing = authority.ra.standing(&principal).await.unwrap();
+    acting(authority, standing.unwrap())
+}
+
+async fn author(authority: &TestAuthority, name: &str) -> Acting {
+    let rights = "\"configuration.read\", \"configuration.write\", \"configuration.approve\"";
+    person(authority, name, (rights, false)).await
+}
+
+fn to(kind: ObjectKind, name: &str, step: Step) -> ObjectChange {
+    ObjectChange {
+        kind,
+        name: name.to_owned(),
+        step,
+        condition: Condition::Any,
+    }
+}
+
+/// A profile for names below this domain.
+fn profile(domain: &str) -> String {
+    format!(
+        "description = \"below {domain}\"\nnames.dns.allow = [\"{domain}\"]\nkey.allowed = [\"P-256\"]\n\
+         validity = {{ default = \"7d\", max = \"9d\" }}\nkey_usage.always = [\"digitalSignature\"]\n\
+         extended_key_usage.fixed = [\"serverAuth\"]\n"
+    )
+}
+
+fn version(changed: &Changed) -> u32 {
+    match &changed.outcome {
+        Outcome::Unchanged(version)
+        | Outcome::Drafted(version)
+        | Outcome::InForce(version)
+        | Outcome::Proposed(version, _) => version.version,
+        Outcome::Retired => 0,
+    }
+}
+
+async fn history(authority: &TestAuthority, kind: ObjectKind, name: &str) -> ObjectHistory {
+    let history = authority.ra.objects().history(kind, name).await.unwrap();
+    history.expect("an object")
+}
+
+async fn in_force(authority: &TestAuthority, kind: ObjectKind, name: &str) -> Option<u32> {
+    let current = authority.ra.objects().current(kind, name).await.unwrap();
+    current.map(|version| version.version)
+}
+
+#[tokio::test]
+async fn a_text_goes_from_draft_to_retired_and_its_history_says_who_and_why() {
+    let authority = started().await;
+    let (ra, alice) = (&authority.ra, author(&authority, "alice").await);
+    let bob = author(&authority, "bob").await;
+    let change = |step| to(PROFILE, "web", step);
+    let drafted = ra
+        .change_object(&alice, &change(Step::Draft(profile("a.test"))))
+        .await;
+    assert_eq!(version(&drafted.unwrap()), 1);
+    assert_eq!(in_force(&authority, PROFILE, "web").await, None);
+    let again = ra
+        .change_object(&alice, &change(Step::Draft(profile("a.test"))))
+        .await;
+    assert!(matches!(again.unwrap().outcome, Outcome::Unchanged(draft) if draft.version == 1));
+    let released = ra.change_object(&bob, &change(Step::Release(1))).await.unwrap();
+    assert!(matches!(released.outcome, Outcome::InForce(version) if version.version == 1));
+    let published = ra
+        .change_object(&bob, &change(Step::Publish(profile("b.test"))))
+        .await;
+    assert_eq!(version(&published.unwrap()), 2);
+    let same = ra
+        .change_object(&alice, &change(Step::Publish(profile("b.test"))))
+        .await;
+    assert!(matches!(same.unwrap().outcome, Outcome::Unchanged(_)));
+    let own = ra.confirm_object(&bob, (PROFILE, "web"), 2).await;
+    assert!(matches!(own, Err(ConfigurationError::OwnWork)), "{own:?}");
+    let earlier = ra.confirm_object(&alice, (PROFILE, "web"), 2).await;
+    assert!(
+        matches!(earlier, Err(ConfigurationError::OwnWork)),
+        "version 1 was hers"
+    );
+    let host = host(&authority);
+    let old = ra.confirm_object(&host, (PROFILE, "web"), 1).await;
+    assert!(matches!(old, Err(ConfigurationError::Condition)), "{old:?}");
+    for _ in 0..2 {
+        ra.confirm_object(&host, (PROFILE, "web"), 2).await.unwrap();
+    }
+    let found = history(&authority, PROFILE, "web").await;
+    assert!(found.unconfirmed_authors(2).is_empty());
+    let second = found.revision(2).unwrap();
+    assert_eq!(second.agreed.len(), 1, "once");
+    assert_eq!(second.written.reason, "because");
+    assert_eq!(second.written.by, Actor::Operator(bob.principal().clone()));
+    let first = found.revision(1).unwrap();
+    assert_eq!(first.written.by, Actor::Operator(alice.principal().clone()));
+    let by = &first.released.as_ref().unwrap().deed.by;
+    assert_eq!(*by, Actor::Operator(bob.principal().clone()));
+    let retired = ra.change_object(&alice, &change(Step::Retire)).await.unwrap();
+    assert_eq!(retired.outcome, Outcome::Retired);
+    assert!(history(&authority, PROFILE, "web").await.retired().is_some());
+    let nothing = ra.change_object(&alice, &change(Step::Retire)).await;
+    assert!(matches!(nothing, Err(ConfigurationError::Unknown)));
+}
+
+#[tokio::test]
+async fn drafts_come_in_force_in_turn_or_not_at_all() {
+    let authority = started().await;
+    let (ra, alice) = (&authority.ra, author(&authority, "alice").await);
+    let change = |step| to(PROFILE, "web", step);
+    for domain in ["a.test", "b.test", "c.test"] {
+        ra.change_object(&alice, &change(Step::Draft(profile(domain))))
+            .await
+            .unwrap();
+    }
+    ra.change_object(&alice, &change(Step::Release(2))).await.unwrap();
+    let rows = [
+        ("overtaken", 1, "overtaken by version 2"),
+        ("in force", 2, "is no draft"),
+        ("never written", 9, "no version 9"),
+    ];
+    for (name, number, reason) in rows {
+        let error = ra.change_object(&alice, &change(Step::Release(number))).await;
+        let error = error.expect_err(name).to_string();
+        assert!(error.contains(reason), "{name}: {error}");
+    }
+    ra.change_object(&alice, &change(Step::Retire)).await.unwrap();
+    let back = ra.change_object(&alice, &change(Step::Release(3))).await.unwrap();
+    assert_eq!(version(&back), 3, "newer than what was in force");
+    for number in 0..DRAFTS_MAX {
+        let draft = Step::Draft(profile(&format!("d{number}.test")));
+        ra.change_object(&alice, &change(draft)).await.unwrap();
+    }
+    let draft = Step::Draft(profile("e.test"));
+    let full = ra.change_object(&alice, &change(draft)).await;
+    assert!(matches!(full, Err(ConfigurationError::TooManyDrafts)));
+}
+
+#[tokio::test]
+async fn of_many_who_expect_the_same_version_one_changes_it() {
+    let authority = started().await;
+    let (ra, alice) = (&authority.ra, author(&authority, "alice").await);
+    ra.change_object(&alice, &to(PROFILE, "web", Step::Publish(profile("a.test"))))
+        .await
+        .unwrap();
+    let changes: Vec<ObjectChange> = (0..8)
+        .map(|number| ObjectChange {
+            condition: Condition::Version(1),
+            ..to(PROFILE, "web", Step::Publish(profile(&format!("x{number}.test"))))
+        })
+        .chain([ObjectChange {
+            condition: Condition::Version(1),
+            ..to(PROFILE, "web", Step::Retire)
+        }])
+        .collect();
+    let racers = changes.iter().map(|change| ra.change_object(&alice, change));
+    let results = join_all(racers).await;
+    let (made, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!(made.len(), 1, "{made:?}");
+    for one in lost {
+        let error = one.unwrap_err();
+        let late = matches!(error, ConfigurationError::Condition | ConfigurationError::Unknown);
+        assert!(late, "{error:?}");
+    }
+    let absent = ObjectChange {
+        condition: Condition::Absent,
+        ..to(PROFILE, "new", Step::Publish(profile("a.test")))
+    };
+    let racers = (0..4).map(|_| ra.change_object(&alice, &absent));
+    let made = join_all(racers).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(made, 1);
+    // Without an expectation each is made on what the others left.
+    let changes: Vec<ObjectChange> = (0..6)
+        .map(|number| {
+            to(
+                PROFILE,
+                "busy",
+                Step::Publish(profile(&format!("y{number}.test"))),
+            )
+        })
+        .collect();
+    let racers = changes.iter().map(|change| ra.change_object(&alice, change));
+    let mut numbers: Vec<u32> = join_all(racers)
+        .await
+        .into_iter()
+        .filter_map(|made| made.ok().as_ref().map(version))
+        .collect();
+    let count = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), count, "no number twice");
+    assert!(count >= 1);
+}
+
+#[tokio::test]
+async fn rights_reach_as_far_as_the_texts_of_before_and_after() {
+    let authority = started().await;
+    let ra = &authority.ra;
+    let carol = person(&authority, "carol", ("\"configuration.write\"", true)).await;
+    let reader = person(&authority, "reader", ("\"configuration.read\"", false)).await;
+    let offer = |profiles: &str, backend: &str| {
+        Step::Publish(format!("profiles = [{profiles}]\nbackend = \"{backend}\"\n"))
+    };
+    let dev = ra.objects().current(PROFILE, "dev").await.unwrap().unwrap().body;
+    let theirs = Step::Publish(format!("{dev}\n# mine\n"));
+    let elsewhere = to(ObjectKind::Endpoint, "acme/other", offer("\"web\"", "scripted"));
+    ra.change_object(&host(&authority), &elsewhere).await.unwrap();
+    let rows = [
+        ("their profile", &carol, to(PROFILE, "dev", theirs), true),
+        (
+            "another one",
+            &carol,
+            to(PROFILE, "web", Step::Publish(profile("a.test"))),
+            false,
+        ),
+        (
+            "a draft of another one",
+            &carol,
+            to(PROFILE, "web", Step::Draft(profile("a.test"))),
+            false,
+        ),
+        (
+            "their endpoint",
+            &carol,
+            to(ObjectKind::Endpoint, "acme/a", offer("\"dev\"", "scripted")),
+            true,
+        ),
+        (
+            "another CA",
+            &carol,
+            to(ObjectKind::Endpoint, "acme/a", offer("\"dev\"", "other")),
+            false,
+        ),
+        (
+            "one of two profiles",
+            &carol,
+            to(
+                ObjectKind::Endpoint,
+                "acme/a",
+                offer("\"dev\", \"web\"", "scripted"),
+            ),
+            false,
+        ),
+        (
+            "an endpoint of others, made theirs",
+            &carol,
+            to(ObjectKind::Endpoint, "acme/other", offer("\"dev\"", "scripted")),
+            false,
+        ),
+        (
+            "an endpoint of others, retired",
+            &carol,
+            to(ObjectKind::Endpoint, "acme/other", Step::Retire),
+            false,
+        ),
+        (
+            "what guards everything",
+            &carol,
+            to(POLICY, "configuration", Step::Retire),
+            false,
+        ),
+        (
+            "nothing but reading",
+            &reader,
+            to(PROFILE, "dev", Step::Retire),
+            false,
+        ),
+    ];
+    for (name, by, change, may) in rows {
+        match ra.change_object(by, &change).await {
+            Ok(_) => assert!(may, "{name}"),
+            Err(ConfigurationError::Unknown) => assert_eq!(change.name, "configuration", "{name}"),
+            Err(ConfigurationError::Forbidden(Forbidden(right))) => {
+                assert!(!may && right == Right::ConfigurationWrite, "{name}");
+            }
+            Err(other) => panic!("{name}: {other}"),
+        }
+    }
+    let refused = ra.confirm_object(&carol, (PROFILE, "dev"), 2).await;
+    assert!(matches!(
+        refused,
+        Err(ConfigurationError::Forbidden(Forbidden(
+            Right::ConfigurationApprove
+        )))
+    ));
+    let people = ra
+        .change_object(&host(&authority), &to(ObjectKind::Role, "carol", Step::Retire))
+        .await;
+    assert!(matches!(people, Err(ConfigurationError::Kind(ObjectKind::Role))));
+}
+
+#[tokio::test]
+async fn what_gives_away_too_much_may_be_drafted_and_never_comes_in_force() {
+    let authority = started().await;
+    let (ra, alice) = (&authority.ra, author(&authority, "alice").await);
+    let long = profile("a.test").replace("9d", "3000d");
+    let drafted = ra
+        .change_object(&alice, &to(PROFILE, "web", Step::Draft(long.clone())))
+        .await
+        .unwrap();
+    let said: Vec<_> = drafted
+        .remarks
+        .iter()
+        .filter(|one| one.blocks)
+        .map(|one| one.code)
+        .collect();
+    assert_eq!(said, ["validity_long"]);
+    for step in [Step::Release(1), Step::Publish(long.clone())] {
+        let blocked = ra.change_object(&alice, &to(PROFILE, "web", step)).await;
+        let Err(ConfigurationError::Blocked(remarks)) = blocked else {
+            panic!("{blocked:?}")
+        };
+        assert!(
+            remarks
+                .iter()
+                .any(|one| one.code == "validity_long" && one.blocks)
+        );
+    }
+    let reason = format!("{long}lint.override.validity_long = \"bridges are built for long\"\n");
+    let published = ra
+        .change_object(&alice, &to(PROFILE, "web", Step::Publish(reason)))
+        .await
+        .unwrap();
+    assert!(
+        published.remarks.iter().any(|one| one.reason.is_some()),
+        "and it is still said"
+    );
+    let nonsense = ra
+        .change_object(&alice, &to(PROFILE, "x", Step::Draft("nonsense".to_owned())))
+        .await;
+    assert!(matches!(nonsense, Err(ConfigurationError::Unreadable(_))));
+    let long_text = ra
+        .change_object(&alice, &to(PROFILE, "x", Step::Draft("#".repeat(65 * 1024))))
+        .await;
+    assert!(matches!(long_text, Err(ConfigurationError::Unreadable(_))));
+}
+
+/// An installation with a policy that guards configuration: anyone who may, one person.
+async fn guarded() -> TestAuthority {
+    let authority = started().await;
+    let policy = Step::Publish("age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned());
+    let change = to(POLICY, "configuration", policy);
+    let made = authority
+        .ra
+        .change_object(&host(&authority), &change)
+        .await
+        .unwrap();
+    assert!(
+        matches!(made.outcome, Outcome::InForce(_)),
+        "nothing guarded the first one"
+    );
+    authority
+}
+
+fn vote(by: &Acting) -> Vote {
+    Vote {
+        standing: by.standing.clone(),
+        digest: None,
+        comment: "looked at".to_owned(),
+        evidence: None,
+        grant: None,
+        origin: by.origin.clone(),
+    }
+}
+
+async fn proposed(authority: &TestAuthority, by: &Acting, change: &ObjectChange) -> (u32, ProposalId) {
+    match authority.ra.change_object(by, change).await.unwrap().outcome {
+        Outcome::Proposed(version, proposal) => (version.version, proposal),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rejection(result: Result<ProposalState, Error>) -> DecisionRejection {
+    match result {
+        Err(Error::Refused(Refusal::Decision(why))) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_widens_waits_for_another_person_and_what_narrows_does_not() {
+    let authority = guarded().await;
+    let ra = &authority.ra;
+    let (alice, bob) = (author(&authority, "alice").await, author(&authority, "bob").await);
+    let publish = |text: String| to(PROFILE, "web", Step::Publish(text));
+    let first = publish(profile("a.test"));
+    let preview = ra.preview_object(&alice, &first).await.unwrap();
+    assert_eq!(preview.outcome.word(), "proposed");
+    let (number, proposal) = proposed(&authority, &alice, &first).await;
+    assert_eq!((number, in_force(&authority, PROFILE, "web").await), (1, None));
+    assert_eq!(
+        proposed(&authority, &bob, &first).await,
+        (1, proposal),
+        "asked once"
+    );
+    let own = rejection(ra.approve(proposal, vote(&alice)).await);
+    assert!(matches!(own, DecisionRejection::Excluded(_)), "{own:?}");
+    let state = ra.approve(proposal, vote(&bob)).await.unwrap();
+    assert_eq!(state, ProposalState::Approved);
+    let found = history(&authority, PROFILE, "web").await;
+    assert_eq!(found.current().map(|version| version.version), Some(1));
+    assert!(found.unconfirmed_authors(1).is_empty());
+    let revision = found.revision(1).unwrap();
+    assert!(revision.released.as_ref().is_some_and(|release| release.approved));
+    assert_eq!(revision.proposal, Some(proposal));
+    let narrower = publish(profile("b.a.test"));
+    let narrowed = ra.change_object(&alice, &narrower).await.unwrap();
+    assert!(matches!(narrowed.outcome, Outcome::InForce(version) if version.version == 2));
+    let (_, wider) = proposed(&authority, &alice, &publish(profile("test"))).await;
+    ra.change_object(&bob, &to(PROFILE, "web", Step::Retire))
+        .await
+        .unwrap();
+    let late = rejection(ra.approve(wider, vote(&bob)).await);
+    assert_eq!(
+        late,
+        DecisionRejection::Overtaken,
+        "something else is in force than what was compared"
+    );
+    assert_eq!(in_force(&authority, PROFILE, "web").await, None);
+}
+
+#[tokio::test]
+async fn who_wrote_a_draft_does_not_approve_it_whoever_asks() {
+    let authority = guarded().await;
+    let ra = &authority.ra;
+    let (alice, bob) = (author(&authority, "alice").await, author(&authority, "bob").await);
+    ra.change_object(&alice, &to(PROFILE, "web", Step::Draft(profile("a.test"))))
+        .await
+        .unwrap();
+    let (_, proposal) = proposed(&authority, &bob, &to(PROFILE, "web", Step::Release(1))).await;
+    for person in [&alice, &bob] {
+        let why = rejection(ra.approve(proposal, vote(person)).await);
+        assert!(matches!(why, DecisionRejection::Excluded(_)), "{why:?}");
+    }
+    let rejected = ra.reject(proposal, vote(&host(&authority))).await.unwrap();
+    assert_eq!(rejected, ProposalState::Rejected);
+    let (number, again) = proposed(
+        &authority,
+        &alice,
+        &to(PROFILE, "web", Step::Publish(profile("a.test"))),
+    )
+    .await;
+    assert_eq!(number, 1, "the same text is the same draft");
+    assert_ne!(again, proposal);
+    let racers = [vote(&host(&authority)), vote(&bob)].map(|vote| ra.approve(again, vote));
+    let results = join_all(racers).await;
+    assert_eq!(results.iter().filter(|one| one.is_ok()).count(), 1, "{results:?}");
+    assert_eq!(in_force(&authority, PROFILE, "web").await, Some(1));
+}
+
+#[tokio::test]
+async fn what_others_rely_on_stays_in_force() {
+    let authority = guarded().await;
+    let ra = &authority.ra;
+    let alice = author(&authority, "alice").await;
+    let guard = ra
+        .change_object(&alice, &to(POLICY, "configuration", Step::Retire))
+        .await;
+    assert!(matches!(guard, Err(ConfigurationError::Guard)));
+    let weaker = "age_max = \"9d\"\n[[step]]\nanyone = true\n".to_owned();
+    proposed(
+        &authority,
+        &alice,
+        &to(POLICY, "configuration", Step::Publish(weaker)),
+    )
+    .await;
+    authority
+        .put(POLICY, "one", "age_max = \"7d\"\n[[step]]\nanyone = true\n")
+        .await;
+    let offer = "profiles = [\"dev\"]\nbackend = \"scripted\"\napproval = \"one\"\n";
+    authority.put(ObjectKind::Endpoint, "acme/asked", offer).await;
+    let named = ra.change_object(&alice, &to(POLICY, "one", Step::Retire)).await;
+    let Err(ConfigurationError::Named(names)) = named else {
+        panic!("{named:?}")
+    };
+    assert_eq!(names, ["endpoint acme/asked"]);
+    let change = to(ObjectKind::Endpoint, "acme/asked", Step::Retire);
+    ra.change_object(&alice, &change).await.unwrap();
+    ra.change_object(&alice, &to(POLICY, "one", Step::Retire))
+        .await
+        .unwrap();
+    let gone = to(ObjectKind::Endpoint, "acme/asked", Step::Draft(offer.to_owned()));
+    let gone = ra.change_object(&alice, &gone).await;
+    assert!(
+        matches!(gone, Err(ConfigurationError::Unreadable(_))),
+        "names what is not there"
+    );
+}
