@@ -11,10 +11,11 @@ mod decision;
 mod dev;
 mod doctor;
 mod ending;
-mod endpoint;
 mod error;
+mod export;
 mod health;
 mod migrate;
+mod object;
 mod operator;
 mod output;
 mod paging;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use portreeve_queue::SystemRandom;
+use portreeve_ra::ObjectKind;
 use portreeve_ra::ports::Random;
 
 pub use error::{CliError, Exit};
@@ -67,14 +69,20 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Checks, shows or describes the configuration.
     Config(config::Arguments),
-    /// Publishes profiles and endpoints from a directory.
+    /// Puts the objects of a directory in force.
     Apply(apply::Arguments),
+    /// Writes every object in force into a directory.
+    Export(export::Arguments),
     /// Creates and lists certificate authorities.
     Ca(ca::Arguments),
-    /// Tries out and lists certificate profiles.
+    /// Lists, tries out, drafts, publishes, retires certificate profiles.
     Profile(profile::Arguments),
-    /// Lists endpoints.
-    Endpoint(endpoint::Arguments),
+    /// Lists, drafts, publishes, retires endpoints.
+    Endpoint(object::Arguments),
+    /// Lists, drafts, publishes, retires approval policies.
+    ApprovalPolicy(object::Arguments),
+    /// Lists, drafts, publishes, retires trust anchors of client certificates.
+    TrustAnchors(object::Arguments),
     /// Lists and decides on requests for certificates.
     Request(request::Arguments),
     /// Lists and decides on proposals about anything but requests.
@@ -157,7 +165,12 @@ async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliErr
         Command::Apply(arguments) => apply::run(arguments, around).await,
         Command::Ca(arguments) => ca::run(arguments, around).await,
         Command::Profile(arguments) => profile::run(arguments, around).await,
-        Command::Endpoint(arguments) => endpoint::run(arguments, around).await,
+        Command::Export(arguments) => export::run(arguments, around).await,
+        Command::Endpoint(arguments) => object::run(arguments, ObjectKind::Endpoint, around).await,
+        Command::ApprovalPolicy(arguments) => {
+            object::run(arguments, ObjectKind::ApprovalPolicy, around).await
+        }
+        Command::TrustAnchors(arguments) => object::run(arguments, ObjectKind::TrustAnchors, around).await,
         Command::Request(arguments) => request::run(arguments, around).await,
         Command::Approval(arguments) => approval::run(arguments, around).await,
         Command::Cert(arguments) => cert::run(arguments, around).await,

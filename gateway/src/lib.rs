@@ -31,6 +31,7 @@ pub mod signals;
 pub mod telemetry;
 pub mod tour;
 pub mod wiring;
+pub mod workbench;
 pub mod worker;
 
 pub use config::Config;

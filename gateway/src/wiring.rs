@@ -7,13 +7,13 @@ use axum::response::IntoResponse;
 use portreeve_acme::validator::Validator;
 use portreeve_audit::{SealWatch, Sealer};
 use portreeve_console::auth::Passwords;
-use portreeve_console::{CertifyOperators, ConsoleParts, ObjectCheck, Problem, ProposedObject, SignedIn};
-use portreeve_policies::{Policies, blocked, examine};
+use portreeve_console::{CertifyOperators, ConsoleParts, Problem, SignedIn};
+use portreeve_policies::Policies;
 use portreeve_queue::TokioSpawn;
 use portreeve_ra::access::Target;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{Store, WakeKey, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, ObjectVersion, Origin, Parts, RegistrationAuthority, Right, Role};
+use portreeve_ra::{Actor, ObjectKind, Origin, Parts, RegistrationAuthority, Right, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
@@ -30,6 +30,7 @@ use crate::management::Management;
 use crate::own_certificate::{self, OwnCertificateError};
 use crate::queue::Queue;
 use crate::telemetry::GatewayMetrics;
+use crate::workbench::PolicyWorkbench;
 
 /// What every part of a node shares.
 #[derive(Clone)]
@@ -268,7 +269,7 @@ pub fn operator_api(node: &Node, means: Means) -> axum::Router {
     let published = move |_: ObjectKind| wakeups.wake(WakeKey::Configuration);
     let parts = ConsoleParts {
         ra: Arc::clone(&node.ra),
-        check: Arc::new(Checks),
+        workbench: Arc::new(PolicyWorkbench),
         published: Arc::new(published),
         documents: Arc::clone(&node.shared.installation.store.documents),
         random: Arc::clone(&node.shared.installation.random),
@@ -313,19 +314,6 @@ fn further(node: &Node) -> axum::Router {
         .route("/api/v1/health", report)
         .route("/api/v1/doctor", examine)
         .route("/api/v1/authorities", authorities)
-}
-
-/// Reads objects as the policy engine will.
-struct Checks;
-
-impl ObjectCheck for Checks {
-    fn check(&self, proposed: &ProposedObject<'_>, in_force: &[ObjectVersion]) -> Result<(), String> {
-        if proposed.kind == ObjectKind::Ca {
-            return Err("a CA is made with `portreeve ca create`".to_owned());
-        }
-        let lints = examine(proposed.kind, proposed.name, proposed.body, in_force)?;
-        blocked(&lints).map_or(Ok(()), Err)
-    }
 }
 
 /// Publishes what is not in force yet.

@@ -1,19 +1,25 @@
 //! `portreeve apply -f DIR`.
 
-use std::path::{Path, PathBuf};
+mod layout;
+
+use std::path::PathBuf;
 
 use clap::Args;
-use portreeve_console::{List, ObjectView, Publication};
+use portreeve_console::{ChangeView, Publication, WriteMode};
+use portreeve_ra::ObjectKind;
 use serde::Serialize;
 
-use super::operator::object_name;
-use super::request::comment;
-use super::{CliError, Exit, Surroundings, Table, Target, text_object};
-use crate::control::ControlClient;
+use super::object::{Resource, WriteOptions, told};
+use super::request::{comment, parameter};
+use super::{CliError, Exit, Format, Surroundings, Table, Target, plain, text_object};
+use crate::control::{ClientError, ControlClient, OnlyIf};
 
-/// Publishes approval policies, profiles, endpoints, roles, teams and operators: `DIR/approval-policies/NAME.toml`,
-/// `DIR/profiles/NAME.toml`, `DIR/endpoints/PROTOCOL/NAME.toml`, `DIR/roles/NAME.toml`, `DIR/teams/NAME.toml`,
-/// `DIR/operators/NAME.toml`.
+use layout::Found;
+pub(super) use layout::PLACES;
+
+/// Puts the objects of a directory in force: `approval-policies/NAME.toml`, `roles/NAME.toml`, `teams/NAME.toml`,
+/// `operators/NAME.toml`, `trust-anchors/NAME.toml`, `profiles/NAME.toml`, `endpoints/PROTOCOL/NAME.toml`. Each is a change
+/// of its own; what is refused is told at the end, with exit code 1.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -27,248 +33,216 @@ pub(super) struct Arguments {
     /// Only says what would change.
     #[arg(long)]
     dry_run: bool,
+    /// Retires what is in force and has no file, of the kinds that have a directory.
+    #[arg(long)]
+    prune: bool,
 }
 
-/// What became of one file.
+/// What became of one object.
 #[derive(Debug, Serialize)]
 struct Applied {
     kind: &'static str,
     name: String,
-    outcome: &'static str,
+    outcome: String,
     version: Option<u32>,
+    /// Where people decide on it, when it waits for them.
+    proposal: Option<String>,
+    /// What was said about it, or why it was refused.
+    remarks: Vec<String>,
 }
 
-/// Where the objects of a kind are published.
-struct Kind {
-    word: &'static str,
-    resource: &'static str,
+impl Applied {
+    fn new(kind: ObjectKind, name: &str, outcome: &str) -> Self {
+        Self {
+            kind: kind.as_str(),
+            name: name.to_owned(),
+            outcome: outcome.to_owned(),
+            version: None,
+            proposal: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// What a refusal of the gateway comes to. Anything else ends the command.
+    fn refused(kind: ObjectKind, name: &str, error: CliError) -> Result<Self, CliError> {
+        let CliError::Client(ClientError::Problem(problem)) = error else {
+            return Err(error);
+        };
+        if matches!(problem.status, 401 | 403 | 500..) {
+            return Err(ClientError::Problem(problem).into());
+        }
+        let mut remarks = vec![plain(&format!("{} ({})", problem.detail, problem.code))];
+        if !problem.remarks.is_empty() {
+            remarks = problem.remarks.iter().map(told).collect();
+        }
+        Ok(Self {
+            remarks,
+            ..Self::new(kind, name, REFUSED)
+        })
+    }
 }
 
-const APPROVAL_POLICIES: Kind = Kind {
-    word: "approval-policy",
-    resource: "/api/v1/approval-policies",
-};
-const PROFILES: Kind = Kind {
-    word: "profile",
-    resource: "/api/v1/profiles",
-};
-const ENDPOINTS: Kind = Kind {
-    word: "endpoint",
-    resource: "/api/v1/endpoints",
-};
-
-/// Roles and teams before the operators that name them.
-const PEOPLE: [(Kind, &str); 3] = [
-    (
-        Kind {
-            word: "role",
-            resource: "/api/v1/roles",
-        },
-        "roles",
-    ),
-    (
-        Kind {
-            word: "team",
-            resource: "/api/v1/teams",
-        },
-        "teams",
-    ),
-    (
-        Kind {
-            word: "operator",
-            resource: "/api/v1/operators",
-        },
-        "operators",
-    ),
-];
+const REFUSED: &str = "refused";
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
-    let client = arguments.target.client()?;
-    // In this order: an endpoint names the profiles it offers, and the approval policy.
-    let policies = texts(&arguments.from.join("approval-policies"), 1)?;
-    let profiles = texts(&arguments.from.join("profiles"), 1)?;
-    let endpoints = texts(&arguments.from.join("endpoints"), 2)?;
-    let mut people = Vec::with_capacity(PEOPLE.len());
-    for (kind, directory) in PEOPLE {
-        people.push((kind, texts(&arguments.from.join(directory), 1)?));
-    }
-    let nothing = policies.is_empty() && profiles.is_empty() && endpoints.is_empty();
-    if nothing && people.iter().all(|(_, found)| found.is_empty()) {
-        return Err(CliError::Usage(format!(
-            "{} holds no approval-policies/NAME.toml, profiles/NAME.toml, endpoints/PROTOCOL/NAME.toml, roles, teams or operators",
-            arguments.from.display()
-        )));
-    }
+    let found = layout::read(&arguments.from)?;
+    let work = Work {
+        client: arguments.target.client()?,
+        arguments: &arguments,
+    };
     let mut applied = Vec::new();
-    let kinds = [
-        (APPROVAL_POLICIES, policies),
-        (PROFILES, profiles),
-        (ENDPOINTS, endpoints),
-    ];
-    for (kind, found) in kinds {
-        applied.extend(publish(&client, &kind, (found, &arguments)).await?);
+    for one in found.iter().filter(|one| !one.texts.is_empty()) {
+        applied.extend(work.put_in_force(one).await?);
     }
-    for (kind, found) in people.into_iter().filter(|(_, found)| !found.is_empty()) {
-        applied.extend(put_in_force(&client, &kind, (found, &arguments)).await?);
-    }
-    around.output.show(&applied, |applied| {
-        let mut table = Table::new(["KIND", "NAME", "OUTCOME", "VERSION"]);
-        for one in applied {
-            let version = one.version.map(|number| number.to_string()).unwrap_or_default();
-            table.row([
-                one.kind.to_owned(),
-                one.name.clone(),
-                one.outcome.to_owned(),
-                version,
-            ]);
+    if arguments.prune {
+        // What names others goes before them.
+        for one in found.iter().rev().filter(|one| one.there) {
+            applied.extend(work.prune(one).await?);
         }
-        table
-    })?;
-    Ok(Exit::Fine)
+    }
+    let refused = applied.iter().any(|one| one.outcome == REFUSED);
+    around.output.show(&applied, |applied| table(applied))?;
+    if around.output.format() == Format::Table {
+        let lines: Vec<String> = applied.iter().flat_map(lines).collect();
+        if !lines.is_empty() {
+            around.output.text(&lines.join("\n"))?;
+        }
+    }
+    Ok(if refused { Exit::Failed } else { Exit::Fine })
 }
 
-async fn publish(
-    client: &ControlClient,
-    kind: &Kind,
-    (found, arguments): (Vec<(String, String)>, &Arguments),
-) -> Result<Vec<Applied>, CliError> {
-    let known: List<ObjectView> = client.read(kind.resource).await?;
-    let mut applied = Vec::with_capacity(found.len());
-    for (name, body) in found {
-        let current = known.items.iter().find(|one| one.name == name);
-        let (outcome, version) = match current {
-            Some(current) if current.body == body => ("unchanged", Some(current.version)),
-            _ if arguments.dry_run => ("would be published", None),
-            _ => {
-                let publication = Publication {
-                    name: name.clone(),
-                    body,
-                    reason: arguments.reason.clone(),
-                };
-                let published: ObjectView = client.post(kind.resource, &publication).await?;
-                ("published", Some(published.version))
+fn table(applied: &[Applied]) -> Table {
+    let mut table = Table::new(["KIND", "NAME", "OUTCOME", "VERSION"]);
+    for one in applied {
+        let version = one.version.map(|number| number.to_string()).unwrap_or_default();
+        table.row([
+            one.kind.to_owned(),
+            plain(&one.name),
+            one.outcome.clone(),
+            version,
+        ]);
+    }
+    table
+}
+
+fn lines(applied: &Applied) -> Vec<String> {
+    let of = format!("{} {}", applied.kind, plain(&applied.name));
+    let waits = applied.proposal.as_ref();
+    let waits = waits.map(|id| format!("{of}: waits for approval, see portreeve approval show {id}"));
+    let remarks = applied.remarks.iter().map(|remark| format!("{of}: {remark}"));
+    waits.into_iter().chain(remarks).collect()
+}
+
+/// The kinds whose changes are those of operators.
+const fn is_of_people(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::Role | ObjectKind::Team | ObjectKind::Operator)
+}
+
+struct Work<'a> {
+    client: ControlClient,
+    arguments: &'a Arguments,
+}
+
+impl Work<'_> {
+    async fn put_in_force(&self, found: &Found) -> Result<Vec<Applied>, CliError> {
+        let resource = self.resource(found.place.kind);
+        let known = resource.in_force().await?;
+        let mut applied = Vec::with_capacity(found.texts.len());
+        for (name, body) in &found.texts {
+            let current = known.iter().find(|one| one.name == *name);
+            if let Some(current) = current.filter(|current| current.body == *body) {
+                let mut same = Applied::new(resource.kind, name, "unchanged");
+                same.version = Some(current.version);
+                applied.push(same);
+                continue;
             }
+            let written = match is_of_people(resource.kind) {
+                true => self.write_people(&resource, (name, body)).await,
+                false => self.write(&resource, (name, body)).await,
+            };
+            let one = written.or_else(|error| Applied::refused(resource.kind, name, error))?;
+            applied.push(one);
+        }
+        Ok(applied)
+    }
+
+    async fn write(&self, resource: &Resource, (name, body): (&str, &str)) -> Result<Applied, CliError> {
+        resource.of(name)?;
+        let options = WriteOptions {
+            mode: match self.arguments.dry_run {
+                true => WriteMode::Check,
+                false => WriteMode::Publish,
+            },
+            reason: self.arguments.reason.clone(),
         };
-        applied.push(Applied {
-            kind: kind.word,
-            name,
+        let ChangeView {
             outcome,
             version,
-        });
-    }
-    Ok(applied)
-}
-
-/// The same for objects that are replaced only as they were looked at.
-async fn put_in_force(
-    client: &ControlClient,
-    kind: &Kind,
-    (found, arguments): (Vec<(String, String)>, &Arguments),
-) -> Result<Vec<Applied>, CliError> {
-    let known: List<InForce> = client.read(kind.resource).await?;
-    let mut applied = Vec::with_capacity(found.len());
-    for (name, body) in found {
-        let current = known.items.iter().find(|one| one.name == name);
-        let (outcome, version) = match current {
-            Some(current) if current.body == body => ("unchanged", Some(current.version)),
-            _ if arguments.dry_run => ("would be published", None),
-            _ => {
-                let path = format!("{}/{}", kind.resource, object_name(&name)?);
-                let reason = arguments.reason.clone();
-                let publication = Publication {
-                    name: name.clone(),
-                    body,
-                    reason,
-                };
-                let published = text_object::applied(client, kind.resource, (path, publication)).await?;
-                ("published", Some(published.version))
-            }
+            proposal,
+            remarks,
+            ..
+        } = resource.write((name, body.to_owned(), &options)).await?;
+        let outcome = match self.arguments.dry_run {
+            true if outcome != "unchanged" => format!("would be {outcome}"),
+            _ => outcome,
         };
-        applied.push(Applied {
-            kind: kind.word,
-            name,
-            outcome,
-            version,
-        });
+        Ok(Applied {
+            version: Some(version),
+            proposal: proposal.filter(|_| !self.arguments.dry_run),
+            remarks: remarks.iter().map(told).collect(),
+            ..Applied::new(resource.kind, name, &outcome)
+        })
     }
-    Ok(applied)
-}
 
-/// What the lists of roles, teams and operators have in common.
-#[derive(serde::Deserialize)]
-struct InForce {
-    name: String,
-    version: u32,
-    body: String,
-}
+    async fn write_people(
+        &self,
+        resource: &Resource,
+        (name, body): (&str, &str),
+    ) -> Result<Applied, CliError> {
+        let path = resource.of(name)?;
+        if self.arguments.dry_run {
+            return Ok(Applied::new(resource.kind, name, "would be published"));
+        }
+        let publication = Publication {
+            name: name.to_owned(),
+            body: body.to_owned(),
+            reason: self.arguments.reason.clone(),
+        };
+        let published = text_object::applied(&self.client, resource.path(), (path, publication)).await?;
+        Ok(Applied {
+            version: Some(published.version),
+            ..Applied::new(resource.kind, name, "published")
+        })
+    }
 
-/// Name and text of every `.toml` file so many levels below the directory, by name. An absent directory has none.
-fn texts(directory: &Path, levels: u8) -> Result<Vec<(String, String)>, CliError> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(CliError::File {
-                path: directory.to_owned(),
-                source,
+    /// Retires what has no file. What is built in stays.
+    async fn prune(&self, found: &Found) -> Result<Vec<Applied>, CliError> {
+        let resource = self.resource(found.place.kind);
+        let known = resource.in_force().await?;
+        let kept = |name: &str| found.texts.iter().any(|(file, _)| file == name);
+        let mut applied = Vec::new();
+        for one in known.iter().filter(|one| one.version > 0 && !kept(&one.name)) {
+            if self.arguments.dry_run {
+                applied.push(Applied::new(resource.kind, &one.name, "would be retired"));
+                continue;
+            }
+            let mut path = resource.of(&one.name)?;
+            if !is_of_people(resource.kind) {
+                path = format!("{path}?{}", parameter("reason", &self.arguments.reason));
+            }
+            let retired = self.client.delete(&path, Some(OnlyIf(one.version))).await;
+            applied.push(match retired {
+                Ok(()) => Applied::new(resource.kind, &one.name, "retired"),
+                Err(error) => Applied::refused(resource.kind, &one.name, error.into())?,
             });
         }
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(CliError::file(directory))?.path();
-        let Some(stem) = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned) else {
-            continue;
-        };
-        if levels > 1 && path.is_dir() {
-            let below = texts(&path, levels - 1)?;
-            found.extend(
-                below
-                    .into_iter()
-                    .map(|(name, text)| (format!("{stem}/{name}"), text)),
-            );
-        } else if levels == 1 && path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path).map_err(CliError::file(&path))?;
-            found.push((stem, text));
-        }
+        Ok(applied)
     }
-    found.sort();
-    Ok(found)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_named_by_their_place() {
-        let directory = tempfile::tempdir().unwrap();
-        let write = |path: &str| {
-            let path = directory.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "x = 1\n").unwrap();
-        };
-        for path in [
-            "profiles/b.toml",
-            "profiles/a.toml",
-            "profiles/README.md",
-            "endpoints/acme/default.toml",
-        ] {
-            write(path);
+    fn resource(&self, kind: ObjectKind) -> Resource {
+        Resource {
+            kind,
+            client: self.client.clone(),
         }
-        let names =
-            |found: Vec<(String, String)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(
-            names(texts(&directory.path().join("profiles"), 1).unwrap()),
-            ["a", "b"]
-        );
-        assert_eq!(
-            names(texts(&directory.path().join("endpoints"), 2).unwrap()),
-            ["acme/default"]
-        );
-        assert_eq!(
-            names(texts(&directory.path().join("absent"), 1).unwrap()),
-            Vec::<String>::new()
-        );
     }
 }

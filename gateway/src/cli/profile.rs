@@ -1,15 +1,15 @@
-//! `portreeve profile check|lint|diff|list`.
+//! `portreeve profile …`: what is done with objects of any kind, and trying profiles out.
 
 mod check;
-mod diff;
 mod lint;
+mod test;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use portreeve_console::{List, ObjectView};
+use portreeve_ra::ObjectKind;
 
-use super::{CliError, Exit, Surroundings, Table, Target};
+use super::{CliError, Exit, Surroundings, Target, object};
 
 /// Certificate profiles.
 #[derive(Debug, Args)]
@@ -31,6 +31,20 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         csr: PathBuf,
     },
+    /// Says what a profile in the store makes of a request, rule by rule. Exit code 1 when the request would be refused.
+    Test {
+        /// The name of the profile.
+        name: String,
+        /// The request, PKCS #10 in PEM.
+        #[arg(long, value_name = "FILE")]
+        csr: PathBuf,
+        /// The version of the profile; the one in force when not given.
+        #[arg(long, value_name = "NUMBER")]
+        number: Option<u32>,
+        /// The endpoint where it would arrive; without it: one that asks for proven names and no approval.
+        #[arg(long, value_name = "PROTOCOL/NAME")]
+        endpoint: Option<String>,
+    },
     /// Says where a profile gives away more than is usually meant. Exit code 1 when it could not be published.
     Lint {
         /// The profile, a TOML file.
@@ -39,32 +53,25 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         endpoint: Option<PathBuf>,
     },
-    /// Says what changes between two profiles by meaning, and whether more can be had by the second.
-    Diff {
-        /// The old one, a TOML file.
-        old: PathBuf,
-        /// The new one, a TOML file.
-        new: PathBuf,
-    },
-    /// Lists the profiles in force.
-    List,
+    #[command(flatten)]
+    Object(object::Verb),
 }
 
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
+    let kind = ObjectKind::Profile;
     match arguments.verb {
         Verb::Check { profile, csr } => check::run(&profile, &csr, &around),
         Verb::Lint { profile, endpoint } => lint::run(&profile, endpoint.as_deref(), &around),
-        Verb::Diff { old, new } => diff::run(&old, &new, &around),
-        Verb::List => {
-            let found: List<ObjectView> = arguments.target.client()?.read("/api/v1/profiles").await?;
-            around.output.show(&found, |found| {
-                let mut table = Table::new(["NAME", "VERSION", "SHA-256"]);
-                for row in &found.items {
-                    table.row([row.name.clone(), row.version.to_string(), row.sha256.clone()]);
-                }
-                table
-            })?;
-            Ok(Exit::Fine)
+        Verb::Object(verb) => object::act((&arguments.target, kind), verb, around).await,
+        Verb::Test {
+            name,
+            csr,
+            number,
+            endpoint,
+        } => {
+            let client = arguments.target.client()?;
+            let resource = object::Resource { kind, client };
+            test::run(&resource, (&name, &csr), (number, endpoint), around).await
         }
     }
 }

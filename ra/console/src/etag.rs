@@ -27,6 +27,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Expected {
     }
 }
 
+/// The same where a caller need not say anything: then anything may be in force.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ExpectedIfSaid(pub(crate) Condition);
+
+impl<S: Send + Sync> FromRequestParts<S> for ExpectedIfSaid {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match expected(&parts.headers) {
+            Err(Problem::PreconditionRequired) => Ok(Self(Condition::Any)),
+            said => said.map(Self),
+        }
+    }
+}
+
 fn expected(headers: &HeaderMap) -> Result<Condition, Problem> {
     let read = |name| {
         headers

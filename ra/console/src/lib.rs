@@ -7,6 +7,7 @@
 mod approvals;
 pub mod auth;
 mod certificates;
+mod configuration;
 mod etag;
 mod idempotency;
 mod incidents;
@@ -29,7 +30,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_extractor, from_fn_with_state};
 use portreeve_pkix::{Certificate, PublicKey};
 use portreeve_ra::ports::{Documents, Random};
-use portreeve_ra::{ObjectKind, ObjectVersion, OperatorName, RegistrationAuthority};
+use portreeve_ra::{ObjectKind, OperatorName, RegistrationAuthority};
 use std::path::PathBuf;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -41,6 +42,10 @@ pub use approvals::{
 pub use certificates::{
     BulkBody, BulkOutcome, BulkPreview, BulkQuery, BulkRow, BulkView, CertificateDetail, CertificateView,
     HoldBody, RevocationBody,
+};
+pub use configuration::{
+    AssentView, ChangeView, ConfigurationView, DiffEntry, DiffView, FindingView, RemarkView, Trial,
+    TrialBody, TrialView, VersionView, Workbench, WriteBody, WriteMode,
 };
 pub use incidents::{ClosingBody, IncidentView};
 pub use objects::{ObjectView, Publication};
@@ -56,25 +61,6 @@ pub use whoami::WhoAmI;
 /// Octets of a request body, at most: an object's text is at most 64 KiB and JSON may double it.
 pub const BODY_BYTES_MAX: usize = 160 * 1024;
 
-/// Reads the text of an object before it is published: what cannot be read, or gives away too much, must never be in
-/// force.
-pub trait ObjectCheck: Send + Sync {
-    /// Whether this text may be published as an object of this kind, beside these profiles and endpoints in force; if
-    /// not, why, for the operator.
-    fn check(&self, proposed: &ProposedObject<'_>, in_force: &[ObjectVersion]) -> Result<(), String>;
-}
-
-/// A text that somebody wants to publish.
-#[derive(Clone, Copy, Debug)]
-pub struct ProposedObject<'a> {
-    /// What kind of object.
-    pub kind: ObjectKind,
-    /// Its name.
-    pub name: &'a str,
-    /// Its text.
-    pub body: &'a str,
-}
-
 /// Issues the client certificates of operators.
 #[async_trait]
 pub trait CertifyOperators: Send + Sync {
@@ -87,8 +73,8 @@ pub trait CertifyOperators: Send + Sync {
 pub struct ConsoleParts {
     /// The Registration Authority.
     pub ra: Arc<RegistrationAuthority>,
-    /// Reads objects before they are published.
-    pub check: Arc<dyn ObjectCheck>,
+    /// What the policy engine says of texts, for people.
+    pub workbench: Arc<dyn Workbench>,
     /// Is told that an object of this kind was published.
     pub published: Arc<dyn Fn(ObjectKind) + Send + Sync>,
     /// Where tokens are found, and answers of calls with an `Idempotency-Key` are kept.
@@ -147,14 +133,9 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(certificates::status::release))
         .routes(routes!(certificates::bulk::revoke_all))
         .routes(routes!(certificates::bulk::preview))
-        .routes(routes!(objects::list_profiles, objects::publish_profile))
-        .routes(routes!(objects::list_endpoints, objects::publish_endpoint))
-        .routes(routes!(
-            objects::list_approval_policies,
-            objects::publish_approval_policy
-        ))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::close))
+        .merge(configuration::routes())
         .merge(operating())
 }
 

@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use portreeve_ra::access::Forbidden;
 use portreeve_ra::authority::SearchError;
+use portreeve_ra::configuration::ConfigurationError;
 use portreeve_ra::operators::ChangeError;
 use portreeve_ra::search::QueryError;
 use portreeve_ra::{DecisionRejection, Error, Refusal, Right};
@@ -19,6 +20,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{Ref, RefOr};
 
 use crate::auth::NotSignedIn;
+use crate::configuration::{RemarkView, remarks, worded};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +108,9 @@ pub enum Problem {
     /// Several CAs have given the serial number.
     #[error("several CAs have given this serial number: say which with ?backend=, one of {}", .0.join(", "))]
     AmbiguousSerial(Vec<String>),
+    /// A change of configuration that is not made.
+    #[error("{0}")]
+    Configuration(ConfigurationError),
     /// The RA says no, not now, or fails.
     #[error(transparent)]
     Ra(#[from] Error),
@@ -128,6 +133,9 @@ pub struct ProblemDocument {
     /// Where a query cannot be read: characters before the place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
+    /// What was said about a text that must not be in force as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<RemarkView>,
 }
 
 impl Problem {
@@ -160,6 +168,7 @@ impl Problem {
             Self::SerialMismatch => "serial_mismatch",
             Self::SelectionMismatch => "selection_mismatch",
             Self::AmbiguousSerial(_) => "ambiguous_serial",
+            Self::Configuration(error) => worded(error).0,
             Self::Ra(Error::Refused(refusal)) => refusal.code(),
             Self::Ra(Error::Unavailable { .. }) => "unavailable",
             Self::Ra(Error::Internal(_)) => "internal",
@@ -185,6 +194,7 @@ impl Problem {
             }
             Self::SerialMismatch | Self::SelectionMismatch | Self::AmbiguousSerial(_) => StatusCode::CONFLICT,
             Self::NothingToDecide(_) | Self::NotEnded => StatusCode::CONFLICT,
+            Self::Configuration(error) => worded(error).1,
             Self::Ra(Error::Refused(refusal)) => status_of(refusal),
             Self::Ra(Error::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Ra(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -279,6 +289,9 @@ impl Problem {
             position: match &self {
                 Self::Query(error) => Some(error.position),
                 _ => None,
+            remarks: match self {
+                Self::Configuration(error) => remarks(error),
+                _ => Vec::new(),
             },
         };
         let mut response = http::Response::new(serde_json::to_vec(&document).unwrap_or_default().into());
