@@ -289,6 +289,7 @@ impl Problem {
             position: match &self {
                 Self::Query(error) => Some(error.position),
                 _ => None,
+            },
             remarks: match self {
                 Self::Configuration(error) => remarks(error),
                 _ => Vec::new(),

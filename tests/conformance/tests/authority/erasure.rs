@@ -173,7 +173,11 @@ async fn a_denial_counts_before_it_is_erased() {
         .unwrap()
         .proposal()
         .unwrap();
-    authority.ra.reject(proposal, says("no")).await.unwrap();
+    let vote = portreeve_ra::authority::Vote {
+        comment: "no".to_owned(),
+        ..authority.vote("alice").await
+    };
+    authority.ra.reject(proposal, vote).await.unwrap();
     reach(&authority, "refused").await;
     assert_eq!(
         erase(&authority, &authority.ra, id).await.unwrap(),
