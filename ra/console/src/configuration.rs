@@ -99,7 +99,7 @@ impl VersionPath {
 }
 
 macro_rules! resource {
-    ($module:ident, $kind:ident, $tag:tt, $params:tt,
+    ($module:ident, $kind:ident, $tag:tt, [$($param:tt),*],
      $all:tt, $one:tt, $versions:tt, $version:tt, $publish:tt, $confirm:tt, $diff:tt) => {
         pub(crate) mod $module {
             use super::*;
@@ -131,7 +131,7 @@ macro_rules! resource {
                 change::write(&parts, &signed_in, (KIND, expected.0, body)).await
             }
 
-            #[utoipa::path(get, path = $one, tag = $tag, params $params,
+            #[utoipa::path(get, path = $one, tag = $tag, params($($param),*),
                            responses((status = 200, body = ConfigurationView), Problem))]
             pub(crate) async fn show(
                 State(parts): State<ConsoleParts>,
@@ -141,7 +141,7 @@ macro_rules! resource {
                 read::show(&parts, &signed_in, (KIND, &path.name())).await
             }
 
-            #[utoipa::path(delete, path = $one, tag = $tag, params $params, params(RetireQuery),
+            #[utoipa::path(delete, path = $one, tag = $tag, params($($param,)* RetireQuery),
                            responses((status = 204, description = "it is no longer in force"), Problem))]
             pub(crate) async fn retire(
                 State(parts): State<ConsoleParts>,
@@ -155,7 +155,7 @@ macro_rules! resource {
                 change::retire(&parts, &signed_in, (what, &query.reason)).await
             }
 
-            #[utoipa::path(get, path = $versions, tag = $tag, params $params,
+            #[utoipa::path(get, path = $versions, tag = $tag, params($($param),*),
                            responses((status = 200, body = List<VersionView>), Problem))]
             pub(crate) async fn versions(
                 State(parts): State<ConsoleParts>,
@@ -165,7 +165,7 @@ macro_rules! resource {
                 read::versions(&parts, &signed_in, (KIND, &path.name())).await.map(Json)
             }
 
-            #[utoipa::path(get, path = $version, tag = $tag, params $params, params(("version" = u32, Path)),
+            #[utoipa::path(get, path = $version, tag = $tag, params($($param,)* ("version" = u32, Path)),
                            responses((status = 200, body = VersionView), Problem))]
             pub(crate) async fn version(
                 State(parts): State<ConsoleParts>,
@@ -176,7 +176,7 @@ macro_rules! resource {
                 read::version(&parts, &signed_in, (KIND, &name, number)).await.map(Json)
             }
 
-            #[utoipa::path(post, path = $publish, tag = $tag, params $params, params(("version" = u32, Path)),
+            #[utoipa::path(post, path = $publish, tag = $tag, params($($param,)* ("version" = u32, Path)),
                            request_body = ReasonBody,
                            responses((status = 200, body = ChangeView, description = "it is in force"),
                                      (status = 202, body = ChangeView, description = "it waits for approval"), Problem))]
@@ -193,7 +193,7 @@ macro_rules! resource {
                 change::release(&parts, &signed_in, (what, number, &body.reason)).await
             }
 
-            #[utoipa::path(post, path = $confirm, tag = $tag, params $params, params(("version" = u32, Path)),
+            #[utoipa::path(post, path = $confirm, tag = $tag, params($($param,)* ("version" = u32, Path)),
                            request_body = ReasonBody,
                            responses((status = 200, body = VersionView), Problem))]
             pub(crate) async fn confirm(
@@ -207,7 +207,7 @@ macro_rules! resource {
                 change::confirm(&parts, &signed_in, ((KIND, &name, number), &body.reason)).await.map(Json)
             }
 
-            #[utoipa::path(get, path = $diff, tag = $tag, params $params, params(DiffQuery),
+            #[utoipa::path(get, path = $diff, tag = $tag, params($($param,)* DiffQuery),
                            responses((status = 200, body = DiffView), Problem))]
             pub(crate) async fn diff(
                 State(parts): State<ConsoleParts>,
@@ -237,7 +237,7 @@ resource!(
     profiles,
     Profile,
     "profiles",
-    (("name" = String, Path)),
+    [("name" = String, Path)],
     "/api/v1/profiles",
     "/api/v1/profiles/{name}",
     "/api/v1/profiles/{name}/versions",
@@ -250,7 +250,7 @@ resource!(
     endpoints,
     Endpoint,
     "endpoints",
-    (("protocol" = String, Path), ("name" = String, Path)),
+    [("protocol" = String, Path), ("name" = String, Path)],
     "/api/v1/endpoints",
     "/api/v1/endpoints/{protocol}/{name}",
     "/api/v1/endpoints/{protocol}/{name}/versions",
@@ -263,7 +263,7 @@ resource!(
     approval_policies,
     ApprovalPolicy,
     "approval-policies",
-    (("name" = String, Path)),
+    [("name" = String, Path)],
     "/api/v1/approval-policies",
     "/api/v1/approval-policies/{name}",
     "/api/v1/approval-policies/{name}/versions",
@@ -276,7 +276,7 @@ resource!(
     trust_anchors,
     TrustAnchors,
     "trust-anchors",
-    (("name" = String, Path)),
+    [("name" = String, Path)],
     "/api/v1/trust-anchors",
     "/api/v1/trust-anchors/{name}",
     "/api/v1/trust-anchors/{name}/versions",
