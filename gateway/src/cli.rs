@@ -206,10 +206,36 @@ fn report(error: &CliError) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Arg, Command, CommandFactory};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    /// An option that is understood everywhere below a command would take the place of one of the same name there.
+    fn shadowed(command: &Command, inherited: &[&Arg], path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        let own: Vec<&Arg> = command.get_arguments().collect();
+        for arg in &own {
+            let same = |other: &&Arg| {
+                other.get_id() == arg.get_id()
+                    || (arg.get_long().is_some() && other.get_long() == arg.get_long())
+            };
+            assert!(!inherited.iter().any(same), "{path}: {}", arg.get_id());
+        }
+        let below: Vec<&Arg> = inherited
+            .iter()
+            .copied()
+            .chain(own.into_iter().filter(|arg| arg.is_global_set()))
+            .collect();
+        for verb in command.get_subcommands() {
+            shadowed(verb, &below, &path);
+        }
+    }
+
+    #[test]
+    fn no_option_hides_another() {
+        shadowed(&super::Cli::command(), &[], "");
     }
 }

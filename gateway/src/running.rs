@@ -17,7 +17,7 @@ use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::admin::AdminApi;
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
@@ -145,6 +145,11 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     let roles = options.roles;
     let given = Known::given(&config);
     config.server.keep_listeners_of(roles);
+    if roles.has(Role::Console) && !own_certificate::shown_by(roles) {
+        warn!(
+            "a console that is neither edge nor worker has no TLS certificate: operators reach it on the host's socket"
+        );
+    }
     if options.mode == Mode::Dev && !own_certificate::shown_by(roles) {
         // What `dev` serves over HTTPS as well is there over HTTP.
         let listeners = &mut config.server.listeners;

@@ -56,11 +56,11 @@ pub struct Elsewhere {
     #[arg(long, global = true, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
     /// A client certificate with its chain, PEM.
-    #[arg(long, global = true, value_name = "FILE", requires_all = ["url", "key"])]
+    #[arg(long, global = true, value_name = "FILE", requires_all = ["url", "cert_key"])]
     pub cert: Option<PathBuf>,
-    /// Its private key, PEM.
+    /// The private key of the client certificate, PEM.
     #[arg(long, global = true, value_name = "FILE", requires = "cert")]
-    pub key: Option<PathBuf>,
+    pub cert_key: Option<PathBuf>,
 }
 
 impl Elsewhere {
@@ -70,7 +70,7 @@ impl Elsewhere {
             return Ok(None);
         };
         let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(CliError::file(path));
-        let identity = match (&self.cert, &self.key) {
+        let identity = match (&self.cert, &self.cert_key) {
             (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
             _ => None,
         };

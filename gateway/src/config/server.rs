@@ -166,9 +166,13 @@ impl MountGroup {
 impl ServerSection {
     /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file. A
     /// listener with ACME is for edges alone, whatever else it mounts: where nodes share an address, a connection that
-    /// reached another node would find no ACME there.
+    /// reached another node would find no ACME there. The operator API needs a TLS certificate, which only edges and
+    /// workers have: a console that is neither answers on the host's socket.
     pub fn keep_listeners_of(&mut self, roles: Roles) {
-        let serves = |group: &MountGroup| group.role().is_none_or(|role| roles.has(role));
+        let certified = roles.has(Role::Edge) || roles.has(Role::Worker);
+        let serves = |group: &MountGroup| {
+            group.role().is_none_or(|role| roles.has(role)) && (*group != MountGroup::Admin || certified)
+        };
         let is_for = |mounts: &[MountGroup]| roles.has(Role::Edge) || !mounts.contains(&MountGroup::Acme);
         self.listeners
             .retain(|_, listener| listener.mounts.iter().any(serves) && is_for(&listener.mounts));

@@ -72,7 +72,7 @@ fn the_schema_has_every_key() {
     let text = schema.to_string();
     let mut written = BTreeSet::new();
     keys(&toml::Value::try_from(&config).unwrap(), "", &mut written);
-    let given = ["public", "http", "management", "soft", "issuing"];
+    let given = ["public", "http", "admin", "management", "soft", "issuing"];
     for path in written {
         let leaf = path.rsplit('.').next().unwrap();
         assert!(

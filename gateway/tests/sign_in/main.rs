@@ -9,6 +9,7 @@
 
 mod caller;
 mod certificates;
+mod program;
 mod rights;
 
 use std::os::unix::fs::PermissionsExt;
