@@ -9,7 +9,7 @@ use std::future::Future;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::EnrollmentId;
 use portreeve_ra::ports::{CertificateRow, Found, RequestRow, Scan, StoreError};
-use portreeve_ra::search::{Among, Drive, Position, Range, Way};
+use portreeve_ra::search::{Among, Drive, Field, Position, Range, Way};
 
 use crate::condition::{Conditions, column};
 use crate::cursor;
@@ -80,12 +80,11 @@ pub(crate) async fn requests<A: Answering + Sync>(
 type Read<R, T> = fn(&R) -> Result<T, StoreError>;
 
 trait TimeOf {
-    fn time_of(&self, field: portreeve_ra::search::Field) -> Timestamp;
+    fn time_of(&self, field: Field) -> Timestamp;
 }
 
 impl TimeOf for CertificateRow {
-    fn time_of(&self, field: portreeve_ra::search::Field) -> Timestamp {
-        use portreeve_ra::search::Field;
+    fn time_of(&self, field: Field) -> Timestamp {
         match field {
             Field::Expires => self.not_after,
             Field::Revoked => self.revoked.map_or(Timestamp::default(), |(_, since)| since),
@@ -230,8 +229,11 @@ impl Window {
             Drive::Between(field, range, direction) => {
                 let by = column(*field);
                 (time, way) = (Some(by), *direction);
-                parts.push(format!("c.{by} IS NOT NULL"));
                 parts.extend(conditions.range(by, *range));
+                // Said once more, PostgreSQL would take it for a further limit and expect far fewer rows than there are.
+                if parts.is_empty() && scan.after.is_none() {
+                    parts.push(format!("c.{by} IS NOT NULL"));
+                }
             }
         }
         let made = Range {
@@ -248,28 +250,16 @@ impl Window {
             Drive::Named(..) => "n.enrollment",
             _ => "c.enrollment",
         };
-        let (comparison, word) = match way {
-            Way::Rising => (">", "ASC"),
-            Way::Falling => ("<", "DESC"),
-        };
-        match (scan.after, time) {
-            (Some(after), None) => {
-                let place = conditions.bind(Parameter::Octets(after.enrollment().as_bytes().to_vec()));
-                parts.push(format!("{id} < {place}"));
-            }
-            (Some(Position::Time(at, after)), Some(by)) => {
-                let at = conditions.bind(Parameter::Number(at.unix_millis()));
-                let place = conditions.bind(Parameter::Octets(after.as_bytes().to_vec()));
-                parts.push(format!("(c.{by}, c.enrollment) {comparison} ({at}, {place})"));
-            }
-            // Without a place, and from no place of such a list, it begins at the beginning.
-            _ => {}
-        }
+        parts.extend(behind(conditions, scan, (id, time, way)));
         if parts.is_empty() {
             // A range, so that SQLite searches along the key.
             let end = conditions.bind(Parameter::Octets(cursor::AFTER_ALL.to_vec()));
             parts.push(format!("c.enrollment < {end}"));
         }
+        let word = match way {
+            Way::Rising => "ASC",
+            Way::Falling => "DESC",
+        };
         let order = match time {
             Some(by) => format!("c.{by} {word}, c.enrollment {word}"),
             None => "c.enrollment DESC".to_owned(),
@@ -281,6 +271,33 @@ impl Window {
             time,
         }
     }
+}
+
+/// That a row comes behind the place where an earlier page ended.
+fn behind(
+    conditions: &mut Conditions,
+    scan: &Scan<'_>,
+    (id, time, way): (&str, Option<&str>, Way),
+) -> Option<String> {
+    let after = scan.after?;
+    let sign = match way {
+        Way::Rising => ">",
+        Way::Falling => "<",
+    };
+    let at = match (after, time) {
+        (Position::Time(at, _), Some(by)) => Some((by, conditions.bind(Parameter::Number(at.unix_millis())))),
+        _ => None,
+    };
+    let place = conditions.bind(Parameter::Octets(after.enrollment().as_bytes().to_vec()));
+    Some(match at {
+        None => format!("{id} < {place}"),
+        // As a pair it would be expected to leave hardly any row, since most are not revoked, and all that are would be
+        // sorted. Few are revoked within one millisecond.
+        Some((by, at)) if by == column(Field::Revoked) => {
+            format!("c.{by} {sign}= {at} AND (c.{by} {sign} {at} OR c.enrollment {sign} {place})")
+        }
+        Some((by, at)) => format!("(c.{by}, c.enrollment) {sign} ({at}, {place})"),
+    })
 }
 
 /// The first identifier that a UUIDv7 of this millisecond can be.
