@@ -9,6 +9,7 @@ mod load;
 mod partition;
 mod refusals;
 mod roles;
+mod sealing;
 mod walls;
 
 use std::sync::Arc;
