@@ -10,6 +10,7 @@
 mod caller;
 mod certificates;
 mod program;
+mod configuration;
 mod rights;
 
 use std::os::unix::fs::PermissionsExt;
