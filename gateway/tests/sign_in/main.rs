@@ -9,8 +9,8 @@
 
 mod caller;
 mod certificates;
-mod program;
 mod configuration;
+mod program;
 mod rights;
 
 use std::os::unix::fs::PermissionsExt;

@@ -69,6 +69,14 @@ impl RegistrationAuthority {
         if let Some(opener) = proposal.opened_by.principal() {
             found.exclude(opener, Exclusion::Asks);
         }
+        if let ProposalSubject::Object { kind, name, version } = &proposal.subject {
+            // Somebody else may have asked for what they drafted.
+            let history = self.objects.history(*kind, name).await?;
+            let proposed = history.as_ref().and_then(|history| history.revision(*version));
+            if let Some(author) = proposed.and_then(|revision| revision.written.by.principal()) {
+                found.exclude(author, Exclusion::Wrote(*kind, name.clone()));
+            }
+        }
         Ok(found)
     }
 
@@ -143,11 +151,6 @@ impl RegistrationAuthority {
         terms: &ApprovalTerms,
     ) -> Result<Constituency, Error> {
         let mut found = Constituency::default();
-        let history = self.objects.history(kind, name).await?;
-        let proposed = history.as_ref().and_then(|history| history.revision(version));
-        if let Some(author) = proposed.and_then(|revision| revision.written.by.principal()) {
-            found.exclude(author, Exclusion::Wrote(kind, name.to_owned()));
-        }
         let before = version.saturating_sub(1);
         self.exclude_authors(&mut found, &[policy_of(terms), (kind, name, before)])
             .await?;

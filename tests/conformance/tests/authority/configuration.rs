@@ -6,7 +6,7 @@ use portreeve_ra::authority::Vote;
 use portreeve_ra::configuration::{Changed, ConfigurationError, DRAFTS_MAX, ObjectChange, Outcome, Step};
 use portreeve_ra::operators::{Condition, PeopleChange};
 use portreeve_ra::{
-    DecisionRejection, ObjectHistory, OperatorName, Principal, ProposalState, Right, Standing,
+    DecisionRejection, Exclusion, ObjectHistory, OperatorName, Principal, ProposalState, Right, Standing,
 };
 
 use super::*;
@@ -475,6 +475,7 @@ async fn who_wrote_a_draft_does_not_approve_it_whoever_asks() {
     let authority = guarded().await;
     let ra = &authority.ra;
     let (alice, bob) = (author(&authority, "alice").await, author(&authority, "bob").await);
+    let carol = author(&authority, "carol").await;
     ra.change_object(&alice, &to(PROFILE, "web", Step::Draft(profile("a.test"))))
         .await
         .unwrap();
@@ -483,7 +484,14 @@ async fn who_wrote_a_draft_does_not_approve_it_whoever_asks() {
         let why = rejection(ra.approve(proposal, vote(person)).await);
         assert!(matches!(why, DecisionRejection::Excluded(_)), "{why:?}");
     }
-    let rejected = ra.reject(proposal, vote(&host(&authority))).await.unwrap();
+    let guard = rejection(ra.approve(proposal, vote(&host(&authority))).await);
+    let wrote = Exclusion::Wrote(POLICY, "configuration".to_owned());
+    assert_eq!(
+        guard,
+        DecisionRejection::Excluded(wrote),
+        "nobody has confirmed the policy"
+    );
+    let rejected = ra.reject(proposal, vote(&carol)).await.unwrap();
     assert_eq!(rejected, ProposalState::Rejected);
     let (number, again) = proposed(
         &authority,
@@ -493,7 +501,7 @@ async fn who_wrote_a_draft_does_not_approve_it_whoever_asks() {
     .await;
     assert_eq!(number, 1, "the same text is the same draft");
     assert_ne!(again, proposal);
-    let racers = [vote(&host(&authority)), vote(&bob)].map(|vote| ra.approve(again, vote));
+    let racers = [vote(&carol), vote(&bob)].map(|vote| ra.approve(again, vote));
     let results = join_all(racers).await;
     assert_eq!(results.iter().filter(|one| one.is_ok()).count(), 1, "{results:?}");
     assert_eq!(in_force(&authority, PROFILE, "web").await, Some(1));
@@ -536,4 +544,58 @@ async fn what_others_rely_on_stays_in_force() {
         matches!(gone, Err(ConfigurationError::Unreadable(_))),
         "names what is not there"
     );
+}
+
+/// Drafts, and what comes in force later, change nothing for a request that waits; what is retired takes no new ones.
+#[tokio::test]
+async fn a_request_keeps_the_versions_it_was_judged_by() {
+    let (authority, backend) = Odd::new(Vec::new()).start("approval = \"one\"").await;
+    let (ra, host) = (&authority.ra, host(&authority));
+    let account = authority.account(&["a.test"]).await;
+    let pending = enroll(&authority, &account, ("order", &csr("a.test"))).await;
+    let Ok(Disposition::Pending { enrollment, .. }) = pending else {
+        panic!("{pending:?}")
+    };
+    let names = "names.dns.allow = [\"elsewhere.test\"]\n";
+    let other = profile("a.test").replace("names.dns.allow = [\"a.test\"]\n", names);
+    let steps = [
+        (Step::Draft(other), Ok(())),
+        (Step::Release(2), Ok(())),
+        (Step::Retire, Err(Refusal::UnknownProfile("dev".to_owned()))),
+    ];
+    for (index, (step, later)) in steps.into_iter().enumerate() {
+        let drafted = matches!(step, Step::Draft(_));
+        let released = matches!(step, Step::Release(_));
+        ra.change_object(&host, &to(PROFILE, "dev", step)).await.unwrap();
+        let order = format!("later {index}");
+        let answer = enroll(&authority, &account, (&order, &csr("a.test"))).await;
+        match (later, answer) {
+            (Ok(()), Ok(Disposition::Pending { enrollment, .. })) => {
+                assert!(drafted, "the draft alone lets it wait");
+                let found = ra.enrollment(enrollment).await.unwrap().unwrap();
+                assert_eq!(found.application().unwrap().profile_version, 1);
+            }
+            (Ok(()), Err(Error::Refused(Refusal::Names(_)))) => assert!(released, "by version 2"),
+            (Err(expected), Err(Error::Refused(refusal))) => assert_eq!(refusal, expected),
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+    let endpoint = to(ObjectKind::Endpoint, "acme/default", Step::Retire);
+    ra.change_object(&host, &endpoint).await.unwrap();
+    let refused = enroll(&authority, &account, ("last", &csr("a.test"))).await;
+    assert!(
+        matches!(refused, Err(Error::Refused(Refusal::UnknownEndpoint))),
+        "{refused:?}"
+    );
+    let found = ra.enrollment(enrollment).await.unwrap().unwrap();
+    let vote = authority.vote("alice").await;
+    ra.approve(found.proposal().unwrap(), vote).await.unwrap();
+    let done = || async {
+        let found = ra.enrollment(enrollment).await.unwrap().unwrap();
+        found.certificate().is_some()
+    };
+    authority
+        .work_until("issued by the version it was judged by", done)
+        .await;
+    assert_eq!(issues(&backend), 1);
 }

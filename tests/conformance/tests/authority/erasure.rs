@@ -158,7 +158,7 @@ async fn what_still_goes_on_is_not_erased() {
 async fn a_denial_counts_before_it_is_erased() {
     let odd = Odd::new(Vec::new());
     let backend = Arc::clone(&odd.inner);
-    let (authority, _) = odd.start("approval = { approvals = 1, age_max = \"7d\" }").await;
+    let (authority, _) = odd.start("approval = \"one\"").await;
     let account = authority.account(&["a.test"]).await;
     let request = csr("a.test");
     let pending = enroll(&authority, &account, ("order", &request)).await.unwrap();
