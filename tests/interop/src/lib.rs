@@ -35,10 +35,19 @@ impl Site {
     /// # Errors
     /// When one of them does not come up.
     pub fn start() -> Result<Self, HarnessError> {
+        Self::start_with(Vec::new())
+    }
+
+    /// The same with these settings of `dev`, each `KEY=VALUE`.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn start_with(settings: Vec<String>) -> Result<Self, HarnessError> {
         let folder = new_folder()?;
         let dns = Challtest::start()?;
         let gateway = Gateway::start_dev(DevOptions {
             dns: Some(dns.dns()),
+            settings,
             ..DevOptions::default()
         })?;
         Ok(Self {

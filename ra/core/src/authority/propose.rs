@@ -8,17 +8,16 @@ use super::RegistrationAuthority;
 use super::begin::run;
 use super::judge::unreadable;
 use crate::access::Acting;
-use crate::accounts::{commit_error, may_race};
+use crate::accounts::commit_error;
 use crate::configuration::ConfigurationError;
 use crate::domain::{
     Actor, ApprovalPolicy, Command, Decision, DecisionRejection, EnrollmentId, Event, ObjectEvent,
-    ObjectKind, ObjectVersion, Principal, Proposal, ProposalEvent, ProposalId, ProposalSubject, Purpose,
-    Record, Refusal, RequestedStatus, Right, StatusChange, StreamId, certificates_digest, object_digest,
+    ObjectKind, Principal, Proposal, ProposalEvent, ProposalId, ProposalSubject, Purpose, Record, Refusal,
+    RequestedStatus, Right, StatusChange, StreamId, certificates_digest, object_digest,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Saying, first};
-use crate::objects::checked;
-use crate::ports::{Batch, CommitError, Conflict};
+use crate::ports::Batch;
 use crate::steps::verify;
 
 /// The approval policy that guards changes of configuration, when there is one.
@@ -71,51 +70,6 @@ impl RegistrationAuthority {
             .ledger
             .record(first(StreamId::proposal(id)), saying, &[opened])?;
         Ok((id, record))
-    }
-
-    /// Drafts a text and asks people whether it may be in force, in one commit. `None` when no policy guards configuration:
-    /// then nothing is changed, and whoever may publishes.
-    pub async fn propose_object(
-        &self,
-        (kind, name): (ObjectKind, &str),
-        body: String,
-        by: &Acting,
-    ) -> Result<Option<(ObjectVersion, ProposalId)>, Error> {
-        let Some(policy) = self.approval_policy(CONFIGURATION_POLICY).await? else {
-            return Ok(None);
-        };
-        let body = checked(name, body)?;
-        let mut turn = 0;
-        loop {
-            let history = self.objects.load(kind, name).await?;
-            let version = ObjectVersion {
-                kind,
-                name: name.to_owned(),
-                version: history.value().next_version(),
-                body: body.clone(),
-            };
-            let in_force = history.value().current().map(|current| current.version);
-            let subject = ProposalSubject::Object {
-                kind,
-                name: name.to_owned(),
-                version: version.version,
-            };
-            let digest = object_digest(&version, in_force);
-            let (id, opened) = self.raising((subject, digest), &policy, by)?;
-            let event = Event::Object(ObjectEvent::Drafted(version.clone()));
-            let drafted = self
-                .ledger
-                .record(history.next(), by.publisher().saying(), &[event])?;
-            let batch = Batch {
-                records: vec![drafted, opened],
-                ..Batch::default()
-            };
-            match self.parts.store.commit(batch).await {
-                Ok(()) => return Ok(Some((version, id))),
-                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
-                Err(error) => return Err(commit_error(error, ObjectVersion::stream(kind, name))),
-            }
-        }
     }
 
     /// Asks people whether the status of these certificates may be changed so; whoever asks must have the right to change

@@ -125,7 +125,7 @@ impl TwoNodes {
     }
 }
 
-fn by_redis(redis: &Redis, number: u8) -> RedisQueue {
+pub(super) fn by_redis(redis: &Redis, number: u8) -> RedisQueue {
     let server = RedisServer::new(RedisTarget::parse(&redis.url()).unwrap(), None).unwrap();
     let own = NodeReport {
         node: NodeId::from_bytes([number; 16]),
