@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     match arguments.verb {
         Verb::List { state, paging } => {
             let state = state.map(|value| parameter("state", &value));
-            let path = paging.of(RESOURCE, state.into_iter());
+            let path = paging.of(RESOURCE, state);
             let found: List<ProposalView> = client.read(&path).await?;
             around.output.show(&found, |found| table(found, around.output))?;
         }

@@ -63,7 +63,7 @@ pub enum ClientError {
     Setup(String),
     /// The gateway says no.
     #[error("{} ({})", .0.detail, .0.code)]
-    Problem(ProblemDocument),
+    Problem(Box<ProblemDocument>),
     /// The gateway hung up, took too long, or said something that cannot be read.
     #[error("the gateway's answer cannot be used: {0}")]
     Answer(String),
