@@ -10,14 +10,25 @@ use portreeve_audit::{RecordProof, Scope, SignedNote, VerifierKey};
 
 fuzz_target!(|text: &str| {
     if let Ok(note) = text.parse::<SignedNote>() {
-        assert_eq!(note.to_string().parse(), Ok(note.clone()), "what is written is read again");
-        assert!(note.verify(&[]).is_err(), "nobody's signature counts without a key");
+        assert_eq!(
+            note.to_string().parse(),
+            Ok(note.clone()),
+            "what is written is read again"
+        );
+        assert!(
+            note.verify(&[]).is_err(),
+            "nobody's signature counts without a key"
+        );
         let line = one_line(&note);
         assert!(!line.contains('\n'));
         let _ = notes(&unfold(&line));
     }
     if let Ok(proof) = text.parse::<RecordProof>() {
-        assert_eq!(proof.to_string().parse(), Ok(proof.clone()), "what is written is read again");
+        assert_eq!(
+            proof.to_string().parse(),
+            Ok(proof.clone()),
+            "what is written is read again"
+        );
         assert!(proof.verify(&[]).is_err());
     }
     if let Ok(key) = text.parse::<VerifierKey>() {
