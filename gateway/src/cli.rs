@@ -7,9 +7,11 @@ mod ca;
 mod cert;
 mod completions;
 mod config;
+mod csv;
 mod decision;
 mod dev;
 mod doctor;
+mod eab;
 mod ending;
 mod error;
 mod export;
@@ -20,6 +22,7 @@ mod operator;
 mod output;
 mod paging;
 mod profile;
+mod registration;
 mod request;
 mod serve;
 mod signer;
@@ -85,6 +88,10 @@ enum Command {
     TrustAnchors(object::Arguments),
     /// Lists and decides on requests for certificates.
     Request(request::Arguments),
+    /// Creates, lists and changes end entities that are known beforehand, and their secrets.
+    Registration(registration::Arguments),
+    /// Makes, lists and revokes external account keys of ACME.
+    Eab(eab::Arguments),
     /// Lists and decides on proposals about anything but requests.
     Approval(approval::Arguments),
     /// Lists certificates.
@@ -172,6 +179,8 @@ async fn dispatch(command: Command, around: Surroundings) -> Result<Exit, CliErr
         }
         Command::TrustAnchors(arguments) => object::run(arguments, ObjectKind::TrustAnchors, around).await,
         Command::Request(arguments) => request::run(arguments, around).await,
+        Command::Registration(arguments) => registration::run(arguments, around).await,
+        Command::Eab(arguments) => eab::run(arguments, around).await,
         Command::Approval(arguments) => approval::run(arguments, around).await,
         Command::Cert(arguments) => cert::run(arguments, around).await,
         Command::Audit(arguments) => audit::run(arguments, around).await,

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
 use portreeve_acme::validator::Validator;
-use portreeve_acme::{AcmeConfig, AcmeEdge, AcmeParts};
+use portreeve_acme::{AcmeConfig, AcmeEdge, AcmeParts, EndpointFace};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_policies::{Policies, check_key};
-use portreeve_ra::ports::{Clock, Documents, Random, Sealer, Spawn};
-use portreeve_ra::{BadName, Error, ObjectKind, RegistrationAuthority};
+use portreeve_ra::ports::{Clock, Documents, Policy, Random, Sealer, Spawn};
+use portreeve_ra::{BadName, Error, ObjectKind, ObjectVersion, RegistrationAuthority};
 use portreeve_status::StatusEdge;
 
 use crate::admin::AdminApi;
@@ -105,7 +105,8 @@ pub enum EdgeError {
 /// The ACME edge over the endpoints that are published, which may grow and shrink while it serves.
 pub struct AcmeEndpoints {
     ra: Arc<RegistrationAuthority>,
-    current: ArcSwap<(Vec<String>, AcmeEdge)>,
+    policies: Arc<Policies>,
+    current: ArcSwap<(Vec<EndpointFace>, AcmeEdge)>,
     /// Held from reading the list to serving it, so that an older list never replaces a newer one.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -113,24 +114,26 @@ pub struct AcmeEndpoints {
 impl AcmeEndpoints {
     /// Over what is published now.
     pub async fn new(needs: AcmeNeeds) -> Result<Self, EdgeError> {
-        let names = published(&needs.ra).await?;
-        let edge = edge(&needs, names.clone())?;
+        let faces = published(&needs.ra, &needs.policies).await?;
+        let edge = edge(&needs, faces.clone())?;
         Ok(Self {
             ra: needs.ra,
-            current: ArcSwap::from_pointee((names, edge)),
+            policies: needs.policies,
+            current: ArcSwap::from_pointee((faces, edge)),
             refreshing: tokio::sync::Mutex::default(),
         })
     }
 
-    /// Takes endpoints into account that were published or retired since.
+    /// Takes endpoints into account that were published, changed or retired since.
     pub async fn refresh(&self) -> Result<(), EdgeError> {
         let _in_order = self.refreshing.lock().await;
-        let names = published(&self.ra).await?;
+        let faces = published(&self.ra, &self.policies).await?;
         let current = self.current.load_full();
-        if current.0 != names {
+        if current.0 != faces {
+            let names: Vec<&str> = faces.iter().map(|face| face.name.as_str()).collect();
             tracing::info!(endpoints = names.join(" "), "ACME endpoints changed");
-            let edge = current.1.with_endpoints(&names)?;
-            self.current.store(Arc::new((names, edge)));
+            let edge = current.1.with_endpoints(&faces)?;
+            self.current.store(Arc::new((faces, edge)));
         }
         Ok(())
     }
@@ -152,16 +155,28 @@ impl Edge for AcmeEndpoints {
     }
 }
 
-async fn published(ra: &RegistrationAuthority) -> Result<Vec<String>, Error> {
+/// The endpoints in force. One whose text cannot be read is shown as if it said nothing: the RA refuses what is asked
+/// there.
+async fn published(ra: &RegistrationAuthority, policies: &Policies) -> Result<Vec<EndpointFace>, Error> {
     let objects = ra.objects().list(ObjectKind::Endpoint).await?;
-    Ok(objects
-        .iter()
-        .filter_map(|object| object.name.strip_prefix(ACME))
-        .map(str::to_owned)
-        .collect())
+    let face = |object: &ObjectVersion| {
+        let plain = EndpointFace::named(object.name.strip_prefix(ACME)?);
+        Some(match policies.endpoint(object) {
+            Ok(endpoint) => EndpointFace {
+                external_accounts: endpoint.eab,
+                address_limit: endpoint.rate_limit.address,
+                ..plain
+            },
+            Err(error) => {
+                tracing::error!(%error, "an endpoint cannot be read");
+                plain
+            }
+        })
+    };
+    Ok(objects.iter().filter_map(face).collect())
 }
 
-fn edge(needs: &AcmeNeeds, endpoints: Vec<String>) -> Result<AcmeEdge, BadName> {
+fn edge(needs: &AcmeNeeds, endpoints: Vec<EndpointFace>) -> Result<AcmeEdge, BadName> {
     let blocklist = Arc::clone(needs.policies.blocklist());
     AcmeEdge::new(AcmeParts {
         ra: Arc::clone(&needs.ra),

@@ -13,8 +13,9 @@ use http::{Method, Response};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::{PublicKey, SignatureAlgorithm, Timestamp};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Cursor, Found, Page, RequestFilter, RequestRow, RevokedRow, Scan,
-    SignError, Signer, Space, Store, StoreError, ToSign,
+    Batch, CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow,
+    RequestFilter, RequestRow, RevokedRow, Scan, SecretFilter, SecretRow, SignError, Signer, Space, Store,
+    StoreError, ToSign,
 };
 use portreeve_ra::{Claim, ClaimKey, EventKind, Record, StreamId, StreamKind};
 
@@ -121,6 +122,24 @@ impl Store for FailingStore {
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError> {
         self.0.revoked(backend, not_after_min, after, limit).await
+    }
+
+    async fn registrations(
+        &self,
+        filter: &RegistrationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RegistrationRow>, StoreError> {
+        self.0.registrations(filter, after, limit).await
+    }
+
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SecretRow>, StoreError> {
+        self.0.secrets(filter, after, limit).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {

@@ -23,11 +23,15 @@ pub use wall::Breach;
 const KEYSET_VALUE: &str = "keyset";
 
 /// The purposes that a node opens. Purpose `ca` is opened by the signer child alone. A worker opens `edge` as well: it
-/// makes the TLS certificates of edges, and can cause anything that an edge can say.
+/// makes the TLS certificates of edges, and can cause anything that an edge can say. A console opens it to seal secrets
+/// for edges, and has no voice in its name.
 fn purposes(roles: Roles) -> Vec<Purpose> {
     let mut purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
     if roles.has(Role::Worker) {
         purposes.extend([Purpose::Edge, Purpose::Audit]);
+    }
+    if roles.has(Role::Console) {
+        purposes.push(Purpose::Edge);
     }
     purposes.sort();
     purposes.dedup();
@@ -313,7 +317,13 @@ fn open_keyset(
         .filter(|(purpose, _)| purposes.contains(purpose));
     let own = needed.map(|(purpose, source)| (*purpose, source.clone()));
     let keks = KekSet::from_sources(&sources.shared, own)?;
-    Ok(Arc::new(wrapped.open(&keks, &purposes)?))
+    let keyset = wrapped.open(&keks, &purposes)?;
+    let speaks_for_edges = roles.has(Role::Edge) || roles.has(Role::Worker);
+    Ok(Arc::new(if speaks_for_edges {
+        keyset
+    } else {
+        keyset.without_voice(Purpose::Edge)
+    }))
 }
 
 /// The key encryption key of a new installation, made if it is to lie in a file that is not there.

@@ -84,6 +84,8 @@ impl Shared {
         RegistrationAuthority::new(Parts {
             store: Arc::clone(&self.store),
             tasks: Arc::clone(&self.intake) as _,
+            documents: Arc::clone(&installation.store.documents),
+            sealer: Arc::clone(&installation.keyset) as _,
             policy: Arc::clone(&self.policies) as _,
             signer: Arc::clone(&installation.keyset) as _,
             heads: Arc::clone(&installation.heads) as _,

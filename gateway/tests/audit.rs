@@ -116,7 +116,7 @@ async fn issue(running: &Running, name: &str) -> Box<Issuance> {
             alongside: Alongside::default(),
         },
     };
-    let (account, ..) = ra.accounts().open(opening).await.unwrap();
+    let (account, ..) = ra.open_account(opening, None).await.unwrap();
     let proof = NewProof {
         requester: Requester::Account(account),
         identifier: Identifier::Dns(DnsName::parse(name).unwrap()),

@@ -57,7 +57,7 @@ async fn issue(running: &Running, names: &[&str]) -> Vec<String> {
             alongside: Alongside::default(),
         },
     };
-    let (account, ..) = ra.accounts().open(opening).await.unwrap();
+    let (account, ..) = ra.open_account(opening, None).await.unwrap();
     let mut serials = Vec::new();
     for name in names {
         let proof = NewProof {

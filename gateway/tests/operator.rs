@@ -125,7 +125,7 @@ async fn request(running: &Running) -> String {
         agreed: true,
         change: Change { origin, alongside },
     };
-    let (account, ..) = ra.accounts().open(opening).await.unwrap();
+    let (account, ..) = ra.open_account(opening, None).await.unwrap();
     let proof = NewProof {
         requester: Requester::Account(account),
         identifier: Identifier::Dns(DnsName::parse(name).unwrap()),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use portreeve_pkix::{CertificationRequest, GeneralName, Identifier, KeyUsage, Timestamp};
 use portreeve_ra::{
-    Agreement, CertificateContents, Endpoint, Facts, Finding, NameAuthority, Outcome, Refusal, Requester,
-    Verdict,
+    Actor, Agreement, AllowedNames, CertificateContents, Endpoint, Facts, Finding, KnownRegistration,
+    NameAuthority, Outcome, Refusal, Registration, RegistrationEvent, RegistrationId, Requester, Verdict,
 };
 use serde::Deserialize;
 
@@ -60,6 +60,19 @@ struct Known {
     automatic: Option<String>,
     /// The time of judgement, RFC 3339; absent: 2027-01-15T08:00:00Z, a Friday.
     now: Option<String>,
+    /// On whose behalf it is asked.
+    registration: Option<KnownBehalf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownBehalf {
+    /// Absent: any.
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    wildcards: bool,
+    #[serde(default)]
+    vouched: bool,
 }
 
 #[derive(Deserialize)]
@@ -187,7 +200,26 @@ fn facts(known: &Known, request: &CertificationRequest) -> Facts {
         key_blocked: known.key_blocked,
         not_after_asked: known.not_after.as_deref().map(relative),
         not_before_asked: known.not_before.as_deref().map(relative),
+        registration: known.registration.as_ref().map(registration),
+        secret: None,
     }
+}
+
+fn registration(behalf: &KnownBehalf) -> Arc<KnownRegistration> {
+    let names = behalf
+        .names
+        .as_ref()
+        .map(|names| names.iter().map(|name| name.parse().unwrap()).collect());
+    let defined = Registration {
+        names: names.map_or(AllowedNames::Any, AllowedNames::Only),
+        wildcards: behalf.wildcards,
+        vouched: behalf.vouched,
+        ..Registration::named("web")
+    };
+    let mut known = None;
+    let id = RegistrationId::from_bytes([1; 16]);
+    KnownRegistration::apply(&mut known, id, &RegistrationEvent::Defined(defined), &Actor::Node);
+    Arc::new(known.unwrap())
 }
 
 fn approval(known: &Known) -> Option<ReadApproval> {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use portreeve_ra::{
-    ApprovalPolicyName, BackendName, Endpoint, EndpointName, NameAuthority, ProfileName, RateLimit,
+    ApprovalPolicyName, BackendName, Endpoint, EndpointName, ExternalAccounts, NameAuthority, ProfileName,
+    RateLimit, RateLimits,
 };
 use serde::Deserialize;
 
@@ -12,6 +13,8 @@ use portreeve_pkix::duration;
 use crate::lints::{OverrideError, Overrides};
 
 const PROFILES_MAX: usize = 64;
+/// Counters are kept that long.
+const PERIOD_MAX: Duration = Duration::from_secs(31 * 86_400);
 const INLINE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// ACME clients poll anyway; those of the other protocols are better off waiting.
 const INLINE_WAIT_ACME: Duration = Duration::from_secs(2);
@@ -36,8 +39,11 @@ pub enum EndpointError {
     #[error("retry_after: at least 1s, at most a day")]
     RetryAfter,
     /// A limit of zero.
-    #[error("rate_limit: requests, period and burst must not be zero")]
+    #[error("rate_limit: requests, period and burst must not be zero, period at most 31d")]
     RateLimit,
+    /// External accounts are a thing of ACME.
+    #[error("eab: only endpoints of acme have external accounts")]
+    ExternalAccounts,
     /// A reason that is none, or for no lint of an offer.
     #[error("{0}")]
     Lint(#[from] OverrideError),
@@ -55,9 +61,28 @@ struct Written {
     inline_wait: Option<Duration>,
     #[serde(default = "three_seconds", with = "duration")]
     retry_after: Duration,
-    rate_limit: Option<WrittenRateLimit>,
+    #[serde(default)]
+    rate_limit: WrittenRateLimits,
+    eab: Option<WrittenExternalAccounts>,
     #[serde(default)]
     lint: Overrides,
+}
+
+#[derive(Copy, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenExternalAccounts {
+    Off,
+    Optional,
+    Required,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRateLimits {
+    address: Option<WrittenRateLimit>,
+    requester: Option<WrittenRateLimit>,
+    registration: Option<WrittenRateLimit>,
+    endpoint: Option<WrittenRateLimit>,
 }
 
 #[derive(Copy, Clone, Default, Deserialize)]
@@ -80,8 +105,9 @@ struct WrittenRateLimit {
 /// Reads the endpoint with this name and version.
 ///
 /// Keys: `profiles`, `backend`, `approval` (the name of an approval policy; absent: nobody is asked), `names` (`"proven"`, the default, or `"profile"`),
-/// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit = { requests, period, burst }` (burst: as
-/// many as `requests`), `lint.override` (see [`crate::lints`]).
+/// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit` with any of `address`, `requester`,
+/// `registration` and `endpoint`, each `{ requests, period, burst }` (burst: as many as `requests`), `eab` (`"off"`,
+/// `"optional"`, the default, or `"required"`; ACME alone), `lint.override` (see [`crate::lints`]).
 pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, EndpointError> {
     parse_endpoint_with_overrides(name, version, text).map(|(endpoint, _)| endpoint)
 }
@@ -127,7 +153,8 @@ pub fn parse_endpoint_with_overrides(
         },
         inline_wait,
         retry_after: written.retry_after,
-        rate_limit: written.rate_limit.map(rate_limit).transpose()?,
+        rate_limit: rate_limits(written.rate_limit)?,
+        eab: external_accounts(written.eab, protocol)?,
     };
     Ok((endpoint, written.lint))
 }
@@ -141,6 +168,28 @@ fn endpoint_name(text: &str) -> Result<(EndpointName, &str), EndpointError> {
     Ok((EndpointName::new(text).map_err(|_| bad())?, protocol))
 }
 
+fn external_accounts(
+    written: Option<WrittenExternalAccounts>,
+    protocol: &str,
+) -> Result<ExternalAccounts, EndpointError> {
+    match written {
+        Some(_) if protocol != "acme" => Err(EndpointError::ExternalAccounts),
+        Some(WrittenExternalAccounts::Off) => Ok(ExternalAccounts::Off),
+        Some(WrittenExternalAccounts::Required) => Ok(ExternalAccounts::Required),
+        Some(WrittenExternalAccounts::Optional) | None => Ok(ExternalAccounts::Optional),
+    }
+}
+
+fn rate_limits(written: WrittenRateLimits) -> Result<RateLimits, EndpointError> {
+    let read = |limit: Option<WrittenRateLimit>| limit.map(rate_limit).transpose();
+    Ok(RateLimits {
+        address: read(written.address)?,
+        requester: read(written.requester)?,
+        registration: read(written.registration)?,
+        endpoint: read(written.endpoint)?,
+    })
+}
+
 fn rate_limit(written: WrittenRateLimit) -> Result<RateLimit, EndpointError> {
     let WrittenRateLimit {
         requests,
@@ -148,7 +197,7 @@ fn rate_limit(written: WrittenRateLimit) -> Result<RateLimit, EndpointError> {
         burst,
     } = written;
     let burst = burst.unwrap_or(requests);
-    if requests == 0 || period.is_zero() || burst == 0 {
+    if requests == 0 || period.is_zero() || period > PERIOD_MAX || burst == 0 {
         return Err(EndpointError::RateLimit);
     }
     Ok(RateLimit {
@@ -176,7 +225,7 @@ mod tests {
             assert_eq!(endpoint.names, NameAuthority::Proven, "{name}");
             assert_eq!(
                 (endpoint.approval, endpoint.rate_limit, endpoint.version),
-                (None, None, 7),
+                (None, RateLimits::default(), 7),
                 "{name}"
             );
             assert_eq!(endpoint.retry_after, Duration::from_secs(3), "{name}");
@@ -192,7 +241,12 @@ mod tests {
             names = "profile"
             inline_wait = "500ms"
             retry_after = "5s"
-            rate_limit = { requests = 100, period = "1h", burst = 50 }
+            eab = "required"
+            [rate_limit]
+            address = { requests = 600, period = "1m" }
+            requester = { requests = 100, period = "1h", burst = 50 }
+            registration = { requests = 200, period = "1h" }
+            endpoint = { requests = 5000, period = "1h" }
         "#;
         let endpoint = parse_endpoint("acme/four-eyes", 1, text).expect("endpoint");
         assert_eq!(endpoint.name.as_str(), "acme/four-eyes");
@@ -210,12 +264,21 @@ mod tests {
         assert_eq!(endpoint.names, NameAuthority::Profile);
         assert_eq!(endpoint.inline_wait, Duration::from_millis(500));
         assert_eq!(endpoint.retry_after, Duration::from_secs(5));
-        let limit = RateLimit {
-            requests: 100,
-            period: Duration::from_secs(3600),
-            burst: 50,
+        let limit = |requests, seconds, burst| {
+            Some(RateLimit {
+                requests,
+                period: Duration::from_secs(seconds),
+                burst,
+            })
         };
-        assert_eq!(endpoint.rate_limit, Some(limit));
+        let limits = RateLimits {
+            address: limit(600, 60, 600),
+            requester: limit(100, 3600, 50),
+            registration: limit(200, 3600, 200),
+            endpoint: limit(5000, 3600, 5000),
+        };
+        assert_eq!(endpoint.rate_limit, limits);
+        assert_eq!(endpoint.eab, ExternalAccounts::Required);
     }
 
     #[test]
@@ -256,15 +319,34 @@ mod tests {
             (
                 "no requests",
                 "acme/a",
-                "rate_limit = { requests = 0, period = \"1h\" }",
+                "rate_limit = { requester = { requests = 0, period = \"1h\" } }",
                 "rate_limit",
             ),
             (
                 "no period",
                 "acme/a",
-                "rate_limit = { requests = 1, period = \"0s\" }",
+                "rate_limit = { address = { requests = 1, period = \"0s\" } }",
                 "rate_limit",
             ),
+            (
+                "a period without end",
+                "acme/a",
+                "rate_limit = { endpoint = { requests = 1, period = \"32d\" } }",
+                "rate_limit",
+            ),
+            (
+                "a limit for nobody",
+                "acme/a",
+                "rate_limit = { requests = 1, period = \"1h\" }",
+                "unknown field",
+            ),
+            (
+                "another word for eab",
+                "acme/a",
+                "eab = \"yes\"",
+                "unknown variant",
+            ),
+            ("external accounts elsewhere", "est/a", "eab = \"off\"", "eab:"),
         ];
         for (name, endpoint, line, reason) in rows {
             let result = parse_endpoint(endpoint, 1, &format!("{MINIMAL}{line}\n"));

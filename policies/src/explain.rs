@@ -10,8 +10,8 @@ use portreeve_pkix::{
     PossessionError, Timestamp, pem,
 };
 use portreeve_ra::{
-    Agreement, BackendName, BadName, Endpoint, EndpointName, Facts, Finding, NameAuthority, Outcome,
-    ProfileName, Refusal, Requester, Verdict,
+    Agreement, BackendName, BadName, Endpoint, EndpointName, ExternalAccounts, Facts, Finding, NameAuthority,
+    Outcome, ProfileName, RateLimits, Refusal, Requester, Verdict,
 };
 
 use crate::approval::ReadApproval;
@@ -164,7 +164,8 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
         names: assumptions.names,
         inline_wait: Duration::ZERO,
         retry_after: Duration::from_secs(1),
-        rate_limit: None,
+        rate_limit: RateLimits::default(),
+        eab: ExternalAccounts::default(),
     };
     let all = || {
         let common_names = request
@@ -187,6 +188,8 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
         key_blocked: assumptions.key_blocked,
         not_after_asked: assumptions.not_after_asked,
         not_before_asked: assumptions.not_before_asked,
+        registration: None,
+        secret: None,
     })
 }
 

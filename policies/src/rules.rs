@@ -19,6 +19,7 @@ mod names_email;
 mod names_ip;
 mod names_other;
 mod names_proven;
+mod names_registered;
 mod names_single_label;
 mod names_uri;
 mod names_wildcard;
@@ -69,7 +70,9 @@ rules! {
     "names.other" => names_other,
     /// There are neither too few nor too many names.
     "names.count" => names_count,
-    /// The requester has proven every name, where the endpoint asks for proof.
+    /// The registration on whose behalf it is asked may have every name.
+    "names.registered" => names_registered,
+    /// The requester has proven every name, where the endpoint asks for proof, or its registration is vouched for.
     "names.proven" => names_proven,
     /// Subject attributes are as the profile says: fixed, added, allowed, dropped.
     "subject.attributes" => subject_attributes,

@@ -46,6 +46,19 @@ pub struct AdminPart {
 pub struct AcmePart {
     /// The directory of the endpoint `default`.
     pub directory: String,
+    /// An external account key that binds any number of accounts, at every endpoint; absent on a node that has no part
+    /// in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eab: Option<EabPart>,
+}
+
+/// An external account key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EabPart {
+    /// What the client names it by.
+    pub kid: String,
+    /// The key, base64url without padding.
+    pub hmac_key: String,
 }
 
 /// The CA.
@@ -117,6 +130,10 @@ mod tests {
             management: "http://127.0.0.1:9090".into(),
             acme: AcmePart {
                 directory: "https://127.0.0.1:8443/acme/default/directory".into(),
+                eab: Some(EabPart {
+                    kid: "dev".into(),
+                    hmac_key: "AAAA".into(),
+                }),
             },
             ca: CaPart {
                 name: "issuing".into(),
@@ -138,6 +155,7 @@ mod tests {
             text["acme"]["directory"],
             "https://127.0.0.1:8443/acme/default/directory"
         );
+        assert_eq!(text["acme"]["eab"]["kid"], "dev");
         assert_eq!(text["ca"]["crl"], "http://127.0.0.1:8080/crl/issuing.crl");
     }
 }

@@ -11,6 +11,9 @@ use crate::installation::Installation;
 use crate::own_certificate;
 use crate::queue::Queue;
 
+/// Registrations that are warned of, at most.
+const VOUCHED_MAX: u32 = 100;
+
 /// Incidents looked through, at most.
 const INCIDENTS_MAX: u32 = 1000;
 
@@ -37,6 +40,7 @@ impl Inside {
             self.own_certificate(now).await,
             self.incidents().await,
         ];
+        findings.extend(self.vouched().await);
         findings.extend(self.authorities(now).await);
         if let Some(used) = self.queue.redis() {
             findings.extend(redis::examined(used.server(), self.installation.clock.as_ref()).await);
@@ -94,6 +98,22 @@ impl Inside {
         match self.ra.incidents(None, INCIDENTS_MAX).await {
             Ok(found) => incidents(found.items.iter().filter(|one| one.closed_at.is_none()).count()),
             Err(error) => Finding::new("incidents", Severity::Error, error.to_string()),
+        }
+    }
+
+    /// Who may have certificates for names that nobody has to show control of.
+    async fn vouched(&self) -> Vec<Finding> {
+        let check = "vouched registrations";
+        match self.ra.vouched_registrations(VOUCHED_MAX).await {
+            Err(error) => vec![Finding::new(check, Severity::Error, error.to_string())],
+            Ok(names) if names.is_empty() => vec![Finding::new(check, Severity::Ok, "none")],
+            Ok(names) => {
+                let warn = |name: String| {
+                    let text = format!("{name}: no challenge is asked for its names");
+                    Finding::new(check, Severity::Warning, text)
+                };
+                names.into_iter().map(warn).collect()
+            }
         }
     }
 

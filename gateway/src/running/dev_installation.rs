@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use portreeve_pkix::DistinguishedName;
-use portreeve_ra::{Actor, RegistrationAuthority};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portreeve_pkix::{DistinguishedName, Secret};
+use portreeve_ra::ports::Sealer;
+use portreeve_ra::{Actor, AllowedNames, Purpose, Registration, RegistrationAuthority, SecretKind};
 use portreeve_signer::SoftKeyAlgorithm;
 
 use super::{StartError, dev_operator};
@@ -15,13 +18,16 @@ use crate::backends::crl_url;
 use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
-    ADMIN, AcmePart, AdminPart, CaPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP, client_files,
-    dev_objects, manifest_path, remember_given, replace_file,
+    ADMIN, AcmePart, AdminPart, CaPart, EabPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP,
+    client_files, dev_objects, manifest_path, remember_given, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
 
 const ROOT_CA: &str = "root";
+
+/// The registration of `dev`, and what its secrets are named by.
+const DEV_REGISTRATION: &str = "dev";
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
@@ -124,7 +130,26 @@ pub(super) async fn prepare(
         }
     }
     publish(library, objects).await?;
+    if let Some(key) = eab_key(installation) {
+        let registration = Registration {
+            names: AllowedNames::Any,
+            ..Registration::named(DEV_REGISTRATION)
+        };
+        let secret = (DEV_REGISTRATION.to_owned(), key);
+        library
+            .ship_secret(registration, SecretKind::AcmeEab, secret)
+            .await?;
+    }
     dev_operator::prepare(installation, library).await
+}
+
+/// The external account key of `dev`: the same on every node and at every start, since it follows from the keyset. A node
+/// that has no part in edges does not know it.
+fn eab_key(installation: &Installation) -> Option<Secret> {
+    let key = installation
+        .keyset
+        .mac(Purpose::Edge, "dev eab key", &installation.id);
+    key.ok().map(|key| Secret::new(key.to_vec()))
 }
 
 /// Writes certificates and `dev.json`; the latter last, since its presence says that the gateway listens.
@@ -171,6 +196,10 @@ pub(super) async fn write_files(
         acme: AcmePart {
             directory: below(&server.external_url, |url| {
                 format!("{url}/acme/default/directory")
+            }),
+            eab: eab_key(authorities.installation).map(|key| EabPart {
+                kid: DEV_REGISTRATION.to_owned(),
+                hmac_key: URL_SAFE_NO_PAD.encode(key.expose()),
             }),
         },
         ca: CaPart {

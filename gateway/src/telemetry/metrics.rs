@@ -46,6 +46,12 @@ struct RefusedLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LimitLabels {
+    endpoint: String,
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct WhatLabels {
     what: &'static str,
 }
@@ -91,6 +97,7 @@ pub struct GatewayMetrics {
     issue_seconds: Histograms<IssuedLabels>,
     refused: Family<RefusedLabels, Counter>,
     revoked: Counter,
+    limited: Family<LimitLabels, Counter>,
     incidents: Family<WhatLabels, Counter>,
     commits: Family<OutcomeLabels, Counter>,
     store_groups: Counter,
@@ -133,6 +140,7 @@ impl Default for GatewayMetrics {
             issue_seconds: Family::new_with_constructor(histogram),
             refused: Family::default(),
             revoked: Counter::default(),
+            limited: Family::default(),
             incidents: Family::default(),
             commits: Family::default(),
             store_groups: Counter::default(),
@@ -182,6 +190,11 @@ impl GatewayMetrics {
             "certificates_revoked",
             "Certificates revoked",
             self.revoked.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Requests turned away by a rate limit of an endpoint, by which one",
+            self.limited.clone(),
         );
         registry.register("incidents", "Incidents raised", self.incidents.clone());
         registry.register(
@@ -360,6 +373,11 @@ impl Metrics for GatewayMetrics {
         self.refused.get_or_create(&labels).inc();
     }
 
+    fn limited(&self, endpoint: &str, limit: &'static str) {
+        let endpoint = endpoint.to_owned();
+        self.limited.get_or_create(&LimitLabels { endpoint, limit }).inc();
+    }
+
     fn revoked(&self) {
         self.revoked.inc();
     }
@@ -381,6 +399,7 @@ mod tests {
         metrics.refused("acme/default", &Refusal::NotAuthorized);
         metrics.refused("acme/made-up", &Refusal::UnknownEndpoint);
         metrics.revoked();
+        metrics.limited("acme/default", "address");
         metrics.incident("tampered");
         metrics.crl_left("issuing", -3.0);
         metrics.sealing(12, Duration::from_secs(4));
@@ -412,6 +431,7 @@ mod tests {
             "portreeve_requests_refused_total{endpoint=\"acme/default\",code=\"not_authorized\"} 1",
             "portreeve_requests_refused_total{endpoint=\"\",code=\"unknown_endpoint\"} 1",
             "portreeve_certificates_revoked_total 1",
+            "portreeve_rate_limited_total{endpoint=\"acme/default\",limit=\"address\"} 1",
             "portreeve_incidents_total{what=\"tampered\"} 1",
             "portreeve_store_commits_total{outcome=\"ok\"} 5",
             "portreeve_store_commits_total{outcome=\"conflict\"} 1",

@@ -85,7 +85,7 @@ fn nothing_changes() {
 
 #[test]
 fn endpoints() {
-    let base = "profiles = [\"a\", \"b\"]\nbackend = \"issuing\"\napproval = \"two\"\nrate_limit = { requests = 10, period = \"1h\", burst = 5 }\n";
+    let base = "profiles = [\"a\", \"b\"]\nbackend = \"issuing\"\napproval = \"two\"\nrate_limit = { requester = { requests = 10, period = \"1h\", burst = 5 } }\n";
     let edit = |from: &str, to: &str| {
         assert!(base.contains(from), "{from}");
         base.replace(from, to)
@@ -125,25 +125,28 @@ fn endpoints() {
         (
             "more requests",
             edit("requests = 10", "requests = 11"),
-            vec![("rate_limit.requests", Widens)],
+            vec![("rate_limit.requester.requests", Widens)],
         ),
         (
             "in a shorter time",
             edit("1h", "30m"),
-            vec![("rate_limit.period", Widens)],
+            vec![("rate_limit.requester.period", Widens)],
         ),
         (
             "fewer at once",
             edit("burst = 5", "burst = 4"),
-            vec![("rate_limit.burst", Narrows)],
+            vec![("rate_limit.requester.burst", Narrows)],
         ),
         (
             "no limit",
-            edit("rate_limit = { requests = 10, period = \"1h\", burst = 5 }\n", ""),
+            edit(
+                "rate_limit = { requester = { requests = 10, period = \"1h\", burst = 5 } }\n",
+                "",
+            ),
             vec![
-                ("rate_limit.burst", Neutral),
-                ("rate_limit.period", Neutral),
-                ("rate_limit.requests", Widens),
+                ("rate_limit.requester.burst", Neutral),
+                ("rate_limit.requester.period", Neutral),
+                ("rate_limit.requester.requests", Widens),
             ],
         ),
         (

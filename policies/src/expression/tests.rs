@@ -39,6 +39,8 @@ fn variables(names: &[String], change: impl FnOnce(&mut Draft)) -> Result<Variab
         endpoint: Arc::new(crate::parse_endpoint("acme/default", 1, endpoint).expect("endpoint")),
         approval: portreeve_ra::Agreement::NotAsked,
         requester: Requester::Key([7; 32]),
+        registration: None,
+        secret: None,
         validated: Vec::new(),
         key_blocked: false,
         not_after_asked: None,

@@ -47,6 +47,8 @@ fn facts(policies: &Policies, endpoint: &str) -> Facts {
         key_blocked: false,
         not_after_asked: None,
         not_before_asked: None,
+        registration: None,
+        secret: None,
     }
 }
 

@@ -5,8 +5,9 @@ use crate::engine::{Draft, Question, Reasons};
 
 /// Spaces around a name and a dot after it do not make it another name to whoever reads the certificate.
 pub(super) fn judge(question: &Question<'_>, draft: &mut Draft, reasons: &mut Reasons) {
-    let proven = question.facts.endpoint.names == NameAuthority::Proven;
-    if !proven && !question.profile.subject.common_name.into_names {
+    let judged =
+        question.facts.endpoint.names == NameAuthority::Proven || question.facts.registration.is_some();
+    if !judged && !question.profile.subject.common_name.into_names {
         return;
     }
     for common_name in question.request.subject().common_names() {

@@ -1,6 +1,6 @@
 //! From a POST to a request that somebody is known to have signed (RFC 8555 section 6.2 to 6.5).
 //!
-//! The order of checks is by cost: headers, size, form, URL and the nonce's MAC come before the store is asked for
+//! The order of checks is by cost: headers, the limit on the address, size, form, URL and the nonce's MAC come before the store is asked for
 //! the account, and that before the signature is verified. The nonce is used up only by a request that is authentic.
 
 use bytes::Bytes;
@@ -154,6 +154,10 @@ impl Service {
     /// Everything that needs no store and no signature.
     async fn read(&self, site: &Site, mut call: Call) -> Result<Unverified, AcmeError> {
         check_headers(&call.headers)?;
+        if let Some(limit) = site.face.address_limit {
+            let address = call.peer.address;
+            self.ra.count_arrival(&site.endpoint, address, limit).await?;
+        }
         let body: Bytes = call.body(BODY_BYTES_MAX).await?;
         let jws = Jws::parse(&body)?;
         let url = self.check_url(site, &call, jws.header())?;

@@ -1,6 +1,7 @@
 //! The directory (RFC 8555 section 7.1.1). What stands in it works.
 
 use http::StatusCode;
+use portreeve_ra::ExternalAccounts;
 use serde_json::{Map, Value, json};
 
 use crate::config::AcmeConfig;
@@ -21,14 +22,15 @@ fn directory(site: &Site, config: &AcmeConfig) -> Value {
         "keyChange": site.url("key-change"),
     });
     if let Some(members) = directory.as_object_mut() {
-        members.insert("meta".to_owned(), Value::Object(meta(config)));
+        members.insert("meta".to_owned(), Value::Object(meta(site, config)));
     }
     directory
 }
 
-fn meta(config: &AcmeConfig) -> Map<String, Value> {
+fn meta(site: &Site, config: &AcmeConfig) -> Map<String, Value> {
     let mut meta = Map::new();
-    meta.insert("externalAccountRequired".to_owned(), Value::Bool(false));
+    let required = site.face.external_accounts == ExternalAccounts::Required;
+    meta.insert("externalAccountRequired".to_owned(), Value::Bool(required));
     if let Some(terms) = &config.terms_of_service {
         meta.insert("termsOfService".to_owned(), Value::String(terms.clone()));
     }
@@ -67,6 +69,20 @@ mod tests {
                 "caaIdentities": ["ra.example"],
             })
         );
+    }
+
+    #[test]
+    fn says_when_an_external_account_is_required() {
+        for (external_accounts, required) in [
+            (ExternalAccounts::Off, false),
+            (ExternalAccounts::Optional, false),
+            (ExternalAccounts::Required, true),
+        ] {
+            let mut site = site();
+            site.face.external_accounts = external_accounts;
+            let directory = directory(&site, &AcmeConfig::default());
+            assert_eq!(directory["meta"]["externalAccountRequired"], required);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
 use portreeve_ra::ports::{DocumentId, DocumentKey, DocumentWrite, Random, StoredDocument};
-use portreeve_ra::{AccountId, EndpointName, Requester};
+use portreeve_ra::{AccountId, EndpointName, RegistrationId, Requester};
 use uuid::Uuid;
 
 use crate::config::AcmeConfig;
@@ -137,6 +137,20 @@ pub(crate) struct Challenge {
     pub(crate) state: ChallengeState,
 }
 
+/// Why an authorization was valid when its order was made.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub(crate) enum Reason {
+    /// An earlier proof still counted.
+    Proven,
+    /// The endpoint asks for no proof.
+    Unasked,
+    /// The registration on whose behalf the account asks is vouched for.
+    Vouched {
+        registration: RegistrationId,
+        version: u32,
+    },
+}
+
 /// The right of one account to one name of one order, as far as the protocol is concerned.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Authorization {
@@ -149,6 +163,8 @@ pub(crate) struct Authorization {
     /// Until when it may be answered; once it is valid, until when it counts.
     pub(crate) expires_at: Timestamp,
     pub(crate) standing: Standing,
+    /// Why it was valid from the beginning, if it was.
+    pub(crate) reason: Option<Reason>,
     /// Only the one that was validated when an earlier proof made it valid.
     pub(crate) challenges: Vec<Challenge>,
 }

@@ -27,6 +27,8 @@ pub(crate) enum AcmeError {
     Body(#[from] BodyRefusal),
     #[error("{0}")]
     Jose(#[from] JoseError),
+    #[error("the external account binding: {0}")]
+    Binding(JoseError),
     #[error("{0}")]
     Malformed(&'static str),
     #[error("the payload is not what this resource takes: {0}")]
@@ -107,6 +109,7 @@ impl AcmeError {
             Self::Body(BodyRefusal::Broken)
             | Self::ReplayNonceHeader
             | Self::Jose(JoseError::Malformed(_) | JoseError::AlgorithmMismatch | JoseError::BadSignature)
+            | Self::Binding(_)
             | Self::Malformed(_)
             | Self::Payload(_)
             | Self::AuthorizationClosed => (StatusCode::BAD_REQUEST, Type::Malformed),
@@ -184,13 +187,19 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         | Refusal::NotHeld
         | Refusal::CannotRevoke
         | Refusal::AlreadyDecided
-        | Refusal::DigestMismatch => (StatusCode::CONFLICT, Type::Malformed),
+        | Refusal::DigestMismatch
+        | Refusal::NameTaken
+        | Refusal::Stale => (StatusCode::CONFLICT, Type::Malformed),
+        Refusal::BindingRequired => (StatusCode::FORBIDDEN, Type::ExternalAccountRequired),
+        Refusal::BindingNotOffered => (StatusCode::BAD_REQUEST, Type::Malformed),
         Refusal::NotAuthorized
         | Refusal::Decision(_)
         | Refusal::NamesUnproven(_)
         | Refusal::Condition(_)
         | Refusal::Denied
-        | Refusal::Expired => (StatusCode::FORBIDDEN, Type::Unauthorized),
+        | Refusal::Expired
+        | Refusal::RegistrationClosed
+        | Refusal::LimitReached => (StatusCode::FORBIDDEN, Type::Unauthorized),
         Refusal::ClaimConflict => (StatusCode::FORBIDDEN, Type::OrderNotReady),
         Refusal::AlreadySpent => (StatusCode::BAD_REQUEST, Type::BadNonce),
         Refusal::Malformed(_) | Refusal::Validity(_) => (StatusCode::BAD_REQUEST, Type::Malformed),

@@ -153,7 +153,8 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::Denied
         | Refusal::Expired
         | Refusal::CaRejected
-        | Refusal::NotIssued => true,
+        | Refusal::NotIssued
+        | Refusal::LimitReached => true,
         Refusal::Malformed(_)
         | Refusal::PossessionWeak
         | Refusal::PossessionNotProven
@@ -178,7 +179,12 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::CannotRevoke
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch
-        | Refusal::Decision(_) => false,
+        | Refusal::Decision(_)
+        | Refusal::RegistrationClosed
+        | Refusal::BindingRequired
+        | Refusal::BindingNotOffered
+        | Refusal::NameTaken
+        | Refusal::Stale => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the fuzz targets reach of this crate; compiled for them alone.
 
-use portreeve_pkix::Timestamp;
+use portreeve_pkix::{PublicKey, Timestamp};
 
 use crate::account::Update;
 use crate::authenticate::object;
@@ -8,7 +8,7 @@ use crate::finalize::Finalize;
 use crate::new_account::NewAccount;
 use crate::new_order::NewOrder;
 use crate::revoke::Revocation;
-use crate::{contact, finalize, identifiers, new_order, revoke};
+use crate::{contact, external_account, finalize, identifiers, new_order, revoke};
 
 const COUNT_MAX: usize = 100;
 
@@ -18,6 +18,12 @@ const COUNT_MAX: usize = 100;
 pub fn payload(bytes: &[u8]) {
     if let Ok(account) = object::<NewAccount>(bytes) {
         let _ = contact::check(&account.contact, COUNT_MAX);
+        if let (Some(binding), Ok(key)) = (
+            &account.external_account_binding,
+            PublicKey::from_ed25519(&[9; 32]),
+        ) {
+            let _ = external_account::read(binding, ("https://ra.example/acme/default/new-account", &key));
+        }
     }
     if let Ok(update) = object::<Update>(bytes) {
         let _ = contact::check(&update.contact.unwrap_or_default(), COUNT_MAX);

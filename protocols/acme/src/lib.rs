@@ -15,6 +15,7 @@ mod contact;
 mod directory;
 mod document;
 mod error;
+mod external_account;
 mod finalize;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -65,6 +66,7 @@ use crate::validator::Validator;
 pub use config::{AcmeConfig, RetryAfter};
 pub use names::{NameCheck, RejectedName};
 pub use service::KeyCheck;
+pub use site::EndpointFace;
 
 /// What an ACME edge is made of.
 pub struct AcmeParts {
@@ -88,8 +90,8 @@ pub struct AcmeParts {
     pub spawn: Arc<dyn Spawn>,
     /// The knobs.
     pub config: AcmeConfig,
-    /// The endpoints, by the last part of their names: `default` for `acme/default`.
-    pub endpoints: Vec<String>,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointFace>,
 }
 
 /// The ACME edge.
@@ -129,7 +131,7 @@ impl AcmeEdge {
 
     /// The same edge over other endpoints. It knows the nonces that were spent, the validations under way and the orders
     /// that are open, so that changing the endpoints forgets nothing.
-    pub fn with_endpoints(&self, endpoints: &[String]) -> Result<Self, BadName> {
+    pub fn with_endpoints(&self, endpoints: &[EndpointFace]) -> Result<Self, BadName> {
         let sites = sites(endpoints, &self.service.config)?;
         let service = Service {
             sites,
@@ -141,10 +143,11 @@ impl AcmeEdge {
     }
 }
 
-fn sites(endpoints: &[String], config: &AcmeConfig) -> Result<BTreeMap<String, Site>, BadName> {
-    let site = |name: &String| {
-        let endpoint = EndpointName::new(&format!("acme/{name}"))?;
-        Ok((name.clone(), Site::new(endpoint, &config.external_url)))
+fn sites(endpoints: &[EndpointFace], config: &AcmeConfig) -> Result<BTreeMap<String, Site>, BadName> {
+    let site = |face: &EndpointFace| {
+        let endpoint = EndpointName::new(&format!("acme/{}", face.name))?;
+        let site = Site::new(endpoint, &config.external_url, face.clone());
+        Ok((face.name.clone(), site))
     };
     endpoints.iter().map(site).collect()
 }

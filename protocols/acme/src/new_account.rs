@@ -1,15 +1,17 @@
 //! newAccount (RFC 8555 section 7.3): opens an account, or finds the one that has the key (section 7.3.1).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use http::StatusCode;
 use portreeve_ra::accounts::{Change, Found, OpenAccount};
-use portreeve_ra::{Account, AccountId, AccountStatus, RateLimit};
+use portreeve_ra::{Account, AccountId, AccountStatus, RateLimit, network};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::authenticate::{KeyRequest, as_account_key};
 use crate::contact;
 use crate::error::AcmeError;
+use crate::external_account;
 use crate::render;
 use crate::reply::Reply;
 use crate::service::Service;
@@ -24,6 +26,7 @@ pub(crate) struct NewAccount {
     terms_of_service_agreed: bool,
     #[serde(default)]
     only_return_existing: bool,
+    pub(crate) external_account_binding: Option<Value>,
 }
 
 pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Result<Reply, AcmeError> {
@@ -34,6 +37,10 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Re
     if wish.only_return_existing {
         return Err(AcmeError::AccountUnknown);
     }
+    let external = match &wish.external_account_binding {
+        Some(binding) => Some(external_account::read(binding, (&by.request.url, &by.key))?),
+        None => None,
+    };
     count(service, site, by.request.origin.address).await?;
     service.check_account_key(&by.key)?;
     contact::check(&wish.contact, service.config.contacts_max)?;
@@ -53,15 +60,16 @@ pub(crate) async fn handle(service: &Service, site: &Site, by: KeyRequest) -> Re
     };
     let (id, account, found) = service
         .ra
-        .accounts()
-        .open(opening)
+        .open_account(opening, external)
         .await
         .map_err(as_account_key)?;
     match found {
         Found::Existing => existing(site, id, &account),
         Found::New => {
             service.open_orders.opened(id);
-            tracing::info!(endpoint = %site.endpoint, account = %id, key = %account.key.algorithm(), "account opened");
+            let registration = account.binding.as_ref().map(|binding| binding.registration);
+            tracing::info!(endpoint = %site.endpoint, account = %id, key = %account.key.algorithm(),
+                           registration = registration.map(|id| id.to_string()), "account opened");
             Ok(reply(StatusCode::CREATED, site, id, &account))
         }
     }
@@ -83,17 +91,6 @@ async fn count(service: &Service, site: &Site, address: Option<IpAddr>) -> Resul
     Ok(service.ra.count(&key, limit).await?)
 }
 
-/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, of which a single host has all.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
-    }
-}
-
 /// Nothing changes, whatever else the request says.
 fn existing(site: &Site, id: AccountId, account: &Account) -> Result<Reply, AcmeError> {
     match account.status {
@@ -104,23 +101,4 @@ fn existing(site: &Site, id: AccountId, account: &Account) -> Result<Reply, Acme
 
 fn reply(status: StatusCode, site: &Site, id: AccountId, account: &Account) -> Reply {
     Reply::json(status, &render::account(site, id, account)).location(&site.account(id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_counts_as_one_client() {
-        let rows = [
-            ("an IPv4 address", "192.0.2.7", "192.0.2.7"),
-            ("the same, mapped", "::ffff:192.0.2.7", "192.0.2.7"),
-            ("a host", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-            ("its neighbour", "2001:db8:1:2::9", "2001:db8:1:2::"),
-            ("another network", "2001:db8:1:3::9", "2001:db8:1:3::"),
-        ];
-        for (name, address, expected) in rows {
-            assert_eq!(network(address.parse().unwrap()).to_string(), expected, "{name}");
-        }
-    }
 }

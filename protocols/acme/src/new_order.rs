@@ -4,12 +4,13 @@ use futures_util::future::join;
 use http::StatusCode;
 use portreeve_pkix::{DnsName, Identifier, Timestamp};
 use portreeve_ra::proofs::LiveProof;
-use portreeve_ra::{Endpoint, NameAuthority, Requester};
+use portreeve_ra::{Endpoint, KnownRegistration, NameAuthority, Requester};
 use serde::Deserialize;
 
 use crate::authenticate::AccountRequest;
 use crate::document::{
-    Authorization, AuthorizationId, Challenge, ChallengeState, Order, OrderId, Progress, Standing, Stored,
+    Authorization, AuthorizationId, Challenge, ChallengeState, Order, OrderId, Progress, Reason, Standing,
+    Stored,
 };
 use crate::error::AcmeError;
 use crate::identifiers::{self, Asked};
@@ -48,12 +49,17 @@ pub(crate) async fn handle(
         wish.not_after.as_deref(),
     )?;
     let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
+    // Says at once what would be refused when the order is finalized; there it is judged all the same.
+    let known = service.ra.on_behalf_of(&by.account).await?;
     let (checked, proven) = join(
         check_names(service, endpoint, &identifiers),
-        proven(service, endpoint, &by, &identifiers),
+        proven(service, (endpoint, known.as_deref()), &by, &identifiers),
     )
     .await;
     checked?;
+    if let Some(known) = &known {
+        check_registered(known, &identifiers)?;
+    }
     open_orders::admit(service, by.id).await?;
     let (order, authorizations) = make(service, site, &by, (names, times, proven?));
     let mut documents = vec![order.write(&service.config)?];
@@ -79,6 +85,21 @@ async fn check_names(service: &Service, endpoint: &Endpoint, names: &[Identifier
     Err(AcmeError::Identifiers(refused.collect()))
 }
 
+/// Refuses names that the registration on whose behalf the account asks may not have.
+fn check_registered(known: &KnownRegistration, names: &[Identifier]) -> Result<(), AcmeError> {
+    let outside = names.iter().filter(|name| !known.registration.covers(name));
+    let refused: Vec<_> = outside
+        .map(|name| {
+            let reason = "not allowed for the external account of this account".to_owned();
+            identifiers::rejected(name.to_string(), reason)
+        })
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(AcmeError::Identifiers(refused))
+}
+
 /// Why a name needs no new proof.
 #[derive(Clone)]
 struct Known {
@@ -86,6 +107,8 @@ struct Known {
     until: Timestamp,
     /// The challenge that proved it and when; none where nothing has to be proven.
     by: Option<(ChallengeKind, Timestamp)>,
+    /// Why it is valid at once.
+    reason: Reason,
 }
 
 impl From<LiveProof> for Known {
@@ -96,6 +119,7 @@ impl From<LiveProof> for Known {
         Self {
             until: proof.until,
             by: kind.map(|kind| (kind, proof.proven_at)),
+            reason: Reason::Proven,
         }
     }
 }
@@ -103,25 +127,37 @@ impl From<LiveProof> for Known {
 /// Why each name needs no new proof, if it needs none.
 async fn proven(
     service: &Service,
-    endpoint: &Endpoint,
+    (endpoint, registration): (&Endpoint, Option<&KnownRegistration>),
     by: &AccountRequest,
     names: &[Identifier],
 ) -> Result<Vec<Option<Known>>, AcmeError> {
+    let until = service
+        .now()
+        .saturating_add(service.config.authorization_lifetime);
+    let not_proven = |reason| Known {
+        until,
+        by: None,
+        reason,
+    };
     if endpoint.names == NameAuthority::Profile {
-        let until = service
-            .now()
-            .saturating_add(service.config.authorization_lifetime);
-        return Ok(vec![Some(Known { until, by: None }); names.len()]);
+        return Ok(vec![Some(not_proven(Reason::Unasked)); names.len()]);
     }
-    if !service.config.authorization_reuse {
-        return Ok(vec![None; names.len()]);
+    let vouched = |name: &Identifier| {
+        let known = registration.filter(|known| known.registration.vouches_for(name))?;
+        Some(not_proven(Reason::Vouched {
+            registration: known.id,
+            version: known.version,
+        }))
+    };
+    let mut known: Vec<Option<Known>> = names.iter().map(vouched).collect();
+    if service.config.authorization_reuse && known.iter().any(Option::is_none) {
+        let requester = Requester::Account(by.id);
+        let live = service.ra.proofs().live(&requester, names).await?;
+        for (known, proof) in known.iter_mut().zip(live) {
+            *known = known.take().or_else(|| proof.map(Known::from));
+        }
     }
-    let live = service
-        .ra
-        .proofs()
-        .live(&Requester::Account(by.id), names)
-        .await?;
-    Ok(live.into_iter().map(|proof| proof.map(Known::from)).collect())
+    Ok(known)
 }
 
 type Times = (Option<Timestamp>, Option<Timestamp>);
@@ -177,6 +213,7 @@ fn make(
                 } else {
                     Standing::Pending
                 },
+                reason: proven.as_ref().map(|known| known.reason),
                 challenges: match proven {
                     Some(known) => known.by.map(|by| validated(service, by)).into_iter().collect(),
                     None => challenges(service, name),

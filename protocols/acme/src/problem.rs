@@ -34,6 +34,7 @@ pub(crate) enum ProblemType {
     UnsupportedContact,
     UnsupportedIdentifier,
     UserActionRequired,
+    ExternalAccountRequired,
 }
 
 impl ProblemType {
@@ -61,6 +62,7 @@ impl ProblemType {
             Self::UnsupportedContact => "unsupportedContact",
             Self::UnsupportedIdentifier => "unsupportedIdentifier",
             Self::UserActionRequired => "userActionRequired",
+            Self::ExternalAccountRequired => "externalAccountRequired",
         }
     }
 }

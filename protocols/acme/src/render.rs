@@ -25,6 +25,12 @@ pub(crate) fn account(site: &Site, id: AccountId, account: &Account) -> Value {
         object.insert("termsOfServiceAgreed".to_owned(), json!(true));
     }
     object.insert("orders".to_owned(), json!(site.orders(id)));
+    let binding = account.binding.as_ref();
+    let binding = binding.and_then(|binding| serde_json::from_slice::<Value>(&binding.evidence).ok());
+    if let Some(binding) = binding {
+        // As the client sent it (RFC 8555 section 7.3.4).
+        object.insert("externalAccountBinding".to_owned(), binding);
+    }
     Value::Object(object)
 }
 

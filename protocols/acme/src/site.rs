@@ -1,6 +1,6 @@
 //! One ACME directory: its endpoint and its URLs.
 
-use portreeve_ra::{AccountId, EndpointName};
+use portreeve_ra::{AccountId, EndpointName, ExternalAccounts, RateLimit};
 
 use crate::document::{AuthorizationId, OrderId};
 use crate::validator::ChallengeKind;
@@ -14,17 +14,42 @@ pub(crate) struct Site {
     pub(crate) prefix: String,
     /// The same as a URL.
     base: String,
+    /// What of the endpoint's text matters before it is read.
+    pub(crate) face: EndpointFace,
+}
+
+/// An endpoint of this edge, as far as it is known without reading it at every request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EndpointFace {
+    /// The last part of its name: `default` for `acme/default`.
+    pub name: String,
+    /// What the directory says of external accounts. Whether an account must be bound, the RA decides.
+    pub external_accounts: ExternalAccounts,
+    /// How many requests one network may send, counted before anything of them is verified.
+    pub address_limit: Option<RateLimit>,
+}
+
+impl EndpointFace {
+    /// One that binds accounts on request and counts nothing.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            external_accounts: ExternalAccounts::Optional,
+            address_limit: None,
+        }
+    }
 }
 
 impl Site {
     /// The directory of this endpoint below this public URL.
-    pub(crate) fn new(endpoint: EndpointName, external_url: &str) -> Self {
+    pub(crate) fn new(endpoint: EndpointName, external_url: &str, face: EndpointFace) -> Self {
         let prefix = format!("/{endpoint}/");
         let base = format!("{}{prefix}", external_url.trim_end_matches('/'));
         Self {
             endpoint,
             prefix,
             base,
+            face,
         }
     }
 
@@ -79,7 +104,8 @@ pub(crate) mod tests {
 
     /// A directory for tests.
     pub(crate) fn site() -> Site {
-        Site::new(EndpointName::new("acme/default").unwrap(), "https://ra.example/")
+        let name = EndpointName::new("acme/default").unwrap();
+        Site::new(name, "https://ra.example/", EndpointFace::named("default"))
     }
 
     #[test]

@@ -17,7 +17,9 @@ mod operators;
 mod paging;
 mod people;
 mod problem;
+mod registrations;
 mod requests;
+mod secrets;
 mod signed_in;
 mod tokens;
 mod whoami;
@@ -53,7 +55,9 @@ pub use operators::{BootstrapView, CertificateBody, CertificateNamed, PasswordBo
 pub use paging::List;
 pub use people::{OperatorView, TextBody};
 pub use problem::{Problem, ProblemDocument};
+pub use registrations::{RegistrationBody, RegistrationVerdict, RegistrationView};
 pub use requests::{RequestSummary, RequestView, ResolutionBody, ResolutionWord};
+pub use secrets::{MadeSecretView, NewEabKeyBody, NewSecretBody, SecretView};
 pub use signed_in::{Arrival, SignInMethod, SignedIn};
 pub use tokens::{TokenBody, TokenMade, TokenView};
 pub use whoami::WhoAmI;
@@ -137,6 +141,7 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(incidents::close))
         .merge(configuration::routes())
         .merge(operating())
+        .merge(of_registrations())
 }
 
 /// Calls about those who operate.
@@ -168,6 +173,21 @@ fn operating() -> OpenApiRouter<ConsoleParts> {
         ))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+}
+
+/// Calls about end entities that are known beforehand, and their secrets.
+fn of_registrations() -> OpenApiRouter<ConsoleParts> {
+    OpenApiRouter::new()
+        .routes(routes!(registrations::list, registrations::create))
+        .routes(routes!(registrations::show, registrations::define))
+        .routes(routes!(registrations::suspend))
+        .routes(routes!(registrations::resume))
+        .routes(routes!(registrations::end))
+        .routes(routes!(registrations::confirm))
+        .routes(routes!(secrets::list, secrets::create))
+        .routes(routes!(secrets::revoke))
+        .routes(routes!(secrets::list_keys, secrets::create_key))
+        .routes(routes!(secrets::revoke_key))
 }
 
 #[cfg(test)]

@@ -236,8 +236,12 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotHeld
         | Refusal::AlreadyDecided
         | Refusal::DigestMismatch
+        | Refusal::NameTaken
+        | Refusal::RegistrationClosed
+        | Refusal::LimitReached
         | Refusal::Expired => StatusCode::CONFLICT,
         Refusal::Decision(rejection) => of_decision(rejection),
+        Refusal::Stale => StatusCode::PRECONDITION_FAILED,
         Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
         Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::PossessionWeak
@@ -252,7 +256,9 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::CaRejected
         | Refusal::NotIssued
         | Refusal::CannotRevoke
-        | Refusal::RevocationReason => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::RevocationReason
+        | Refusal::BindingRequired
+        | Refusal::BindingNotOffered => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    Account, AccountEvent, AccountId, AccountStatus, Actor, Alongside, Credential, EndpointName, Event,
-    KeyRejection, Origin, Place, Purpose, Refusal, Requester, StreamId, StreamKind, key_report_stream,
+    Account, AccountBinding, AccountEvent, AccountId, AccountStatus, Actor, Alongside, Credential,
+    EndpointName, Event, KeyRejection, Origin, Place, Purpose, Refusal, Requester, StreamId, StreamKind,
+    key_report_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying, first};
 use crate::ports::{Batch, CommitError, Conflict, Reservation, Space};
+use crate::secrets::Use;
 use crate::steps::Verified;
 use crate::steps::verify;
 
@@ -56,6 +58,20 @@ pub enum Found {
     Existing,
 }
 
+/// On whose behalf a new account will ask, and what is committed with it.
+pub(crate) struct Bound {
+    pub(crate) binding: AccountBinding,
+    pub(crate) used: Use,
+}
+
+/// What came of an attempt to open an account.
+pub(crate) enum Opened {
+    /// It is there.
+    As(Box<(AccountId, Account, Found)>),
+    /// Somebody was faster with the same key, or the same secret: look again.
+    Raced(StreamId),
+}
+
 /// Accounts of requesters.
 pub struct Accounts {
     ledger: Arc<Ledger>,
@@ -67,38 +83,72 @@ impl Accounts {
     }
 
     /// Opens an account, or finds the one that has the key. A key known to be compromised is refused.
-    pub async fn open(&self, request: OpenAccount) -> Result<(AccountId, Account, Found), Error> {
+    pub(crate) async fn open(&self, request: OpenAccount) -> Result<(AccountId, Account, Found), Error> {
         let mut turn = 0;
         loop {
             if let Some((id, account)) = self.by_key(&request.endpoint, &request.key).await? {
                 return Ok((id, account, Found::Existing));
             }
-            self.refuse_blocked(&request.key).await?;
-            let id = AccountId::new(self.ledger.now(), self.ledger.random.as_ref());
-            let (account, batch) = self.opening(id, &request)?;
-            match self.ledger.store.commit(batch).await {
-                Ok(()) => return Ok((id, account, Found::New)),
-                // Somebody opened it first; it may take a moment until that can be read.
-                Err(CommitError::Conflict(Conflict::Reservation(_))) if may_race(turn) => turn += 1,
-                Err(error) => return Err(commit_error(error, StreamId::account(id))),
+            match self.try_open(self.new_id(), &request, None).await? {
+                Opened::As(opened) => return Ok(*opened),
+                Opened::Raced(_) if may_race(turn) => turn += 1,
+                Opened::Raced(stream) => return Err(Error::Internal(InternalError::Contended(stream))),
             }
         }
     }
 
+    /// The id of an account that is about to be opened.
+    pub(crate) fn new_id(&self) -> AccountId {
+        AccountId::new(self.ledger.now(), self.ledger.random.as_ref())
+    }
+
+    /// Opens an account with this id, unless somebody is faster.
+    pub(crate) async fn try_open(
+        &self,
+        id: AccountId,
+        request: &OpenAccount,
+        bound: Option<Bound>,
+    ) -> Result<Opened, Error> {
+        self.refuse_blocked(&request.key).await?;
+        let (account, batch) = self.opening(id, request, bound)?;
+        match self.ledger.store.commit(batch).await {
+            Ok(()) => Ok(Opened::As(Box::new((id, account, Found::New)))),
+            // Somebody opened it first; it may take a moment until that can be read.
+            Err(CommitError::Conflict(Conflict::Reservation(Space::AccountKey))) => {
+                Ok(Opened::Raced(StreamId::account(id)))
+            }
+            Err(CommitError::Conflict(Conflict::Stream(stream))) if stream.kind == StreamKind::Secret => {
+                Ok(Opened::Raced(stream))
+            }
+            Err(error) => Err(commit_error(error, StreamId::account(id))),
+        }
+    }
+
     /// A new account, and what makes it one.
-    fn opening(&self, id: AccountId, request: &OpenAccount) -> Result<(Account, Batch), Error> {
+    fn opening(
+        &self,
+        id: AccountId,
+        request: &OpenAccount,
+        bound: Option<Bound>,
+    ) -> Result<(Account, Batch), Error> {
         let stream = StreamId::account(id);
-        let event = AccountEvent::Opened {
+        let opened = AccountEvent::Opened {
             endpoint: request.endpoint.clone(),
             key: request.key.clone(),
             contacts: request.contacts.clone(),
             agreed: request.agreed,
         };
+        let (binding, used) = match bound {
+            Some(Bound { binding, used }) => (Some(AccountEvent::Bound(binding)), used),
+            None => (None, Use::default()),
+        };
+        let events: Vec<Event> = std::iter::once(opened)
+            .chain(binding)
+            .map(Event::Account)
+            .collect();
         let Change { origin, alongside } = &request.change;
         let saying = edge(id, origin.clone(), "account opened");
-        let record = self
-            .ledger
-            .record(first(stream), saying, &[Event::Account(event)])?;
+        let record = self.ledger.record(first(stream), saying, &events)?;
         let history = self.ledger.verified(stream, std::slice::from_ref(&record))?;
         let account = verify::account(history).ok_or_else(|| broken(stream))?;
         let take = Reservation::Take {
@@ -107,8 +157,8 @@ impl Accounts {
             stream,
         };
         let batch = Batch {
-            records: vec![record],
-            reservations: vec![take],
+            records: std::iter::once(record).chain(used.records).collect(),
+            reservations: std::iter::once(take).chain(used.reservations).collect(),
             documents: alongside.documents.clone(),
             spends: alongside.spends.clone(),
             ..Batch::default()
@@ -255,7 +305,7 @@ impl Accounts {
 const fn signed_by(by: &Credential) -> Result<(AccountId, &PublicKey), Refusal> {
     match by {
         Credential::Account { account, key } => Ok((*account, key)),
-        Credential::Key(_) => Err(Refusal::NotAuthorized),
+        Credential::Key(_) | Credential::Secret { .. } => Err(Refusal::NotAuthorized),
     }
 }
 
@@ -310,7 +360,7 @@ pub(crate) const fn may_race(turn: u32) -> bool {
     turn < RACES_MAX
 }
 
-fn edge(id: AccountId, origin: Origin, reason: &str) -> Saying {
+pub(crate) fn edge(id: AccountId, origin: Origin, reason: &str) -> Saying {
     Saying::new(
         Purpose::Edge,
         Actor::Requester(Requester::Account(id)),

@@ -70,6 +70,11 @@ impl Ledger {
         self.clock.now()
     }
 
+    /// The purpose under which this node speaks of itself.
+    pub(crate) const fn voice(&self) -> Purpose {
+        self.voice
+    }
+
     /// The histories of these streams, in the order asked. One that does not verify raises an incident and
     /// ends the whole operation.
     pub(crate) async fn histories(&self, streams: &[StreamId]) -> Result<Vec<History>, Error> {

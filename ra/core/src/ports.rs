@@ -4,6 +4,7 @@ mod audit;
 mod backend;
 mod heads;
 mod keys;
+mod listed;
 mod policy;
 mod runtime;
 mod search;
@@ -19,6 +20,7 @@ pub use backend::{
 };
 pub use heads::{Head, HeadMemory};
 pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
+pub use listed::{RegistrationFilter, RegistrationRow, SECRET_LISTED, SecretFilter, SecretRow};
 pub use policy::{Policy, PolicyError};
 pub use runtime::{
     Admission, ApprovalHint, ApprovalNews, Clock, Metrics, Random, RateLimiter, Spawn, WakeKey, Wakeups,

@@ -6,17 +6,33 @@ use portreeve_pkix::sha256;
 
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Event, KnownRegistration, Place, Registration, RegistrationEvent, RegistrationId, StreamId,
+    Event, KnownRegistration, Registration, RegistrationEvent, RegistrationId, RegistrationState, StreamId,
 };
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, first};
 use crate::objects::Publisher;
-use crate::ports::{Batch, CommitError, Conflict, Reservation, Space};
+use crate::ports::{Batch, CommitError, Conflict, Projection, RegistrationRow, Reservation, Space};
 use crate::steps::{Verified, verify};
+
+/// Records of one registration after which it can only be ended: each use of it reads them all.
+const RECORDS_MAX: u64 = 1_000;
 
 /// End entities that are known beforehand.
 pub struct Registrations {
     ledger: Arc<Ledger>,
+}
+
+/// What came of a change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Changed {
+    /// It is so now.
+    To(Box<KnownRegistration>),
+    /// There is no such registration.
+    Absent,
+    /// It has another version than was expected.
+    Stale,
+    /// It has been changed too often.
+    TooOften,
 }
 
 fn name_key(name: &str) -> [u8; 32] {
@@ -28,33 +44,33 @@ impl Registrations {
         Self { ledger }
     }
 
-    /// Records a new registration. `None` when its name is taken.
-    pub async fn create(
+    /// Records a new registration, which was checked. `None` when its name is taken.
+    pub(crate) async fn create(
         &self,
         registration: Registration,
         by: &Publisher,
-    ) -> Result<Option<RegistrationId>, Error> {
+    ) -> Result<Option<KnownRegistration>, Error> {
         let id = RegistrationId::new(self.ledger.now(), &*self.ledger.random);
         let stream = StreamId::registration(id);
-        let place = Place {
-            stream,
-            position: 1,
-            previous: [0; 32],
-        };
         let taken = Reservation::Take {
             space: Space::RegistrationName,
             key: name_key(&registration.name),
             stream,
         };
-        let event = Event::Registration(RegistrationEvent::Defined(registration));
-        let record = self.ledger.record(place, by.saying(), &[event])?;
+        let event = RegistrationEvent::Defined(registration);
+        let mut known = None;
+        KnownRegistration::apply(&mut known, id, &event, &by.actor);
+        let record = self
+            .ledger
+            .record(first(stream), by.saying(), &[Event::Registration(event)])?;
         let batch = Batch {
             records: vec![record],
             reservations: vec![taken],
+            projections: known.iter().map(row).map(Projection::Registration).collect(),
             ..Batch::default()
         };
         match self.ledger.store.commit(batch).await {
-            Ok(()) => Ok(Some(id)),
+            Ok(()) => Ok(known),
             Err(CommitError::Conflict(Conflict::Reservation(_))) => Ok(None),
             Err(error) => Err(commit_error(error, stream)),
         }
@@ -69,6 +85,16 @@ impl Registrations {
         Ok(verify::registration(history))
     }
 
+    /// The registrations with these ids, in the order asked.
+    pub async fn all(&self, ids: &[RegistrationId]) -> Result<Vec<Option<KnownRegistration>>, Error> {
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::registration).collect();
+        let histories = self.ledger.histories(&streams).await?;
+        Ok(histories
+            .into_iter()
+            .map(|history| verify::registration(history).map(Verified::into_value))
+            .collect())
+    }
+
     /// The registration with this name.
     pub async fn find(&self, name: &str) -> Result<Option<Verified<KnownRegistration>>, Error> {
         let key = name_key(name);
@@ -76,43 +102,69 @@ impl Registrations {
             return Ok(None);
         };
         let found = verify::registration(self.ledger.history(stream).await?);
+        // The row only led here: the registration itself says what it is called.
         Ok(found.filter(|found| found.value().registration.name == name))
     }
 
-    /// Records what happened to a registration, unless it makes no difference. `None` when there is no such
-    /// registration. The name of one that exists cannot be changed.
-    pub async fn record(
+    /// Records what happened to a registration, unless it makes no difference. With an expected version, only if it has
+    /// that. Its name cannot be changed; what was ended stays so.
+    pub(crate) async fn record(
         &self,
         id: RegistrationId,
-        event: RegistrationEvent,
+        (event, expected): (RegistrationEvent, Option<u32>),
         by: &Publisher,
-    ) -> Result<Option<KnownRegistration>, Error> {
+    ) -> Result<Changed, Error> {
         let mut turn = 0;
         loop {
             let Some(known) = self.registration(id).await? else {
-                return Ok(None);
+                return Ok(Changed::Absent);
             };
+            let before = known.value();
+            if expected.is_some_and(|expected| expected != before.version) {
+                return Ok(Changed::Stale);
+            }
             let mut event = event.clone();
             if let RegistrationEvent::Defined(registration) = &mut event {
-                registration.name.clone_from(&known.value().registration.name);
+                registration.name.clone_from(&before.registration.name);
+                if *registration == before.registration {
+                    return Ok(Changed::To(Box::new(before.clone())));
+                }
             }
-            let mut after = Some(known.value().clone());
+            let mut after = Some(before.clone());
             KnownRegistration::apply(&mut after, id, &event, &by.actor);
-            if after.as_ref() == Some(known.value()) {
-                return Ok(after);
+            let ended = before.lasting_state() == RegistrationState::Ended;
+            if ended || after.as_ref() == Some(before) {
+                return Ok(Changed::To(Box::new(before.clone())));
+            }
+            if known.next().position > RECORDS_MAX && event != RegistrationEvent::Ended {
+                return Ok(Changed::TooOften);
             }
             let record = self
                 .ledger
                 .record(known.next(), by.saying(), &[Event::Registration(event)])?;
             let batch = Batch {
                 records: vec![record],
+                projections: after.iter().map(row).map(Projection::Registration).collect(),
                 ..Batch::default()
             };
             match self.ledger.store.commit(batch).await {
-                Ok(()) => return Ok(after),
+                Ok(()) => return Ok(after.map_or(Changed::Absent, |after| Changed::To(Box::new(after)))),
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, StreamId::registration(id))),
             }
         }
+    }
+}
+
+/// What lists show of a registration.
+fn row(known: &KnownRegistration) -> RegistrationRow {
+    let registration = &known.registration;
+    RegistrationRow {
+        registration: known.id,
+        name: registration.name.clone(),
+        team: registration.team.as_ref().map(ToString::to_string),
+        state: known.lasting_state().as_str().to_owned(),
+        vouched: registration.vouched,
+        until: registration.until,
     }
 }

@@ -1,22 +1,58 @@
 //! Secrets: issued and revoked as signed events, found by the name their holder gives them.
+//!
+//! What is kept of a secret is a hash, or the secret sealed where a protocol computes a MAC with it. It is shown once,
+//! to whoever has it made. Whether somebody knows it is checked in `check`, which also stands against guessing.
+
+mod check;
+mod generate;
 
 use std::sync::Arc;
 
-use portreeve_pkix::sha256;
+use portreeve_pkix::{Timestamp, sha256};
 
 use crate::accounts::{commit_error, from, may_race};
 use crate::domain::{
-    Alongside, Event, KnownSecret, Place, Secret, SecretEvent, SecretId, SecretKind, StreamId,
+    Alongside, Event, KnownSecret, Purpose, Secret, SecretCheck, SecretEvent, SecretId, SecretKind,
+    SecretOwner, SecretState, StreamId,
 };
-use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::error::{Error, InternalError};
+use crate::ledger::{Ledger, Saying, first};
 use crate::objects::Publisher;
-use crate::ports::{Batch, CommitError, Conflict, Reservation, Space};
+use crate::ports::{
+    Batch, CommitError, Conflict, Projection, RateLimiter, Reservation, Sealer, SecretRow, Space,
+};
 use crate::steps::{Verified, verify};
+
+pub use generate::{REFERENCE_MAX, ShownSecret};
 
 /// Passwords, tokens, challenges, references and external account keys.
 pub struct Secrets {
     ledger: Arc<Ledger>,
+    sealer: Arc<dyn Sealer>,
+    limiter: Arc<dyn RateLimiter>,
+}
+
+/// A secret that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// Whose.
+    pub owner: SecretOwner,
+    /// What for.
+    pub kind: SecretKind,
+    /// What its holder names it by, at most [`REFERENCE_MAX`] characters; `None` makes one up that nobody can guess.
+    pub reference: Option<String>,
+    /// How often it may be used, at most [`USES_MAX`](crate::USES_MAX); `None` is any number of times.
+    pub uses_max: Option<u32>,
+    /// After this it is refused.
+    pub until: Option<Timestamp>,
+}
+
+/// What is committed with whatever a secret was used for. Empty for one that is good any number of times: what it was
+/// used for names it.
+#[derive(Default)]
+pub(crate) struct Use {
+    pub(crate) records: Vec<crate::domain::Record>,
+    pub(crate) reservations: Vec<Reservation>,
 }
 
 /// The key of the reservation that leads from a reference to its secret.
@@ -24,9 +60,74 @@ fn reference_key(kind: SecretKind, reference: &str) -> [u8; 32] {
     sha256(&[&[kind as u8], reference.as_bytes()].concat())
 }
 
+/// To what a sealed secret is bound.
+fn associated(id: SecretId) -> Vec<u8> {
+    [b"secret".as_slice(), id.as_bytes()].concat()
+}
+
+/// Who opens secrets that MACs are made with: whoever terminates the protocols.
+const SEALED_FOR: Purpose = Purpose::Edge;
+
 impl Secrets {
-    pub(crate) const fn new(ledger: Arc<Ledger>) -> Self {
-        Self { ledger }
+    pub(crate) fn new(
+        ledger: Arc<Ledger>,
+        (sealer, limiter): (Arc<dyn Sealer>, Arc<dyn RateLimiter>),
+    ) -> Self {
+        Self {
+            ledger,
+            sealer,
+            limiter,
+        }
+    }
+
+    /// Makes a secret by chance and records what is kept of it. `None` when its reference is taken.
+    pub async fn make(&self, new: NewSecret, by: &Publisher) -> Result<Option<ShownSecret>, Error> {
+        let (reference, value) = generate::secret(&*self.ledger.random, new.kind, new.reference.clone());
+        self.keep(new, (reference, value), by).await
+    }
+
+    /// Records what is kept of a secret that is known already. Only for `dev`, whose secrets are the same on every node.
+    pub async fn make_known(
+        &self,
+        new: NewSecret,
+        value: portreeve_pkix::Secret,
+        by: &Publisher,
+    ) -> Result<Option<ShownSecret>, Error> {
+        let reference = new.reference.clone().unwrap_or_default();
+        self.keep(new, (reference, value), by).await
+    }
+
+    async fn keep(
+        &self,
+        new: NewSecret,
+        (reference, value): (String, portreeve_pkix::Secret),
+        by: &Publisher,
+    ) -> Result<Option<ShownSecret>, Error> {
+        let id = SecretId::new(self.ledger.now(), &*self.ledger.random);
+        let check = if new.kind.makes_macs() {
+            let sealed = self.sealer.seal(SEALED_FOR, &associated(id), value.expose());
+            SecretCheck::Sealed(sealed.map_err(InternalError::from)?)
+        } else {
+            SecretCheck::Sha256(sha256(value.expose()))
+        };
+        let secret = Secret {
+            owner: new.owner,
+            kind: new.kind,
+            reference: reference.clone(),
+            check,
+            uses_max: new.uses_max,
+            scopes: Vec::new(),
+            bound_to: None,
+            until: new.until,
+        };
+        let kind = secret.kind;
+        let recorded = self.record_new(id, secret, (by, Alongside::default())).await?;
+        Ok(recorded.then_some(ShownSecret {
+            id,
+            kind,
+            reference,
+            value,
+        }))
     }
 
     /// Records a secret. `None` when its reference is taken.
@@ -42,27 +143,34 @@ impl Secrets {
         listed: impl FnOnce(SecretId) -> Alongside,
     ) -> Result<Option<SecretId>, Error> {
         let id = SecretId::new(self.ledger.now(), &*self.ledger.random);
+        let recorded = self.record_new(id, secret, (by, listed(id))).await?;
+        Ok(recorded.then_some(id))
+    }
+
+    async fn record_new(
+        &self,
+        id: SecretId,
+        secret: Secret,
+        (by, alongside): (&Publisher, Alongside),
+    ) -> Result<bool, Error> {
         let stream = StreamId::secret(id);
-        let place = Place {
-            stream,
-            position: 1,
-            previous: [0; 32],
-        };
         let taken = Reservation::Take {
             space: Space::SecretReference,
             key: reference_key(secret.kind, &secret.reference),
             stream,
         };
+        let row = row(id, &secret, (self.ledger.now(), SecretState::Live));
         let event = Event::Secret(SecretEvent::Issued(secret));
-        let record = self.ledger.record(place, by.saying(), &[event])?;
+        let record = self.ledger.record(first(stream), by.saying(), &[event])?;
         let batch = Batch {
             records: vec![record],
             reservations: vec![taken],
-            ..from(listed(id))
+            projections: vec![Projection::Secret(row)],
+            ..from(alongside)
         };
         match self.ledger.store.commit(batch).await {
-            Ok(()) => Ok(Some(id)),
-            Err(CommitError::Conflict(Conflict::Reservation(_))) => Ok(None),
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict(Conflict::Reservation(_))) => Ok(false),
             Err(error) => Err(commit_error(error, stream)),
         }
     }
@@ -70,6 +178,16 @@ impl Secrets {
     /// The secret with this id.
     pub async fn secret(&self, id: SecretId) -> Result<Option<Verified<KnownSecret>>, Error> {
         Ok(verify::secret(self.ledger.history(StreamId::secret(id)).await?))
+    }
+
+    /// The secrets with these ids, in the order asked.
+    pub async fn all(&self, ids: &[SecretId]) -> Result<Vec<Option<KnownSecret>>, Error> {
+        let streams: Vec<StreamId> = ids.iter().copied().map(StreamId::secret).collect();
+        let histories = self.ledger.histories(&streams).await?;
+        Ok(histories
+            .into_iter()
+            .map(|history| verify::secret(history).map(Verified::into_value))
+            .collect())
     }
 
     /// The secret of this kind with this reference, live or not.
@@ -97,13 +215,16 @@ impl Secrets {
             let Some(known) = self.secret(id).await? else {
                 return Ok(None);
             };
-            if known.value().ended.is_some() {
+            if known.value().revoked {
                 return Ok(Some(()));
             }
             let event = Event::Secret(SecretEvent::Revoked);
             let record = self.ledger.record(known.next(), by.saying(), &[event])?;
+            let value = known.value();
+            let row = row(id, &value.secret, (value.issued_at, SecretState::Revoked));
             let batch = Batch {
                 records: vec![record],
+                projections: vec![Projection::Secret(row)],
                 ..Batch::default()
             };
             match self.ledger.store.commit(batch).await {
@@ -112,5 +233,44 @@ impl Secrets {
                 Err(error) => return Err(commit_error(error, StreamId::secret(id))),
             }
         }
+    }
+
+    /// What to commit with what a secret is used for, which `subject` is. Of several that use it at once one commits,
+    /// and the others find its stream moved on.
+    pub(crate) fn used_for(
+        &self,
+        secret: &Verified<KnownSecret>,
+        subject: StreamId,
+        saying: Saying,
+    ) -> Result<Use, Error> {
+        let known = secret.value();
+        if known.secret.uses_max.is_none() {
+            return Ok(Use::default());
+        }
+        let n = known.used.saturating_add(1);
+        let event = Event::Secret(SecretEvent::Used { n });
+        let record = self.ledger.record(secret.next(), saying, &[event])?;
+        let once = Reservation::Take {
+            space: Space::SecretUse,
+            key: sha256(&[known.id.as_bytes().as_slice(), &n.to_be_bytes()].concat()),
+            stream: subject,
+        };
+        Ok(Use {
+            records: vec![record],
+            reservations: vec![once],
+        })
+    }
+}
+
+/// What lists show of a secret.
+fn row(id: SecretId, secret: &Secret, (issued_at, state): (Timestamp, SecretState)) -> SecretRow {
+    SecretRow {
+        secret: id,
+        owner: secret.owner.to_string(),
+        kind: secret.kind,
+        reference: secret.reference.clone(),
+        state: state.as_str().to_owned(),
+        until: secret.until,
+        created_at: issued_at,
     }
 }

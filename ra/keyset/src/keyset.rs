@@ -29,7 +29,8 @@ pub struct Keyset {
 struct OpenKeys {
     /// The primary first.
     sealing: Vec<(KeyId, Root)>,
-    signing: (KeyId, Ed25519KeyPair),
+    /// Absent where the purpose is only for sealing.
+    signing: Option<(KeyId, Ed25519KeyPair)>,
 }
 
 /// Unwrapped keys on their way into a [`Keyset`].
@@ -63,7 +64,7 @@ impl Keyset {
                 purpose,
                 OpenKeys {
                     sealing,
-                    signing: (*id, pair),
+                    signing: Some((*id, pair)),
                 },
             );
         }
@@ -81,6 +82,15 @@ impl Keyset {
             signing_keys,
             fingerprint: parts.fingerprint,
         })
+    }
+
+    /// The same without the signing key of this purpose: what it seals, opens and makes MACs with stays.
+    #[must_use]
+    pub fn without_voice(mut self, purpose: Purpose) -> Self {
+        if let Some(keys) = self.private.get_mut(&purpose) {
+            keys.signing = None;
+        }
+        self
     }
 
     /// Names the set of keys; equal on all nodes that understand each other.
@@ -173,7 +183,8 @@ impl Sealer for Keyset {
 
 impl EventSigner for Keyset {
     fn sign(&self, purpose: Purpose, message: &[u8]) -> Result<(KeyId, [u8; 64]), KeyError> {
-        let (id, pair) = &self.keys(purpose)?.signing;
+        let signing = self.keys(purpose)?.signing.as_ref();
+        let (id, pair) = signing.ok_or(KeyError::Absent(purpose))?;
         let signature = pair.try_sign(message).map_err(|_| KeyError::Invalid)?;
         let octets = <[u8; 64]>::try_from(signature.as_ref()).map_err(|_| KeyError::Invalid)?;
         Ok((*id, octets))

@@ -136,6 +136,24 @@ fn macs_and_signatures_are_separated() {
 }
 
 #[test]
+fn a_purpose_without_a_voice_seals_and_signs_nothing() {
+    let keks = shared(1);
+    let wrapped = generate(&keks);
+    let edge = open(&wrapped, &keks, &[Purpose::Edge]);
+    let console = open(&wrapped, &keks, &[Purpose::Edge, Purpose::Console]).without_voice(Purpose::Edge);
+    let sealed = console.seal(Purpose::Edge, b"for", b"secret").expect("sealed");
+    assert_eq!(
+        edge.open(Purpose::Edge, b"for", &sealed)
+            .expect("opened")
+            .expose(),
+        b"secret"
+    );
+    let absent = KeyError::Absent(Purpose::Edge);
+    assert_eq!(console.sign(Purpose::Edge, b"").err(), Some(absent));
+    assert!(console.sign(Purpose::Console, b"").is_ok());
+}
+
+#[test]
 fn an_absent_purpose_verifies_and_does_nothing_else() {
     let keks = shared(1);
     let wrapped = generate(&keks);

@@ -70,7 +70,7 @@ impl RateLimiter for LocalRateLimiter {
 }
 
 impl LocalRateLimiter {
-    /// Counts `cost` against `key` under the limit.
+    /// Counts `cost` against `key` under the limit; with a cost of 0 only says whether one more would be admitted.
     pub(crate) fn count(&self, key: &str, limit: RateLimit, cost: u32) -> Admission {
         let now = i128::from(self.clock.now().unix_millis()) * NANOS_PER_MILLI;
         let Some(interval) = emission_interval(limit) else {
@@ -83,11 +83,13 @@ impl LocalRateLimiter {
             .whole_at
             .get(key)
             .map_or(now, |at| (*at).clamp(now, now + burst));
-        let then = whole_at + interval * i128::from(cost);
+        let then = whole_at + interval * i128::from(cost.max(1));
         if then > now + burst {
             return Admission::RetryAfter(duration((then - now - burst).min(burst)));
         }
-        keys.remember(key, then, (now, self.keys_max));
+        if cost > 0 {
+            keys.remember(key, then, (now, self.keys_max));
+        }
         Admission::Admitted
     }
 }
@@ -224,11 +226,26 @@ mod tests {
                 2,
                 Admission::Admitted,
             ),
-            ("costs nothing", limit(1, 60, 1), 0, Admission::Admitted),
+            ("only asks", limit(1, 60, 1), 0, Admission::Admitted),
         ];
         for (name, limit, cost, expected) in rows {
             assert_eq!(limiter(10).1.count("key", limit, cost), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn asking_counts_nothing_and_says_what_counting_would() {
+        let (clock, limiter) = limiter(10);
+        let limit = limit(1, 10, 1);
+        for _ in 0..3 {
+            assert_eq!(limiter.count("a", limit, 0), Admission::Admitted);
+        }
+        assert_eq!(limiter.count("a", limit, 1), Admission::Admitted);
+        let wait = Admission::RetryAfter(Duration::from_secs(10));
+        assert_eq!(limiter.count("a", limit, 0), wait);
+        assert_eq!(limiter.count("a", limit, 1), wait);
+        clock.advance(10_000);
+        assert_eq!(limiter.count("a", limit, 0), Admission::Admitted);
     }
 
     #[test]

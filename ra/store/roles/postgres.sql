@@ -37,7 +37,7 @@ $$;
 
 -- What every node reads and writes.
 GRANT SELECT ON schema_version, installation, installation_value, record, claim, reservation, task, lease, document,
-    document_key, request, certificate, certificate_name, revoked, probe
+    document_key, request, certificate, certificate_name, revoked, registration, secret, probe
     TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
 GRANT INSERT ON record TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
 GRANT USAGE ON SEQUENCE record_sequence TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console;
@@ -53,6 +53,9 @@ GRANT INSERT, UPDATE ON claim, request TO portreeve_edge, portreeve_console;
 GRANT INSERT ON spent, task TO portreeve_edge, portreeve_console;
 GRANT INSERT, UPDATE, DELETE ON reservation TO portreeve_edge, portreeve_console;
 
+-- A console says who may have what.
+GRANT INSERT, UPDATE ON registration, secret TO portreeve_console;
+
 -- A worker decides, issues, sweeps, and makes the partitions of the time to come.
 GRANT INSERT, UPDATE, DELETE ON claim, reservation, task TO portreeve_worker;
 GRANT SELECT, INSERT, DELETE ON spent TO portreeve_worker;
@@ -60,6 +63,7 @@ GRANT UPDATE ON spent TO portreeve_worker;
 GRANT INSERT, UPDATE ON request, certificate TO portreeve_worker;
 GRANT INSERT ON certificate_name TO portreeve_worker;
 GRANT INSERT, UPDATE, DELETE ON revoked TO portreeve_worker;
+GRANT UPDATE, DELETE ON secret TO portreeve_worker;
 GRANT EXECUTE ON FUNCTION make_partitions(integer) TO portreeve_worker;
 
 -- Keys of CAs: a worker signs certificates, a status node signs CRLs. Both open them in their signer only.
@@ -82,16 +86,16 @@ CREATE POLICY record_read ON record FOR SELECT
     TO portreeve_edge, portreeve_worker, portreeve_status, portreeve_console USING (true);
 DROP POLICY IF EXISTS record_edge ON record;
 CREATE POLICY record_edge ON record FOR INSERT TO portreeve_edge
-    WITH CHECK (record_purpose(header) = 1 AND kind IN (1, 3, 4, 6, 7));
+    WITH CHECK (record_purpose(header) = 1 AND kind IN (1, 3, 4, 6, 7, 11));
 DROP POLICY IF EXISTS record_worker ON record;
 CREATE POLICY record_worker ON record FOR INSERT TO portreeve_worker
-    WITH CHECK (record_purpose(header) = 2 AND kind IN (1, 2, 6, 7, 9, 12));
+    WITH CHECK (record_purpose(header) = 2 AND kind IN (1, 2, 6, 7, 9, 11, 12));
 DROP POLICY IF EXISTS record_status ON record;
 CREATE POLICY record_status ON record FOR INSERT TO portreeve_status
     WITH CHECK (record_purpose(header) = 3 AND kind = 6);
 DROP POLICY IF EXISTS record_console ON record;
 CREATE POLICY record_console ON record FOR INSERT TO portreeve_console
-    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6, 11, 12, 13));
+    WITH CHECK (record_purpose(header) = 4 AND kind IN (1, 2, 5, 6, 10, 11, 12, 13));
 
 -- Work is made by all who receive or decide, as new, and done by workers.
 DROP POLICY IF EXISTS task_read ON task;

@@ -16,12 +16,12 @@ pub(crate) trait Columns {
     fn integer(&self, index: usize) -> Result<i64, sqlx::Error>;
     /// Octets or NULL.
     fn blob(&self, index: usize) -> Result<Option<&[u8]>, sqlx::Error>;
+    /// A number or NULL.
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error>;
     /// Text.
     fn text(&self, index: usize) -> Result<String, sqlx::Error>;
     /// Text or NULL.
     fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error>;
-    /// A number or NULL.
-    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error>;
 }
 
 impl Columns for SqliteRow {
@@ -31,13 +31,13 @@ impl Columns for SqliteRow {
     fn blob(&self, index: usize) -> Result<Option<&[u8]>, sqlx::Error> {
         self.try_get(index)
     }
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(index)
+    }
     fn text(&self, index: usize) -> Result<String, sqlx::Error> {
         self.try_get(index)
     }
     fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
-        self.try_get(index)
-    }
-    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
         self.try_get(index)
     }
 }
@@ -49,13 +49,13 @@ impl Columns for PgRow {
     fn blob(&self, index: usize) -> Result<Option<&[u8]>, sqlx::Error> {
         self.try_get(index)
     }
+    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(index)
+    }
     fn text(&self, index: usize) -> Result<String, sqlx::Error> {
         self.try_get(index)
     }
     fn text_or_null(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
-        self.try_get(index)
-    }
-    fn integer_or_null(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
         self.try_get(index)
     }
 }
@@ -92,6 +92,12 @@ pub(crate) fn text(row: &impl Columns, index: usize) -> Result<String, StoreErro
 /// Text or NULL.
 pub(crate) fn text_or_null(row: &impl Columns, index: usize) -> Result<Option<String>, StoreError> {
     row.text_or_null(index).map_err(unreadable)
+}
+
+/// A time or NULL.
+pub(crate) fn time_or_null(row: &impl Columns, index: usize) -> Result<Option<Timestamp>, StoreError> {
+    let millis = row.integer_or_null(index).map_err(unreadable)?;
+    Ok(millis.map(Timestamp::from_unix_millis))
 }
 
 /// A number or NULL.

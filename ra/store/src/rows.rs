@@ -3,15 +3,17 @@
 use borsh::BorshDeserialize;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    CertificateRow, Claimed, DamagedTask, FENCE_MAX, LeaseRow, Ownership, RequestRow, RevokedRow,
-    SearchedNames, StoreError, TaskKind, TaskLease,
+    CertificateRow, Claimed, DamagedTask, FENCE_MAX, LeaseRow, Ownership, RegistrationRow, RequestRow,
+    RevokedRow, SearchedNames, SecretRow, StoreError, TaskKind, TaskLease,
 };
 use portreeve_ra::{
-    Claim, ClaimKey, EnrollmentId, ProposalId, Record, Requester, RevocationReason, StoredRecord, TaskId,
+    Claim, ClaimKey, EnrollmentId, ProposalId, Record, RegistrationId, Requester, RevocationReason, SecretId,
+    SecretKind, StoredRecord, TaskId,
 };
 
 use crate::row::{
     Columns, blob, blob_or_null, number, number_or_null, octets, serial, stream, text, text_or_null, time,
+    time_or_null,
 };
 
 /// `place, header, payload_digest, salt, payload, key, signature`, without the place.
@@ -133,6 +135,33 @@ pub(crate) fn revoked(row: &impl Columns) -> Result<RevokedRow, StoreError> {
         reason: reason(row, 3)?,
         revoked_at: time(row, 4)?,
         not_after: time(row, 5)?,
+    })
+}
+
+/// `registration, name, team, state, vouched, until`.
+pub(crate) fn registration(row: &impl Columns) -> Result<RegistrationRow, StoreError> {
+    Ok(RegistrationRow {
+        registration: RegistrationId::from_bytes(octets(row, 0)?),
+        name: text(row, 1)?,
+        team: text_or_null(row, 2)?,
+        state: text(row, 3)?,
+        vouched: number::<u8>(row, 4)? != 0,
+        until: time_or_null(row, 5)?,
+    })
+}
+
+/// `secret, owner, kind, reference, state, until, created_at`.
+pub(crate) fn secret(row: &impl Columns) -> Result<SecretRow, StoreError> {
+    let kind = SecretKind::from_number(number(row, 2)?)
+        .ok_or_else(|| StoreError::Broken("unknown kind of secret".to_owned()))?;
+    Ok(SecretRow {
+        secret: SecretId::from_bytes(octets(row, 0)?),
+        owner: text(row, 1)?,
+        kind,
+        reference: text(row, 3)?,
+        state: text(row, 4)?,
+        until: time_or_null(row, 5)?,
+        created_at: time(row, 6)?,
     })
 }
 

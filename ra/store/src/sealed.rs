@@ -66,11 +66,12 @@ impl Bodies {
     }
 }
 
-/// Whose a document is: that of status nodes or consoles, if its kind says so, else that of edges.
+/// Whose a document is: that of status nodes, consoles or workers, if its kind says so, else that of edges.
 fn purpose(id: &DocumentId) -> Purpose {
     match id.kind.split_once('.') {
         Some(("status", _)) => Purpose::Status,
         Some(("console", _)) => Purpose::Console,
+        Some(("ra", _)) => Purpose::Worker,
         _ => Purpose::Edge,
     }
 }

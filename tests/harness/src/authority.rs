@@ -7,7 +7,7 @@ use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, Sy
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::authority::Vote;
 use portreeve_ra::objects::Publisher;
-use portreeve_ra::ports::{CaBackend, Clock, Metrics, Random, Store, Tasks, Wakeups};
+use portreeve_ra::ports::{CaBackend, Clock, Documents, Metrics, Random, Store, Tasks, Wakeups};
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
     AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
@@ -136,7 +136,11 @@ impl TestAuthority {
     ) -> Arc<RegistrationAuthority> {
         let backends = BTreeMap::from([(backend.name().clone(), backend)]);
         over(
-            (store, Arc::clone(&self.store) as _, self.directory.path()),
+            (
+                store,
+                (Arc::clone(&self.store) as _, Arc::clone(&self.store) as _),
+                self.directory.path(),
+            ),
             backends,
             Arc::new(LocalWakeups::new()),
             (number, Roles::ALL),
@@ -153,7 +157,7 @@ impl TestAuthority {
         let backends = BTreeMap::from([(backend.name().clone(), backend)]);
         let store = (
             Arc::clone(&self.store) as _,
-            Arc::clone(&self.store) as _,
+            (Arc::clone(&self.store) as _, Arc::clone(&self.store) as _),
             self.directory.path(),
         );
         let parts = parts(
@@ -256,7 +260,7 @@ impl TestAuthority {
             agreed: true,
             change: Change { origin, alongside },
         };
-        let (id, _, _) = self.ra.accounts().open(request).await.expect("account");
+        let (id, _, _) = self.ra.open_account(request, None).await.expect("account");
         for name in names {
             let proof = NewProof {
                 requester: Requester::Account(id),
@@ -309,12 +313,14 @@ fn node(
     wakeups: Arc<dyn Wakeups>,
     of: (u8, Roles),
 ) -> Arc<RegistrationAuthority> {
-    let parts = (Arc::clone(store) as _, Arc::clone(store) as _, directory);
-    over(parts, backends, wakeups, of)
+    let kept = (Arc::clone(store) as _, Arc::clone(store) as _);
+    over((Arc::clone(store) as _, kept, directory), backends, wakeups, of)
 }
 
+type Kept = (Arc<dyn Tasks>, Arc<dyn Documents>);
+
 fn over(
-    store: (Arc<dyn Store>, Arc<dyn Tasks>, &Path),
+    store: (Arc<dyn Store>, Kept, &Path),
     backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
     wakeups: Arc<dyn Wakeups>,
     of: (u8, Roles),
@@ -323,17 +329,29 @@ fn over(
 }
 
 fn parts(
-    (store, tasks, directory): (Arc<dyn Store>, Arc<dyn Tasks>, &Path),
+    (store, (tasks, documents), directory): (Arc<dyn Store>, Kept, &Path),
     backends: BTreeMap<BackendName, Arc<dyn CaBackend>>,
     wakeups: Arc<dyn Wakeups>,
     (number, roles): (u8, Roles),
 ) -> Parts {
-    let purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
+    let mut purposes: Vec<Purpose> = roles.iter().map(Role::purpose).collect();
+    let seals_for_edges = roles.has(Role::Console) && !purposes.contains(&Purpose::Edge);
+    if seals_for_edges {
+        purposes.push(Purpose::Edge);
+    }
+    let keyset = opened(directory, &purposes);
+    let keyset = Arc::new(if seals_for_edges {
+        keyset.without_voice(Purpose::Edge)
+    } else {
+        keyset
+    });
     Parts {
         store,
         tasks,
+        documents,
+        sealer: Arc::clone(&keyset) as _,
         policy: Arc::new(Policies::new(Arc::new(Blocklist::embedded()))),
-        signer: keyset_of(directory, &purposes),
+        signer: keyset,
         heads: FileHeads::in_memory(),
         backends,
         clock: clock(),
@@ -373,6 +391,10 @@ pub fn keyset(directory: &Path) -> Arc<portreeve_keyset::Keyset> {
 
 /// The keyset of a directory, made when it is missing, with the keys of these purposes.
 pub fn keyset_of(directory: &Path, purposes: &[Purpose]) -> Arc<portreeve_keyset::Keyset> {
+    Arc::new(opened(directory, purposes))
+}
+
+fn opened(directory: &Path, purposes: &[Purpose]) -> portreeve_keyset::Keyset {
     let (kek_path, path) = (directory.join("kek"), directory.join("keyset.json"));
     let random: &dyn Random = &SystemRandom;
     if !kek_path.exists() {
@@ -382,7 +404,7 @@ pub fn keyset_of(directory: &Path, purposes: &[Purpose]) -> Arc<portreeve_keyset
     }
     let keks = KekSet::shared(Kek::from_file(&kek_path).expect("kek"));
     let wrapped = WrappedKeyset::parse(&std::fs::read(&path).expect("read")).expect("keyset");
-    Arc::new(wrapped.open(&keks, purposes).expect("open"))
+    wrapped.open(&keks, purposes).expect("open")
 }
 
 /// The operator with this name, as a principal.

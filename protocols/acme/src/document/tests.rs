@@ -36,6 +36,18 @@ fn progress() -> impl Strategy<Value = Progress> {
     ]
 }
 
+fn reasons() -> impl Strategy<Value = Option<Reason>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(Reason::Proven)),
+        Just(Some(Reason::Unasked)),
+        (any::<[u8; 16]>(), any::<u32>()).prop_map(|(id, version)| Some(Reason::Vouched {
+            registration: RegistrationId::from_bytes(id),
+            version,
+        })),
+    ]
+}
+
 fn states() -> impl Strategy<Value = ChallengeState> {
     prop_oneof![
         Just(ChallengeState::Pending),
@@ -69,6 +81,7 @@ prop_compose! {
         (account, order) in (any::<[u8; 16]>(), any::<[u8; 16]>()),
         (created_at, expires_at) in (times(), times()),
         name in names(),
+        reason in reasons(),
         standing in prop::sample::select(vec![
             Standing::Pending, Standing::Valid, Standing::Invalid, Standing::Deactivated,
         ]),
@@ -79,7 +92,7 @@ prop_compose! {
             account: AccountId::from_bytes(account),
             endpoint: EndpointName::new("acme/default").unwrap(),
             order: OrderId::from_bytes(order),
-            name, created_at, expires_at, standing,
+            name, created_at, expires_at, standing, reason,
             challenges: challenges
                 .into_iter()
                 .map(|(kind, token, state)| Challenge { kind, token, state })

@@ -45,6 +45,12 @@ fn refusals() -> Vec<Refusal> {
         Refusal::AlreadyDecided,
         Refusal::DigestMismatch,
         Refusal::Decision(DecisionRejection::Twice),
+        Refusal::RegistrationClosed,
+        Refusal::LimitReached,
+        Refusal::BindingRequired,
+        Refusal::BindingNotOffered,
+        Refusal::NameTaken,
+        Refusal::Stale,
     ]
 }
 

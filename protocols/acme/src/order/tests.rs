@@ -33,6 +33,7 @@ fn authorization(standing: Standing, expires_at: i64) -> Stored<Authorization> {
         created_at: at(0),
         expires_at: at(expires_at),
         standing,
+        reason: None,
         challenges: Vec::new(),
     };
     Stored::new(*AuthorizationId::from_bytes([3; 16]).as_bytes(), value)

@@ -57,6 +57,7 @@ fn an_authorization(standing: Standing, states: [ChallengeState; 2]) -> Stored<A
         created_at: at("2030-01-01T00:00:00Z"),
         expires_at: at("2030-01-08T00:00:00Z"),
         standing,
+        reason: None,
         challenges,
     };
     Stored::new([1; 16], value)
@@ -84,6 +85,7 @@ fn an_account_as_json() {
         agreed_at: Some(now()),
         opened_at: now(),
         status: AccountStatus::Valid,
+        binding: None,
     };
     insta::assert_snapshot!(pretty(&super::account(
         &site(),

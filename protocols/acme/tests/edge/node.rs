@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use portreeve_acme::validator::{Attempt, Evidence, ValidationFailure, Validator};
-use portreeve_acme::{AcmeConfig, AcmeEdge, AcmeParts, NameCheck, RejectedName};
+use portreeve_acme::{AcmeConfig, AcmeEdge, AcmeParts, EndpointFace, NameCheck, RejectedName};
 use portreeve_edge::{Call, Edge, Peer};
 use portreeve_harness::authority::{TestAuthority, backend_name, clock, csr, keyset};
 use portreeve_harness::scripted::{Memory, ScriptedBackend};
@@ -171,7 +171,7 @@ impl Node {
                 external_url: "https://ra.test".to_owned(),
                 ..config
             },
-            endpoints: vec!["default".to_owned()],
+            endpoints: vec![EndpointFace::named("default")],
         });
         Self {
             edge: edge.unwrap(),

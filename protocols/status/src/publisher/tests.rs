@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use portreeve_pkix::{Certificate, SerialNumber};
 use portreeve_ra::ports::{
     ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, Found,
-    IssueOutcome, LeaseRow, Page, ReconcileOutcome, RequestFilter, RequestRow, RevocationListSource,
-    RevocationPower, RevokeOrder, RevokeOutcome, RevokedRow, Scan, Space, StoredDocument,
+    IssueOutcome, LeaseRow, Page, ReconcileOutcome, RegistrationFilter, RegistrationRow, RequestFilter,
+    RequestRow, RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome, RevokedRow, Scan,
+    SecretFilter, SecretRow, Space, StoredDocument,
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{

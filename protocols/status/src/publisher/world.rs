@@ -99,6 +99,19 @@ impl Store for World {
         })
     }
 
+    async fn registrations(
+        &self,
+        _: &RegistrationFilter,
+        _: Option<&Cursor>,
+        _: u32,
+    ) -> Stored<Page<RegistrationRow>> {
+        unreachable!()
+    }
+
+    async fn secrets(&self, _: &SecretFilter, _: Option<&Cursor>, _: u32) -> Stored<Page<SecretRow>> {
+        unreachable!()
+    }
+
     async fn sweep(&self, _: u32) -> Stored<u64> {
         unreachable!()
     }

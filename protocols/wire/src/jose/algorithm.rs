@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use portreeve_pkix::KeyAlgorithm;
+use portreeve_pkix::{KeyAlgorithm, MacAlgorithm};
 
 use super::error::JoseError;
 
@@ -24,11 +24,28 @@ pub enum Algorithm {
     Rs256,
     /// HMAC with SHA-256: only for external account binding (RFC 8555 section 7.3.4), never for requests.
     Hs256,
+    /// HMAC with SHA-384: likewise.
+    Hs384,
+    /// HMAC with SHA-512: likewise.
+    Hs512,
 }
 
 impl Algorithm {
     /// The algorithms a request may be signed with.
     pub const SIGNATURES: [Self; 5] = [Self::Es256, Self::Es384, Self::Es512, Self::EdDsa, Self::Rs256];
+
+    /// The algorithms an external account binding may be authenticated with.
+    pub const MACS: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
+
+    /// The MAC algorithm; `None` for one of signatures.
+    pub const fn mac(self) -> Option<MacAlgorithm> {
+        match self {
+            Self::Hs256 => Some(MacAlgorithm::HmacSha256),
+            Self::Hs384 => Some(MacAlgorithm::HmacSha384),
+            Self::Hs512 => Some(MacAlgorithm::HmacSha512),
+            Self::Es256 | Self::Es384 | Self::Es512 | Self::EdDsa | Self::Rs256 => None,
+        }
+    }
 
     /// The JOSE name.
     pub const fn name(self) -> &'static str {
@@ -39,6 +56,8 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
             Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
         }
     }
 
@@ -50,7 +69,7 @@ impl Algorithm {
 
     /// The algorithm of this exact name.
     pub fn from_name(name: &str) -> Result<Self, JoseError> {
-        let mut known = Self::SIGNATURES.into_iter().chain([Self::Hs256]);
+        let mut known = Self::SIGNATURES.into_iter().chain(Self::MACS);
         known
             .find(|algorithm| algorithm.name() == name)
             .ok_or_else(|| JoseError::UnsupportedAlgorithm(name.chars().take(NAME_CHARS_MAX).collect()))
@@ -64,7 +83,7 @@ impl Algorithm {
             Self::Es512 => key == KeyAlgorithm::EcP521,
             Self::EdDsa => key == KeyAlgorithm::Ed25519,
             Self::Rs256 => matches!(key, KeyAlgorithm::Rsa { .. }),
-            Self::Hs256 => false,
+            Self::Hs256 | Self::Hs384 | Self::Hs512 => false,
         }
     }
 }

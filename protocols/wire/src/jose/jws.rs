@@ -1,6 +1,5 @@
 //! Reading and verifying a JWS.
 
-use aws_lc_rs::hmac;
 use portreeve_pkix::{PublicKey, Secret, SignatureAlgorithm};
 use serde_json::{Map, Value};
 
@@ -50,18 +49,18 @@ impl Jws {
     /// MACs, and everything that has no single reading.
     pub fn parse(body: &[u8]) -> Result<Self, JoseError> {
         let jws = Self::parse_any(body)?;
-        match jws.header.alg {
-            Algorithm::Hs256 => Err(unsupported(Algorithm::Hs256)),
-            _ => Ok(jws),
+        match jws.header.alg.mac() {
+            Some(_) => Err(unsupported(jws.header.alg)),
+            None => Ok(jws),
         }
     }
 
     /// Reads an external account binding, which is authenticated by a MAC (RFC 8555 section 7.3.4).
     pub fn parse_mac(body: &[u8]) -> Result<Self, JoseError> {
         let jws = Self::parse_any(body)?;
-        match jws.header.alg {
-            Algorithm::Hs256 => Ok(jws),
-            other => Err(unsupported(other)),
+        match jws.header.alg.mac() {
+            Some(_) => Ok(jws),
+            None => Err(unsupported(jws.header.alg)),
         }
     }
 
@@ -75,10 +74,20 @@ impl Jws {
         &self.payload
     }
 
+    /// What was signed: the protected header and payload as received, with a dot between them.
+    pub fn signing_input(&self) -> &[u8] {
+        &self.signing_input
+    }
+
+    /// The signature or MAC.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
     /// Checks the signature with the key, over the bytes received.
     pub fn verify(&self, key: &PublicKey) -> Result<(), JoseError> {
         let algorithm = self.header.alg;
-        if algorithm == Algorithm::Hs256 {
+        if algorithm.mac().is_some() {
             return Err(unsupported(algorithm));
         }
         if !algorithm.fits(key.algorithm()) {
@@ -88,20 +97,18 @@ impl Jws {
         let verified = match algorithm {
             Algorithm::EdDsa => key.verify(SignatureAlgorithm::Ed25519, message, signature),
             Algorithm::Rs256 => key.verify(SignatureAlgorithm::RsaPkcs1Sha256, message, signature),
-            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 | Algorithm::Hs256 => {
-                key.verify_fixed(message, signature)
-            }
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => key.verify_fixed(message, signature),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return Err(unsupported(algorithm)),
         };
         verified.map_err(|_| JoseError::BadSignature)
     }
 
     /// Checks the MAC with the shared secret, in constant time.
     pub fn verify_mac(&self, secret: &Secret) -> Result<(), JoseError> {
-        if self.header.alg != Algorithm::Hs256 {
-            return Err(JoseError::AlgorithmMismatch);
-        }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        hmac::verify(&key, &self.signing_input, &self.signature).map_err(|_| JoseError::BadSignature)
+        let algorithm = self.header.alg.mac().ok_or(JoseError::AlgorithmMismatch)?;
+        algorithm
+            .verify(secret, &self.signing_input, &self.signature)
+            .map_err(|_| JoseError::BadSignature)
     }
 
     fn parse_any(body: &[u8]) -> Result<Self, JoseError> {

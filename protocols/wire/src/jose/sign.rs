@@ -65,7 +65,9 @@ impl SigningKey {
                 let public_key = PublicKey::from_der(spki.as_ref())?;
                 (Pair::Rsa(Box::new(pair)), public_key)
             }
-            Algorithm::Hs256 => return Err(SigningError::Symmetric(algorithm)),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
+                return Err(SigningError::Symmetric(algorithm));
+            }
         };
         Ok(Self {
             algorithm,

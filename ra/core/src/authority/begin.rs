@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::RegistrationAuthority;
 use super::enroll::{Filing, is_race};
 use super::grants::Pass;
+use super::holdings::was_counted_meanwhile;
 use super::judge::{Judged, lines};
-use crate::accounts::commit_error;
+use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
     EnrollmentId, Event, Finding, GrantSubject, Incident, IncidentKind, Intent, Operation, ProposalEvent,
@@ -47,6 +48,7 @@ impl RegistrationAuthority {
         contents: CertificateContents,
         findings: &[Finding],
     ) -> Box<Application> {
+        let behalf = judged.admitted.behalf();
         Box::new(Application {
             endpoint: filing.endpoint.clone(),
             endpoint_version: judged.endpoint.version,
@@ -59,6 +61,8 @@ impl RegistrationAuthority {
             backend: judged.endpoint.backend.clone(),
             contents,
             findings: lines(findings),
+            registration: behalf.map(|behalf| behalf.registration.id),
+            secret: behalf.map(|behalf| behalf.secret),
         })
     }
 
@@ -78,15 +82,7 @@ impl RegistrationAuthority {
             Some(pass) => (Command::PassBy(pass.proposal), "granted beforehand"),
             None => (Command::Approve(None), "policy permits"),
         };
-        let commands = [Command::Receive(application), approve, Command::Begin(intent)];
-        let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
-        let record = self.ledger.record(first(stream), filing.saying(why), &events)?;
         let spent = pass.map(|pass| self.spend(&pass, id)).transpose()?;
-        let verified = verify::enrollment(self.ledger.verified(stream, std::slice::from_ref(&record))?);
-        let verified = verified.ok_or(InternalError::Tampered {
-            stream,
-            reason: "stream tells of no enrollment",
-        })?;
         let task = self.task(stream, Duration::ZERO, Some(LEASE));
         let lease = TaskLease {
             id: task.id,
@@ -95,22 +91,53 @@ impl RegistrationAuthority {
             attempts: 1,
             fence: 1,
         };
-        let batch = Batch {
-            records: std::iter::once(record).chain(spent).collect(),
-            tasks: vec![task],
-            claims: vec![claim(filing, id)],
-            reservations: serial_reservation(&enrollment).into_iter().collect(),
-            projections: self.first_row(&enrollment).await?,
-            ..alongside
-        };
-        match self.parts.store.commit(batch).await {
-            Ok(()) => Ok(Some((verified, lease))),
-            Err(error) if is_race(&error) => Ok(None),
-            Err(error) => {
-                if matches!(error, CommitError::Store(StoreError::Unavailable { .. })) {
-                    self.perhaps_created(lease);
+        let mut turn = 0;
+        loop {
+            let room = self.room_for(&application, id).await?;
+            let commands = [
+                Command::Receive(application.clone()),
+                approve.clone(),
+                Command::Begin(intent.clone()),
+            ];
+            let commands = commands.into_iter().chain(room.command());
+            let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
+            let record = self.ledger.record(first(stream), filing.saying(why), &events)?;
+            let verified = verify::enrollment(self.ledger.verified(stream, std::slice::from_ref(&record))?);
+            let verified = verified.ok_or(InternalError::Tampered {
+                stream,
+                reason: "stream tells of no enrollment",
+            })?;
+            let used = self.use_for(filing, id)?;
+            let batch = Batch {
+                records: std::iter::once(record)
+                    .chain(spent.clone())
+                    .chain(used.records)
+                    .collect(),
+                tasks: vec![task.clone()],
+                claims: vec![claim(filing, id)],
+                reservations: serial_reservation(&enrollment)
+                    .into_iter()
+                    .chain(used.reservations)
+                    .collect(),
+                projections: self.first_row(&enrollment).await?,
+                documents: alongside
+                    .documents
+                    .iter()
+                    .cloned()
+                    .chain(room.documents)
+                    .collect(),
+                ..alongside.clone()
+            };
+            match self.parts.store.commit(batch).await {
+                Ok(()) => return Ok(Some((verified, lease))),
+                Err(error) if was_counted_meanwhile(&error) && may_race(turn) => turn += 1,
+                Err(error) if is_race(&error) => return Ok(None),
+                Err(error) => {
+                    if matches!(error, CommitError::Store(StoreError::Unavailable { .. })) {
+                        self.perhaps_created(lease);
+                    }
+                    return Err(self.not_begun(error, &enrollment).await);
                 }
-                Err(self.not_begun(error, &enrollment).await)
             }
         }
     }
@@ -149,11 +176,11 @@ impl RegistrationAuthority {
         let opening = self.opening(id, &application, approval, saying.clone())?;
         let commands = [Command::Receive(application), Command::Refer(opening.proposal)];
         let (enrollment, events) = run(Enrollment::new(id), commands, self.now())?;
+        let record = self.ledger.record(first(stream), saying, &events)?;
+        let used = self.use_for(filing, id)?;
         let batch = Batch {
-            records: vec![
-                self.ledger.record(first(stream), saying, &events)?,
-                opening.record,
-            ],
+            records: [record, opening.record].into_iter().chain(used.records).collect(),
+            reservations: used.reservations,
             tasks: vec![self.task(stream, opening.until.since(self.now()), None)],
             claims: vec![claim(filing, id)],
             projections: self.first_row(&enrollment).await?,

@@ -14,7 +14,7 @@ use super::settle::Settled;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, Proposal,
-    ProposalState, Purpose, Record, Refusal, StreamId,
+    ProposalState, Purpose, Refusal, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
@@ -192,10 +192,11 @@ impl RegistrationAuthority {
             }
             Err(error) => return Err(error),
         };
-        let commands = approve.into_iter().chain([Command::Begin(intent)]);
-        self.advance(enrollment, commands, "approved")
+        let application = enrollment.value().application().cloned();
+        let application = application.ok_or(Refusal::UnknownRequest)?;
+        let commands = approve.into_iter().chain([Command::Begin(intent)]).collect();
+        self.begin_issuing((enrollment, lease), (&application, commands), ("approved", None))
             .await
-            .map(Settled::GoOn)
     }
 
     async fn intent_of(&self, enrollment: &Enrollment) -> Result<Intent, Error> {
@@ -298,22 +299,12 @@ impl RegistrationAuthority {
         commands: impl IntoIterator<Item = Command>,
         reason: &str,
     ) -> Result<Verified<Enrollment>, Error> {
-        self.advance_with(enrollment, commands, (reason, None)).await
-    }
-
-    /// The same, with a record of another stream in the same commit.
-    pub(super) async fn advance_with(
-        &self,
-        enrollment: Verified<Enrollment>,
-        commands: impl IntoIterator<Item = Command>,
-        (reason, besides): (&str, Option<Record>),
-    ) -> Result<Verified<Enrollment>, Error> {
         let (after, events) = run(enrollment.value().clone(), commands, self.now())?;
         let origin = Origin::node(self.parts.node);
         let saying = Saying::new(Purpose::Worker, Actor::Node, origin, reason);
         let record = self.ledger.record(enrollment.next(), saying, &events)?;
         let batch = Batch {
-            records: std::iter::once(record.clone()).chain(besides).collect(),
+            records: vec![record.clone()],
             reservations: serial_reservation(&after).into_iter().collect(),
             projections: rows::request(&after, self.now()),
             ..Batch::default()

@@ -7,7 +7,7 @@ use super::judge::object;
 use crate::domain::{
     Application, ApprovalTerms, BackendName, CertificateMatch, EnrollmentId, Exclusion, KnownRegistration,
     ObjectKind, ObjectVersion, On, Principal, ProfileName, Proposal, ProposalSubject, Refusal,
-    RegistrationId, Requester, StreamId, TeamName,
+    RegistrationId, StreamId, TeamName,
 };
 use crate::error::Error;
 use crate::steps::verify;
@@ -101,9 +101,19 @@ impl RegistrationAuthority {
         found: &mut Constituency,
         application: &Application,
     ) -> Result<Option<TeamName>, Error> {
-        match &application.requester {
-            Requester::Registration(id) => self.exclude_registration(found, *id).await,
-            Requester::Account(_) | Requester::Certificate(_) | Requester::Key(_) => Ok(None),
+        if let Some(secret) = application.secret {
+            let secret = self
+                .secrets
+                .secret(secret)
+                .await?
+                .ok_or(Refusal::UnknownRequest)?;
+            if let Some(issuer) = secret.value().issued_by.principal() {
+                found.exclude(issuer, Exclusion::IssuedSecret);
+            }
+        }
+        match application.registration {
+            Some(id) => self.exclude_registration(found, id).await,
+            None => Ok(None),
         }
     }
 
@@ -179,9 +189,9 @@ impl RegistrationAuthority {
         for history in self.ledger.histories(&streams).await? {
             let enrollment = verify::enrollment(history).ok_or(Refusal::UnknownRequest)?;
             let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
-            let team = match &application.requester {
-                Requester::Registration(id) => self.team_of(*id).await?,
-                Requester::Account(_) | Requester::Certificate(_) | Requester::Key(_) => None,
+            let team = match application.registration {
+                Some(id) => self.team_of(id).await?,
+                None => None,
             };
             found.affected.insert(Affected {
                 backend: Some(application.backend.clone()),

@@ -5,6 +5,7 @@ use portreeve_pkix::sha256;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
+use super::caller::Caller;
 use super::drive::Drove;
 use super::grants::Pass;
 use super::judge::{Judged, Scene, lines};
@@ -13,13 +14,13 @@ use super::waiting::is_moving;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, Application, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition,
-    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Origin, Purpose, Refusal, RequestRefused,
-    Requester, Role, StreamId, StreamKind, Verdict,
+    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, KnownSecret, Origin, Purpose, Refusal,
+    RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
 use crate::ports::{Batch, CommitError, Conflict};
-use crate::steps::admit;
+use crate::steps::Verified;
 
 /// How often a request is judged again because somebody filed the same claim first.
 const FILINGS_MAX: u32 = 8;
@@ -31,6 +32,8 @@ pub(super) struct Filing {
     pub(super) digest: [u8; 32],
     pub(super) endpoint: EndpointName,
     pub(super) origin: Origin,
+    /// The secret that is used up by it, if it was asked with one.
+    pub(super) secret: Option<Verified<KnownSecret>>,
 }
 
 impl Filing {
@@ -45,25 +48,30 @@ impl RegistrationAuthority {
     ///
     /// The same requester with the same handle and the same request gets the same enrollment, however often it asks.
     pub async fn enroll(self: &Arc<Self>, request: EnrollmentRequest) -> Result<Disposition, Error> {
-        let filing = Filing {
-            key: ClaimKey::new(&request.endpoint, request.operation, &request.handle),
-            requester: admit::identify(&request.credential),
-            digest: sha256(&request.request),
-            endpoint: request.endpoint.clone(),
-            origin: request.origin.clone(),
-        };
+        let key = ClaimKey::new(&request.endpoint, request.operation, &request.handle);
+        let digest = sha256(&request.request);
         let mut turn = 0;
         loop {
+            let caller = self.caller(&request.credential, &request.origin).await?;
+            let secret = caller.secret.as_ref().map(|secret| secret.value().id);
             let (claim, scene) = join(
-                self.parts.store.claim(&filing.key),
-                self.scene(&filing.requester, &filing.endpoint),
+                self.parts.store.claim(&key),
+                self.scene((&caller.requester, secret), &request.endpoint),
             )
             .await;
             let (claim, scene) = (claim?, scene?);
-            if let Some(known) = self.known(&filing, &request, (claim, &scene)).await? {
+            if let Some(known) = self.known((&caller, digest), &request, (claim, &scene)).await? {
                 return Ok(known);
             }
-            let judged = match self.judge(&request, scene).await {
+            let filing = Filing {
+                key,
+                requester: caller.requester.clone(),
+                digest,
+                endpoint: request.endpoint.clone(),
+                origin: request.origin.clone(),
+                secret: caller.secret.clone(),
+            };
+            let judged = match self.judge(&request, scene, &caller).await {
                 Err(Error::Refused(refusal)) => {
                     self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
                     return Err(Error::Refused(refusal));
@@ -81,21 +89,23 @@ impl RegistrationAuthority {
     /// What the claim leads to, if it is known: the answer to a retry. `None` when the way is free.
     async fn known(
         &self,
-        filing: &Filing,
+        (caller, digest): (&Caller, [u8; 32]),
         request: &EnrollmentRequest,
         (claim, scene): (Option<Claim>, &Scene),
     ) -> Result<Option<Disposition>, Error> {
         let Some(claim) = claim.filter(|claim| claim.until > self.now()) else {
             return Ok(None);
         };
-        let (admitted, endpoint) = self.admit_returning(&request.credential, &filing.endpoint, scene)?;
+        let returning = (&request.credential, caller);
+        let (admitted, endpoint) = self.admit_returning(returning, &request.endpoint, scene)?;
         if claim.requester != *admitted.requester() {
             return Err(Refusal::NotAuthorized.into());
         }
-        if claim.digest != filing.digest {
+        if claim.digest != digest {
             return Err(Refusal::ClaimConflict.into());
         }
         let mut enrollment = self.behind(&claim).await?;
+        self.spent_for(caller, enrollment.value())?;
         if is_moving(enrollment.value()) {
             enrollment = self.settled(claim.enrollment, endpoint.inline_wait).await?;
         }
@@ -186,7 +196,7 @@ impl RegistrationAuthority {
         self.parts.roles.has(Role::Worker)
     }
 
-    fn own_saying(&self, filing: &Filing, reason: &str) -> Saying {
+    pub(super) fn own_saying(&self, filing: &Filing, reason: &str) -> Saying {
         Saying {
             purpose: self.parts.roles.voice(),
             ..filing.saying(reason)
@@ -204,7 +214,7 @@ impl RegistrationAuthority {
         let application = self.application(filing, (&judged, request.operation), contents, &findings);
         if let Some(pass) = self.pass_for(&application, &approval.terms).await? {
             return self
-                .begin(filing, (judged, application, Some(pass)), alongside)
+                .begin(filing, (judged, application, Some(pass)), (&findings, alongside))
                 .await;
         }
         let filed = self.file_referral(filing, application, (&approval, alongside));
@@ -224,7 +234,8 @@ impl RegistrationAuthority {
         alongside: Batch,
     ) -> Result<Acted, Error> {
         let application = self.application(filing, (&judged, request.operation), contents, &findings);
-        self.begin(filing, (judged, application, None), alongside).await
+        self.begin(filing, (judged, application, None), (&findings, alongside))
+            .await
     }
 
     /// Fixes the intent, and waits for what comes of it.
@@ -232,9 +243,19 @@ impl RegistrationAuthority {
         self: &Arc<Self>,
         filing: &Filing,
         (judged, application, pass): (Judged, Box<Application>, Option<Pass>),
-        alongside: Batch,
+        (findings, alongside): (&[Finding], Batch),
     ) -> Result<Acted, Error> {
-        let filed = self.file_intent(filing, (application, pass), alongside).await?;
+        let spends = alongside.spends.clone();
+        let filed = match self.file_intent(filing, (application, pass), alongside).await {
+            Err(Error::Refused(refusal @ Refusal::LimitReached)) => {
+                let spends = Batch {
+                    spends,
+                    ..Batch::default()
+                };
+                return self.refuse(filing, refusal, (findings, spends)).await;
+            }
+            other => other?,
+        };
         let Some((enrollment, lease)) = filed else {
             return Ok(Acted::Raced);
         };
@@ -261,11 +282,14 @@ pub(super) enum Acted {
     Raced,
 }
 
-/// Whether a failed commit only means that somebody was faster with the same claim, or with the last use of a grant.
+/// Whether a failed commit only means that somebody was faster with the same claim, with the same secret, or with the last
+/// use of a grant.
 pub(super) fn is_race(error: &CommitError) -> bool {
     match error {
         CommitError::Conflict(Conflict::Claim(_) | Conflict::Document(_)) => true,
-        CommitError::Conflict(Conflict::Stream(stream)) => stream.kind == StreamKind::Grant,
+        CommitError::Conflict(Conflict::Stream(stream)) => {
+            matches!(stream.kind, StreamKind::Grant | StreamKind::Secret)
+        }
         _ => false,
     }
 }

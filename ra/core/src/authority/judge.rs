@@ -1,17 +1,19 @@
 //! Judgement: from an admitted requester and a proven request to a verdict.
 
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
+use super::caller::Caller;
 use crate::domain::{
     Account, Agreement, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
-    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, Refusal, Requester, StreamId,
-    Submission, Verdict, key_report_stream, proof_stream,
+    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, RateLimit, Refusal, Submission,
+    Verdict, key_report_stream, network, proof_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{Admission, PolicyError};
-use crate::steps::admit::{Admitted, admit_account, admit_again};
+use crate::steps::admit::{Admitted, Behalf, Known, admit_account, admit_again, admit_holder};
 use crate::steps::verify::{self, History};
 use crate::steps::{ProvenRequest, Verified, possession};
 
@@ -27,8 +29,10 @@ pub(super) struct Judged {
 
 /// Who asks and where, as the store knows them: read, and not admitted.
 pub(super) struct Scene {
-    account: Option<Verified<Account>>,
-    endpoints: ObjectHistory,
+    pub(super) account: Option<Verified<Account>>,
+    /// On whose behalf it asks, if it is on somebody's.
+    pub(super) known: Option<Known>,
+    pub(super) endpoints: ObjectHistory,
 }
 
 /// What is asked for, by whoever was admitted.
@@ -66,19 +70,30 @@ impl<'a> From<&'a Submission> for Wish<'a> {
 
 impl RegistrationAuthority {
     /// Admission, possession, facts, policy, in this order.
-    pub(super) async fn judge(&self, request: &EnrollmentRequest, scene: Scene) -> Result<Judged, Error> {
-        let Scene { account, endpoints } = scene;
-        let endpoint = self.read_endpoint(endpoints.current())?;
-        let admitted = admit_account(&request.credential, account.as_ref(), &request.endpoint)?;
+    pub(super) async fn judge(
+        &self,
+        request: &EnrollmentRequest,
+        scene: Scene,
+        caller: &Caller,
+    ) -> Result<Judged, Error> {
+        let now = self.now();
+        let endpoint = self.read_endpoint(scene.endpoints.current())?;
+        let admitted = admit_either((&request.credential, caller), &request.endpoint, &scene)?;
+        if caller.spent(now).is_some() {
+            return Err(Refusal::NotAuthorized.into());
+        }
+        let admitted = admitted.asking(scene.known, &request.endpoint, now)?;
         self.limit(&admitted, &endpoint).await?;
         self.judge_admitted(admitted, endpoint, Wish::from(request)).await
     }
 
     /// Judges what an edge handed over: whoever asks was authenticated there, and is admitted here.
     pub(super) async fn judge_handed_over(&self, submission: &Submission) -> Result<Judged, Error> {
-        let Scene { account, endpoints } = self.scene(&submission.requester, &submission.endpoint).await?;
-        let endpoint = self.read_endpoint(endpoints.current())?;
-        let admitted = admit_again(&submission.requester, account.as_ref(), &submission.endpoint)?;
+        let who = (&submission.requester, submission.secret);
+        let scene = self.scene(who, &submission.endpoint).await?;
+        let endpoint = self.read_endpoint(scene.endpoints.current())?;
+        let admitted = admit_again(who.0, scene.account.as_ref(), &submission.endpoint)?;
+        let admitted = admitted.asking(scene.known, &submission.endpoint, self.now())?;
         self.judge_admitted(admitted, endpoint, Wish::from(submission))
             .await
     }
@@ -90,7 +105,7 @@ impl RegistrationAuthority {
         wish: Wish<'_>,
     ) -> Result<Judged, Error> {
         let proven = possession::prove(wish.request)?;
-        let profile = chosen_profile(wish.profile_hint, &endpoint)?;
+        let profile = chosen_profile(wish.profile_hint, &endpoint, admitted.behalf())?;
         let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
             .await?;
@@ -117,13 +132,20 @@ impl RegistrationAuthority {
     /// deactivated, its names may have lost their proofs, its key may have been reported. What will be certified stays
     /// what it was, and the times that were asked for are not judged again.
     pub(super) async fn judge_again(&self, application: &Application) -> Result<(), Error> {
-        let Scene { account, endpoints } = self.scene(&application.requester, &application.endpoint).await?;
-        let admitted = admit_again(&application.requester, account.as_ref(), &application.endpoint)?;
+        let who = (&application.requester, application.secret);
+        let scene = self.scene(who, &application.endpoint).await?;
+        let admitted = admit_again(who.0, scene.account.as_ref(), &application.endpoint)?;
+        let admitted = admitted.asking(scene.known, &application.endpoint, self.now())?;
+        let may_use = |behalf: &Behalf| behalf.registration.registration.may_use(&application.profile);
+        if !admitted.behalf().is_none_or(may_use) {
+            return Err(Refusal::UnknownProfile(application.profile.to_string()).into());
+        }
         let gone = |name: &str| InternalError::Object {
             name: name.to_owned(),
             reason: "the version that a request was judged by is gone".to_owned(),
         };
-        let endpoint = endpoints
+        let endpoint = scene
+            .endpoints
             .version(application.endpoint_version)
             .ok_or_else(|| gone(application.endpoint.as_str()))?;
         let endpoint = self.read_endpoint(Some(endpoint))?;
@@ -170,36 +192,66 @@ impl RegistrationAuthority {
     /// Admits whoever returns to ask about an enrollment, and says at which endpoint.
     pub(super) fn admit_returning(
         &self,
-        credential: &Credential,
+        who: (&Credential, &Caller),
         name: &EndpointName,
         scene: &Scene,
     ) -> Result<(Admitted, Arc<Endpoint>), Error> {
-        let Scene { account, endpoints } = scene;
-        let admitted = admit_account(credential, account.as_ref(), name)?;
+        let admitted = admit_either(who, name, scene)?;
         // An endpoint that was taken out of force still answers for what it accepted.
-        Ok((admitted, self.read_endpoint(endpoints.latest_released())?))
+        Ok((admitted, self.read_endpoint(scene.endpoints.latest_released())?))
     }
 
-    /// One read for requester and endpoint.
-    pub(super) async fn scene(&self, requester: &Requester, endpoint: &EndpointName) -> Result<Scene, Error> {
-        let mut streams = vec![ObjectVersion::stream(ObjectKind::Endpoint, endpoint.as_str())];
-        if let Requester::Account(account) = requester {
-            streams.push(StreamId::account(*account));
-        }
-        let mut histories = self.ledger.histories(&streams).await?.into_iter();
-        let endpoints = object(histories.next());
-        let account = histories.next().and_then(verify::account);
-        Ok(Scene { account, endpoints })
-    }
-
+    /// Counts a request against the limits of its endpoint, the narrowest first, so that one requester does not use up
+    /// what is there for all.
     async fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
-        let Some(limit) = endpoint.rate_limit else {
-            return Ok(());
-        };
-        let key = format!("{}|{}", endpoint.name, admitted.requester());
-        match self.parts.limiter.admit(&key, limit, 1).await {
+        let limits = &endpoint.rate_limit;
+        let name = &endpoint.name;
+        let registration = admitted.behalf().map(|behalf| behalf.registration.id);
+        let counted = [
+            (
+                "requester",
+                limits.requester,
+                Some(format!("{name}|{}", admitted.requester())),
+            ),
+            (
+                "registration",
+                limits.registration,
+                registration.map(|id| format!("{name}|on behalf of|{id}")),
+            ),
+            ("endpoint", limits.endpoint, Some(format!("{name}|all"))),
+        ];
+        for (what, limit, key) in counted {
+            if let (Some(limit), Some(key)) = (limit, key) {
+                self.admit_within((&endpoint.name, what), &key, limit).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a request that has arrived at an endpoint, before anything of it is verified. What `limit` says is the
+    /// address limit of the endpoint.
+    pub async fn count_arrival(
+        &self,
+        endpoint: &EndpointName,
+        address: IpAddr,
+        limit: RateLimit,
+    ) -> Result<(), Refusal> {
+        let key = format!("{endpoint}|from|{}", network(address));
+        self.admit_within((endpoint, "address"), &key, limit).await
+    }
+
+    async fn admit_within(
+        &self,
+        (endpoint, what): (&EndpointName, &'static str),
+        key: &str,
+        limit: RateLimit,
+    ) -> Result<(), Refusal> {
+        match self.parts.limiter.admit(key, limit, 1).await {
             Admission::Admitted => Ok(()),
-            Admission::RetryAfter(wait) => Err(Refusal::RateLimited(wait)),
+            Admission::RetryAfter(wait) => {
+                self.parts.metrics.limited(endpoint.as_str(), what);
+                Err(Refusal::RateLimited(wait))
+            }
         }
     }
 
@@ -249,6 +301,8 @@ impl RegistrationAuthority {
             key_blocked,
             not_after_asked: None,
             not_before_asked: None,
+            registration: admitted.behalf().map(|behalf| Arc::clone(&behalf.registration)),
+            secret: admitted.behalf().map(|behalf| behalf.secret),
         };
         Ok((profiles, facts))
     }
@@ -263,15 +317,33 @@ pub(super) fn lines(findings: &[Finding]) -> Vec<String> {
         .collect()
 }
 
-fn chosen_profile(hint: Option<&ProfileName>, endpoint: &Endpoint) -> Result<ProfileName, Refusal> {
+/// The profile that is asked for, or the first of the endpoint that the registration may use.
+fn chosen_profile(
+    hint: Option<&ProfileName>,
+    endpoint: &Endpoint,
+    behalf: Option<&Behalf>,
+) -> Result<ProfileName, Refusal> {
+    let may_use = |name: &&ProfileName| behalf.is_none_or(|it| it.registration.registration.may_use(name));
+    let mut offered = endpoint.profiles.iter().filter(may_use);
     match hint {
-        Some(hint) if endpoint.profiles.contains(hint) => Ok(hint.clone()),
+        Some(hint) if offered.any(|name| name == hint) => Ok(hint.clone()),
         Some(hint) => Err(Refusal::UnknownProfile(hint.to_string())),
-        None => endpoint
-            .profiles
-            .first()
+        None => offered
+            .next()
             .cloned()
             .ok_or(Refusal::UnknownProfile(String::new())),
+    }
+}
+
+/// Admits who showed a secret, which was found to be right, or who signed as an account.
+fn admit_either(
+    (credential, caller): (&Credential, &Caller),
+    endpoint: &EndpointName,
+    scene: &Scene,
+) -> Result<Admitted, Refusal> {
+    match &caller.secret {
+        Some(secret) => admit_holder(secret.value()),
+        None => admit_account(credential, scene.account.as_ref(), endpoint),
     }
 }
 

@@ -2,16 +2,20 @@
 
 mod approve;
 mod begin;
+mod bind;
+mod caller;
 mod deadline;
 mod drive;
 mod electorate;
 mod enroll;
 mod erase;
 mod grants;
+mod holdings;
 mod incidents;
 mod judge;
 mod propose;
 mod recount;
+mod register;
 mod resolve;
 mod revoke;
 mod rows;
@@ -37,8 +41,8 @@ use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
 use crate::ports::{
-    Admission, CaBackend, Clock, Cursor, EventSigner, HeadMemory, Metrics, Page, Policy, Random, RateLimiter,
-    Spawn, Store, Tasks, Wakeups,
+    Admission, CaBackend, Clock, Cursor, Documents, EventSigner, HeadMemory, Metrics, Page, Policy, Random,
+    RateLimiter, Sealer, Spawn, Store, Tasks, Wakeups,
 };
 use crate::proofs::Proofs;
 use crate::registrations::Registrations;
@@ -46,10 +50,12 @@ use crate::secrets::Secrets;
 use crate::steps::{Verified, verify};
 
 pub use approve::{COMMENT_CHARS_MAX, DecisionRequest, Vote};
+pub use bind::{EVIDENCE_MAX, ExternalAccount};
 pub use electorate::Constituency;
 pub use erase::Erasure;
 pub use incidents::IncidentStanding;
 pub use propose::{CONFIGURATION_POLICY, REVOCATION_POLICY};
+pub use register::{ListedRegistration, NewRegistrationSecret, RegistrationSearch};
 pub use search::{Search, SearchError, Selection};
 pub use status::{KnownCertificate, StatusOutcome, StatusRequest};
 
@@ -60,10 +66,14 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Background work.
     pub tasks: Arc<dyn Tasks>,
+    /// Reads what the RA keeps as documents.
+    pub documents: Arc<dyn Documents>,
     /// Judgement.
     pub policy: Arc<dyn Policy>,
     /// Signs and verifies records.
     pub signer: Arc<dyn EventSigner>,
+    /// Seals and opens secrets that protocols make MACs with.
+    pub sealer: Arc<dyn Sealer>,
     /// What this node has seen of the configuration.
     pub heads: Arc<dyn HeadMemory>,
     /// Who signs certificates.
@@ -114,7 +124,10 @@ impl RegistrationAuthority {
             proofs: Proofs::new(Arc::clone(&ledger)),
             objects: Objects::new(Arc::clone(&ledger)),
             registrations: Registrations::new(Arc::clone(&ledger)),
-            secrets: Secrets::new(Arc::clone(&ledger)),
+            secrets: Secrets::new(
+                Arc::clone(&ledger),
+                (Arc::clone(&parts.sealer), Arc::clone(&parts.limiter)),
+            ),
             in_flight: AtomicUsize::new(0),
             putting_back: AtomicUsize::new(0),
             ledger,

@@ -18,7 +18,8 @@ use crate::domain::{
 use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{Batch, CommitError, Conflict, RevocationPower, Space, TaskLease, WakeKey};
-use crate::steps::admit::{admit_account, identify};
+use crate::proofs::LiveProof;
+use crate::steps::admit::{admit_account, admit_behalf, identify};
 use crate::steps::{Verified, verify};
 
 /// How long an edge waits for a worker to revoke.
@@ -66,6 +67,7 @@ impl RegistrationAuthority {
         let RevocationTarget::Certificate(der) = &request.target;
         let certificate =
             Certificate::from_der(der).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let by = identify(&request.credential)?;
         let mut turn = 0;
         loop {
             let enrollment = self.enrollment_of(&certificate).await?;
@@ -74,7 +76,7 @@ impl RegistrationAuthority {
             let revocation = RequestedRevocation {
                 reason: request.reason,
                 right,
-                by: identify(&request.credential),
+                by: by.clone(),
             };
             let id = enrollment.value().id;
             let with = (request.origin.clone(), &request.alongside);
@@ -219,7 +221,7 @@ impl RegistrationAuthority {
     ) -> Result<Right, Error> {
         let account = match &request.credential {
             Credential::Key(key) if key == certificate.public_key() => return Ok(Right::Key),
-            Credential::Key(_) => return Err(Refusal::NotAuthorized.into()),
+            Credential::Key(_) | Credential::Secret { .. } => return Err(Refusal::NotAuthorized.into()),
             Credential::Account { account, .. } => *account,
         };
         let account = self.accounts.load(account).await?;
@@ -237,7 +239,25 @@ impl RegistrationAuthority {
             .filter(|names| !names.is_empty())
             .ok_or(Refusal::NotAuthorized)?;
         let live = self.proofs.live(requester, &names).await?;
-        if live.iter().all(Option::is_some) {
+        let bound = match account
+            .as_ref()
+            .and_then(|account| account.value().binding.as_ref())
+        {
+            Some(binding) => {
+                let known = self.bound_to(binding).await?;
+                Some(admit_behalf(known, &request.endpoint, self.now())?.registration)
+            }
+            None => None,
+        };
+        // On behalf of a registration its names are the limit here as well, and what it vouches for counts as proven.
+        let has = |(name, proof): (&Identifier, &Option<LiveProof>)| match &bound {
+            Some(known) => {
+                let registration = &known.registration;
+                registration.covers(name) && (proof.is_some() || registration.vouches_for(name))
+            }
+            None => proof.is_some(),
+        };
+        if names.iter().zip(&live).all(has) {
             Ok(Right::Names)
         } else {
             Err(Refusal::NotAuthorized.into())
@@ -298,7 +318,11 @@ impl RegistrationAuthority {
     }
 
     /// The end of the claim on a certificate, unless the claim leads to a newer one already.
-    async fn ending_claim(&self, enrollment: &Enrollment, now: Timestamp) -> Result<Option<Claim>, Error> {
+    pub(super) async fn ending_claim(
+        &self,
+        enrollment: &Enrollment,
+        now: Timestamp,
+    ) -> Result<Option<Claim>, Error> {
         let Some(ended) = claim_of(enrollment, now) else {
             return Ok(None);
         };

@@ -171,12 +171,17 @@ impl RegistrationAuthority {
             key: serial_key(certificate.issuer_der(), certificate.serial().as_bytes()),
             stream: StreamId::enrollment(enrollment.value().id),
         };
+        let superseded = self.superseded_by(enrollment.value()).await?;
         let ownership = self.ownership(enrollment.value()).await?;
         let batch = Batch {
             reservations: vec![take],
             projections: rows::certificate(enrollment.value(), &certificate, (ownership, self.now()))
                 .into_iter()
+                .chain(superseded.projections)
                 .collect(),
+            records: superseded.records,
+            tasks: superseded.tasks,
+            claims: superseded.claims,
             ..Batch::default()
         };
         let until = Enrollment::claim_ends(&certificate);
@@ -319,8 +324,11 @@ impl RegistrationAuthority {
         let mut projections = batch.projections;
         projections.extend(rows::request(&after, self.now()));
         let batch = Batch {
-            records: vec![record.clone()],
-            claims: claim_of(&after, claim_until).into_iter().collect(),
+            records: std::iter::once(record.clone()).chain(batch.records).collect(),
+            claims: claim_of(&after, claim_until)
+                .into_iter()
+                .chain(batch.claims)
+                .collect(),
             task_changes: vec![TaskChange::Complete {
                 id: lease.id,
                 fence: lease.fence,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
+use super::caller::Caller;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, Claim, ClaimHandle, ClaimKey, Command, Credential, Disposition, EndpointName, Enrollment,
@@ -14,7 +15,7 @@ use crate::domain::{
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
 use crate::ports::{Batch, CommitError, Conflict};
-use crate::steps::admit::{Admitted, identify};
+use crate::steps::admit::Admitted;
 use crate::steps::{Verified, verify};
 
 /// When a client returns whose certificate is being made right now, unless its endpoint wants it back sooner.
@@ -31,10 +32,12 @@ impl RegistrationAuthority {
         credential: &Credential,
     ) -> Result<Disposition, Error> {
         let key = ClaimKey::new(endpoint, operation, handle);
-        let requester = identify(credential);
-        let (claim, scene) = join(self.parts.store.claim(&key), self.scene(&requester, endpoint)).await;
-        let (admitted, found) = self.admit_returning(credential, endpoint, &scene?)?;
+        let caller = self.caller(credential, &Origin::node(self.parts.node)).await?;
+        let who = (&caller.requester, None);
+        let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint)).await;
+        let (admitted, found) = self.admit_returning((credential, &caller), endpoint, &scene?)?;
         let enrollment = self.claimed(claim?, &admitted).await?;
+        self.spent_for(&caller, enrollment.value())?;
         disposition(enrollment.value(), found.retry_after)
     }
 
@@ -47,13 +50,15 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         credential: &Credential,
     ) -> Result<(), Error> {
-        let scene = self.scene(&identify(credential), endpoint).await?;
-        let (admitted, _) = self.admit_returning(credential, endpoint, &scene)?;
+        let caller = self.caller(credential, &Origin::node(self.parts.node)).await?;
+        let scene = self.scene((&caller.requester, None), endpoint).await?;
+        let (admitted, _) = self.admit_returning((credential, &caller), endpoint, &scene)?;
         let key = ClaimKey::new(endpoint, operation, handle);
         let mut turn = 0;
         loop {
             let claim = self.parts.store.claim(&key).await?;
             let enrollment = self.claimed(claim, &admitted).await?;
+            self.spent_for(&caller, enrollment.value())?;
             match enrollment.value().state() {
                 Some(EnrollmentState::Confirmed) => return Ok(()),
                 Some(EnrollmentState::Issued) => {}
@@ -74,6 +79,17 @@ impl RegistrationAuthority {
                     return Err(commit_error(error, StreamId::enrollment(enrollment.value().id)));
                 }
             }
+        }
+    }
+
+    /// A secret that is spent leads to what it was spent for, so that a lost answer can be fetched, and to nothing else of
+    /// its registration.
+    pub(super) fn spent_for(&self, caller: &Caller, enrollment: &Enrollment) -> Result<(), Refusal> {
+        match caller.spent(self.now()) {
+            Some(spent) if enrollment.asked().and_then(|asked| asked.secret) != Some(spent) => {
+                Err(Refusal::NotAuthorized)
+            }
+            _ => Ok(()),
         }
     }
 

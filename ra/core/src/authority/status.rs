@@ -14,8 +14,7 @@ use crate::access::Target;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, Alongside, BackendName, Command, Enrollment, EnrollmentId, On, Origin, ProfileName, Purpose,
-    Refusal, RequestedStatus, Requester, RevocationReason, Right, Role, Standing, StatusChange, StreamId,
-    TeamName,
+    Refusal, RequestedStatus, RevocationReason, Right, Role, Standing, StatusChange, StreamId, TeamName,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -343,10 +342,10 @@ impl RegistrationAuthority {
 
     /// Through what an enrollment was asked for, as it is now.
     pub(super) async fn ownership(&self, enrollment: &Enrollment) -> Result<Ownership, Error> {
-        let Some(Requester::Registration(id)) = enrollment.asked().map(|asked| asked.requester) else {
+        let Some(id) = enrollment.on_behalf_of() else {
             return Ok(Ownership::default());
         };
-        let found = self.registrations.registration(*id).await?;
+        let found = self.registrations.registration(id).await?;
         Ok(found.map_or_else(Ownership::default, |found| {
             let registration = &found.value().registration;
             Ownership {

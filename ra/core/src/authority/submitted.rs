@@ -41,12 +41,16 @@ impl RegistrationAuthority {
             profile_hint: request.profile_hint.clone(),
             not_before: request.not_before,
             not_after: request.not_after,
+            secret: filing.secret.as_ref().map(|secret| secret.value().id),
         });
         let (enrollment, events) = run(Enrollment::new(id), [Command::Submit(submission)], self.now())?;
         let actor = Actor::Requester(filing.requester.clone());
         let saying = Saying::new(Purpose::Edge, actor, filing.origin.clone(), "handed to a worker");
+        let record = self.ledger.record(first(stream), saying, &events)?;
+        let used = self.use_for(filing, id)?;
         let batch = Batch {
-            records: vec![self.ledger.record(first(stream), saying, &events)?],
+            records: std::iter::once(record).chain(used.records).collect(),
+            reservations: used.reservations,
             tasks: vec![self.task(stream, Duration::ZERO, None)],
             claims: vec![super::begin::claim(filing, id)],
             projections: self.first_row(&enrollment).await?,
@@ -126,11 +130,14 @@ impl RegistrationAuthority {
             Some(pass) => (Command::PassBy(pass.proposal), "granted beforehand"),
             None => (Command::Approve(None), "policy permits"),
         };
-        let commands = [Command::Receive(application), approve, Command::Begin(intent)];
+        let commands = vec![
+            Command::Receive(application.clone()),
+            approve,
+            Command::Begin(intent),
+        ];
         let spent = pass.map(|pass| self.spend(&pass, id)).transpose()?;
-        self.advance_with(enrollment, commands, (why, spent))
+        self.begin_issuing((enrollment, lease), (&application, commands), (why, spent))
             .await
-            .map(Settled::GoOn)
     }
 
     /// Commits Received and Referred with the proposal, and puts the task off to the day it expires.
@@ -180,5 +187,7 @@ fn filing(submission: &Submission, origin: Origin) -> Filing {
         digest: sha256(&submission.request),
         endpoint: submission.endpoint.clone(),
         origin,
+        // Used up when it was handed over.
+        secret: None,
     }
 }

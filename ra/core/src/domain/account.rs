@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::{PublicKey, Timestamp};
 
 use super::event::EventKind;
-use super::ids::EndpointName;
+use super::ids::{EndpointName, RegistrationId, SecretId};
 
 /// Whether an account may act.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -43,6 +43,20 @@ pub enum AccountEvent {
     Agreed,
     /// The account is closed.
     Deactivated,
+    /// It asks on behalf of a registration, whose key vouched for the account's (RFC 8555 section 7.3.4). Stands in the
+    /// record that opens it.
+    Bound(AccountBinding),
+}
+
+/// On whose behalf an account asks.
+#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+pub struct AccountBinding {
+    /// For which end entity.
+    pub registration: RegistrationId,
+    /// The key that vouched for it.
+    pub secret: SecretId,
+    /// What the client sent as proof, as the edge received it: at most 4 KiB.
+    pub evidence: Vec<u8>,
 }
 
 impl AccountEvent {
@@ -54,6 +68,7 @@ impl AccountEvent {
             Self::ContactsChanged { .. } => EventKind::AccountContactsChanged,
             Self::Agreed => EventKind::AccountAgreed,
             Self::Deactivated => EventKind::AccountDeactivated,
+            Self::Bound(_) => EventKind::AccountBound,
         }
     }
 }
@@ -73,6 +88,8 @@ pub struct Account {
     pub opened_at: Timestamp,
     /// Whether it may act.
     pub status: AccountStatus,
+    /// On whose behalf it asks, if it does.
+    pub binding: Option<AccountBinding>,
 }
 
 impl Account {
@@ -95,6 +112,7 @@ impl Account {
                     agreed_at: agreed.then_some(at),
                     opened_at: at,
                     status: AccountStatus::Valid,
+                    binding: None,
                 });
             }
             (Some(account), AccountEvent::KeyChanged { key }) => account.key = key.clone(),
@@ -103,6 +121,10 @@ impl Account {
             }
             (Some(account), AccountEvent::Agreed) => account.agreed_at = Some(at),
             (Some(account), AccountEvent::Deactivated) => account.status = AccountStatus::Deactivated,
+            // The first binding holds: an account never changes on whose behalf it asks.
+            (Some(account), AccountEvent::Bound(binding)) => {
+                account.binding.get_or_insert_with(|| binding.clone());
+            }
             (None, _) | (Some(_), AccountEvent::Opened { .. }) => {}
         }
     }

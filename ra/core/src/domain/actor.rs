@@ -2,7 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::ids::{AccountId, NodeId, RegistrationId};
 use super::principal::Principal;
@@ -80,6 +80,36 @@ impl Origin {
             node,
             address: None,
             request: None,
+        }
+    }
+}
+
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, of which a single host has all.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_as_one_client() {
+        let rows = [
+            ("an IPv4 address", "192.0.2.7", "192.0.2.7"),
+            ("the same, mapped", "::ffff:192.0.2.7", "192.0.2.7"),
+            ("a host", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("its neighbour", "2001:db8:1:2::9", "2001:db8:1:2::"),
+            ("another network", "2001:db8:1:3::9", "2001:db8:1:3::"),
+        ];
+        for (name, address, expected) in rows {
+            assert_eq!(network(address.parse().unwrap()).to_string(), expected, "{name}");
         }
     }
 }

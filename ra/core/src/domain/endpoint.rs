@@ -13,7 +13,19 @@ pub enum NameAuthority {
     Profile,
 }
 
-/// How many requests one requester may make.
+/// Whether accounts are bound to registrations (RFC 8555 section 7.3.4).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum ExternalAccounts {
+    /// None is.
+    Off,
+    /// Those that ask for it.
+    #[default]
+    Optional,
+    /// All of them.
+    Required,
+}
+
+/// How many requests may be made.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct RateLimit {
     /// Requests per `period` in the long run.
@@ -22,6 +34,20 @@ pub struct RateLimit {
     pub period: Duration,
     /// Requests at once.
     pub burst: u32,
+}
+
+/// The rate limits of an endpoint. Each is counted apart, the narrowest first; `None` does not limit.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct RateLimits {
+    /// Every request that one network sends, before anything of it is verified: an IPv4 address, or the /64 of an IPv6
+    /// address.
+    pub address: Option<RateLimit>,
+    /// Requests for certificates of one requester.
+    pub requester: Option<RateLimit>,
+    /// Requests for certificates on behalf of one registration.
+    pub registration: Option<RateLimit>,
+    /// Requests for certificates of all.
+    pub endpoint: Option<RateLimit>,
 }
 
 /// A versioned endpoint, as the policy crate read it from its published text.
@@ -43,6 +69,8 @@ pub struct Endpoint {
     pub inline_wait: Duration,
     /// When it is told to come back.
     pub retry_after: Duration,
-    /// Limit per requester.
-    pub rate_limit: Option<RateLimit>,
+    /// How often something may be asked.
+    pub rate_limit: RateLimits,
+    /// Whether accounts are bound to registrations.
+    pub eab: ExternalAccounts,
 }

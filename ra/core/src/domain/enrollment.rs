@@ -16,7 +16,9 @@ use super::actor::Requester;
 use super::claim::ClaimKey;
 use super::contents::CertificateContents;
 use super::event::EventKind;
-use super::ids::{BackendName, EndpointName, EnrollmentId, ProfileName, ProposalId};
+use super::ids::{
+    BackendName, EndpointName, EnrollmentId, ProfileName, ProposalId, RegistrationId, SecretId,
+};
 use super::intent::Intent;
 use super::refusal::Refusal;
 use super::request::Operation;
@@ -47,6 +49,10 @@ pub struct Application {
     pub contents: CertificateContents,
     /// What each rule said, as `rule: text`.
     pub findings: Vec<String>,
+    /// The registration on whose behalf it is asked, if it is on one's.
+    pub registration: Option<RegistrationId>,
+    /// The secret of that registration that let the requester in: whoever issued it counts as requester.
+    pub secret: Option<SecretId>,
 }
 
 impl Application {
@@ -148,6 +154,11 @@ pub enum EnrollmentEvent {
     Released,
     /// A console that does not revoke was asked to change where the certificate stands.
     StatusRequested(RequestedStatus),
+    /// The registration has as many certificates as it may have: when this one is issued, that one is revoked.
+    Supersedes {
+        /// The enrollment of the older certificate.
+        older: EnrollmentId,
+    },
 }
 
 impl EnrollmentEvent {
@@ -173,6 +184,7 @@ impl EnrollmentEvent {
             Self::Erased => EventKind::EnrollmentErased,
             Self::Released => EventKind::EnrollmentReleased,
             Self::StatusRequested(_) => EventKind::EnrollmentStatusRequested,
+            Self::Supersedes { .. } => EventKind::EnrollmentSupersedes,
         }
     }
 }
@@ -273,6 +285,7 @@ pub struct Enrollment {
     released: Option<Timestamp>,
     revocation_requested: Option<RequestedRevocation>,
     status_requested: Option<RequestedStatus>,
+    supersedes: Option<EnrollmentId>,
     received_at: Option<Timestamp>,
 }
 
@@ -295,6 +308,7 @@ impl Enrollment {
             released: None,
             revocation_requested: None,
             status_requested: None,
+            supersedes: None,
             received_at: None,
         }
     }
@@ -325,6 +339,21 @@ impl Enrollment {
         self.revocation_requested
             .as_ref()
             .filter(|wish| self.decide(Command::Revoke(wish.reason)).is_ok())
+    }
+
+    /// The registration on whose behalf it is asked, as far as that is known: of what an edge handed over for an account,
+    /// only when it was judged.
+    pub fn on_behalf_of(&self) -> Option<RegistrationId> {
+        match (self.application(), self.submission().map(|it| &it.requester)) {
+            (Some(application), _) => application.registration,
+            (None, Some(Requester::Registration(id))) => Some(*id),
+            (None, _) => None,
+        }
+    }
+
+    /// The enrollment whose certificate is revoked when this one is issued.
+    pub const fn supersedes(&self) -> Option<EnrollmentId> {
+        self.supersedes
     }
 
     /// The proposal people decide on.
@@ -387,7 +416,7 @@ impl Enrollment {
             | (Command::Receive(_), None | Some(S::Submitted))
             | (Command::Refer(_), Some(S::Received))
             | (Command::Begin(_), Some(S::Approved))
-            | (Command::Progress(_) | Command::Doubt, Some(S::Issuing))
+            | (Command::Progress(_) | Command::Doubt | Command::Supersede(_), Some(S::Issuing))
             | (Command::Issue { .. } | Command::Quarantine { .. }, Some(S::Issuing | S::InDoubt))
             | (Command::Confirm, Some(S::Issued))
             | (Command::Expire, Some(S::AwaitingApproval))
@@ -462,6 +491,10 @@ impl Enrollment {
             EnrollmentEvent::Issuing { intent } => {
                 self.intent = Some(intent.clone());
                 S::Issuing
+            }
+            EnrollmentEvent::Supersedes { older } => {
+                self.supersedes = Some(*older);
+                return;
             }
             EnrollmentEvent::Progressed { handle } => {
                 self.handle = Some(handle.clone());

@@ -95,6 +95,8 @@ kinds! {
     EnrollmentSubmitted = 0x010f, "enrollment.submitted";
     /// An edge asks the workers to revoke its certificate.
     EnrollmentRevocationRequested = 0x0110, "enrollment.revocation_requested";
+    /// When it is issued, an older certificate of the same registration is revoked.
+    EnrollmentSupersedes = 0x0111, "enrollment.supersedes";
     /// An operator had its records erased.
     EnrollmentErased = 0x0130, "enrollment.erased";
     /// A certificate on hold is good again.
@@ -119,6 +121,8 @@ kinds! {
     AccountAgreed = 0x0304, "account.agreed";
     /// It was deactivated, for good.
     AccountDeactivated = 0x0305, "account.deactivated";
+    /// It was bound to a registration.
+    AccountBound = 0x0306, "account.bound";
     /// Control over an identifier was shown.
     IdentifierProven = 0x0401, "identifier.proven";
     /// The proof no longer counts.

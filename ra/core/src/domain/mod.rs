@@ -35,14 +35,14 @@ mod trust;
 mod verdict;
 
 pub use access::AccessEvent;
-pub use account::{Account, AccountEvent, AccountStatus};
-pub use actor::{Actor, Origin, Requester};
+pub use account::{Account, AccountBinding, AccountEvent, AccountStatus};
+pub use actor::{Actor, Origin, Requester, network};
 pub use approval::{
     ApprovalPolicy, ApprovalTerms, Approvers, DecisionRejection, EvidenceRule, Exclusion, Step,
 };
 pub use claim::{Claim, ClaimHandle, ClaimKey};
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
-pub use endpoint::{Endpoint, NameAuthority, RateLimit};
+pub use endpoint::{Endpoint, ExternalAccounts, NameAuthority, RateLimit, RateLimits};
 pub use enrollment::{
     Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible,
     RequestedRevocation, RequestedStatus, Resolution, RevocationRight, StatusChange, Submission,
@@ -73,13 +73,16 @@ pub use record::{
 };
 pub use refusal::{KeyRejection, NameRejection, Refusal};
 pub use registration::{
-    AllowedIdentifier, KnownRegistration, OverLimit, Registration, RegistrationEvent, RegistrationState,
+    ALLOWED_NAMES_MAX, AllowedName, AllowedNames, BadAllowedName, CERTIFICATES_MAX, KnownRegistration,
+    OverLimit, REGISTRATION_NAME_MAX, Registration, RegistrationError, RegistrationEvent, RegistrationState,
 };
 pub use remark::Remark;
-pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, Waiting};
+pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, SecretProof, Waiting};
 pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
 pub use right::{On, OperatorRole, Reach, Right, Standing, TeamReach, UnknownRight};
 pub use role::{Role, Roles, UnknownRole};
-pub use secret::{KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState};
+pub use secret::{
+    KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState, USES_MAX,
+};
 pub use trust::TrustAnchorSet;
 pub use verdict::{Agreement, Facts, Finding, Outcome, Verdict};

@@ -65,6 +65,7 @@ impl Purpose {
             | K::EnrollmentInDoubt
             | K::EnrollmentQuarantined
             | K::EnrollmentRevoked
+            | K::EnrollmentSupersedes
             | K::EnrollmentReleased
             | K::ProposalOpened
             | K::GrantSpent
@@ -83,6 +84,7 @@ impl Purpose {
             | K::AccountContactsChanged
             | K::AccountAgreed
             | K::AccountDeactivated
+            | K::AccountBound
             | K::IdentifierProven
             | K::IdentifierWithdrawn => matches!(self, Self::Edge),
             K::ObjectPublished

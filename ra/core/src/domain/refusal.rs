@@ -144,6 +144,25 @@ pub enum Refusal {
     /// A decision of somebody who operates does not count.
     #[error("{0}")]
     Decision(DecisionRejection),
+    /// The registration on whose behalf it is asked is suspended or over, is not for this endpoint, or its key was
+    /// revoked.
+    #[error("nothing is issued for this registration here")]
+    RegistrationClosed,
+    /// The registration has as many certificates as it may have.
+    #[error("the registration has as many certificates as it may have")]
+    LimitReached,
+    /// The endpoint serves only accounts that are bound to a registration.
+    #[error("an account must be bound to an external account here")]
+    BindingRequired,
+    /// The endpoint binds no accounts.
+    #[error("accounts are not bound to external accounts here")]
+    BindingNotOffered,
+    /// Something of this name exists already.
+    #[error("the name is taken")]
+    NameTaken,
+    /// What is to be changed has changed since it was read.
+    #[error("it has changed since it was read")]
+    Stale,
 }
 
 impl From<DecisionRejection> for Refusal {
@@ -188,6 +207,12 @@ impl Refusal {
             Self::AlreadyDecided => "already_decided",
             Self::DigestMismatch => "digest_mismatch",
             Self::Decision(rejection) => rejection.code(),
+            Self::RegistrationClosed => "registration_closed",
+            Self::LimitReached => "limit_reached",
+            Self::BindingRequired => "binding_required",
+            Self::BindingNotOffered => "binding_not_offered",
+            Self::NameTaken => "name_taken",
+            Self::Stale => "stale",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What arrives at the RA, and what it answers.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use portreeve_pkix::{PublicKey, Timestamp};
+use portreeve_pkix::{MacAlgorithm, PublicKey, Secret, Timestamp};
 use std::time::Duration;
 
 use super::actor::Origin;
@@ -9,6 +9,7 @@ use super::claim::ClaimHandle;
 use super::ids::{AccountId, EndpointName, EnrollmentId, ProfileName};
 use super::intent::Issuance;
 use super::refusal::Refusal;
+use super::secret::SecretKind;
 use crate::ports::{DocumentWrite, Spend};
 
 /// What is asked for.
@@ -43,6 +44,31 @@ pub enum Credential {
     },
     /// The message was signed by this key and claims nothing else.
     Key(PublicKey),
+    /// The message came with a secret of a registration, or a MAC made with it. Whether it is right is checked by the RA.
+    Secret {
+        /// What kind of secret.
+        kind: SecretKind,
+        /// The name by which its holder calls it.
+        reference: String,
+        /// What shows that the holder knows it.
+        proof: SecretProof,
+    },
+}
+
+/// What shows that somebody knows a secret.
+#[derive(Clone, Debug)]
+pub enum SecretProof {
+    /// The secret itself.
+    Value(Secret),
+    /// A MAC made with it.
+    Mac {
+        /// How.
+        algorithm: MacAlgorithm,
+        /// Over what.
+        input: Vec<u8>,
+        /// The MAC.
+        tag: Vec<u8>,
+    },
 }
 
 /// What to commit in the same transaction as the RA's own rows: an edge's documents and the nonces it spends.

@@ -2,9 +2,14 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::Timestamp;
+use std::fmt;
 
+use super::actor::Actor;
 use super::event::EventKind;
 use super::ids::{OperatorName, RegistrationId, SecretId};
+
+/// How often a secret may be used that is good for a number of times, at most: each use of it reads all the earlier.
+pub const USES_MAX: u32 = 500;
 
 /// Whose secret it is.
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
@@ -46,6 +51,56 @@ impl SecretKind {
             Self::CmpSecret => "cmp-secret",
         }
     }
+
+    /// The number in the signed bytes and in the store.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Password,
+            2 => Self::Token,
+            3 => Self::AcmeEab,
+            4 => Self::EstPassword,
+            5 => Self::ScepChallenge,
+            6 => Self::CmpSecret,
+            _ => return None,
+        })
+    }
+
+    /// The kind of registrations' secrets with this word.
+    pub fn of_registrations(word: &str) -> Option<Self> {
+        Self::OF_REGISTRATIONS
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+
+    /// The kinds that registrations have.
+    pub const OF_REGISTRATIONS: [Self; 4] = [
+        Self::AcmeEab,
+        Self::EstPassword,
+        Self::ScepChallenge,
+        Self::CmpSecret,
+    ];
+
+    /// Whether a protocol computes a MAC with it, so that a hash would not do.
+    pub const fn makes_macs(self) -> bool {
+        match self {
+            Self::AcmeEab | Self::CmpSecret => true,
+            Self::Password | Self::Token | Self::EstPassword | Self::ScepChallenge => false,
+        }
+    }
+}
+
+impl fmt::Display for SecretOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator(name) => write!(f, "operator:{name}"),
+            Self::Registration(id) => write!(f, "registration:{id}"),
+        }
+    }
 }
 
 /// What is kept to check a secret by.
@@ -59,8 +114,8 @@ pub enum SecretCheck {
     Sealed(Vec<u8>),
 }
 
-impl std::fmt::Debug for SecretCheck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SecretCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sha256(_) => "Sha256(..)",
             Self::Argon2id(_) => "Argon2id(..)",
@@ -102,8 +157,11 @@ pub enum SecretEvent {
         /// Counts from 1.
         n: u32,
     },
-    /// Too many wrong attempts: it is refused from now on.
-    Locked,
+    /// Too many wrong attempts: it is refused for a time.
+    Locked {
+        /// Up to here.
+        until: Timestamp,
+    },
 }
 
 impl SecretEvent {
@@ -113,7 +171,7 @@ impl SecretEvent {
             Self::Issued(_) => EventKind::SecretIssued,
             Self::Revoked => EventKind::SecretRevoked,
             Self::Used { .. } => EventKind::SecretUsed,
-            Self::Locked => EventKind::SecretLocked,
+            Self::Locked { .. } => EventKind::SecretLocked,
         }
     }
 }
@@ -127,10 +185,23 @@ pub enum SecretState {
     Spent,
     /// It was revoked.
     Revoked,
-    /// It was locked.
+    /// It is locked for a time.
     Locked,
     /// Its time is over.
     Expired,
+}
+
+impl SecretState {
+    /// The word in lists, the API and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Spent => "spent",
+            Self::Revoked => "revoked",
+            Self::Locked => "locked",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// A secret, as its verified events tell.
@@ -142,23 +213,32 @@ pub struct KnownSecret {
     pub secret: Secret,
     /// When.
     pub issued_at: Timestamp,
+    /// By whom: they count as requester of what is issued with it.
+    pub issued_by: Actor,
     /// How often it was used.
     pub used: u32,
-    /// Whether it was revoked or locked.
-    pub ended: Option<SecretState>,
+    /// When last.
+    pub used_at: Option<Timestamp>,
+    /// Until when it is locked, if it was.
+    pub locked_until: Option<Timestamp>,
+    /// Whether it was revoked.
+    pub revoked: bool,
 }
 
 impl KnownSecret {
     /// Takes an event into account; `None` stands for one not yet issued.
-    pub fn apply(this: &mut Option<Self>, id: SecretId, event: &SecretEvent, at: Timestamp) {
+    pub fn apply(this: &mut Option<Self>, id: SecretId, event: &SecretEvent, (at, by): (Timestamp, &Actor)) {
         match (this.as_mut(), event) {
             (None, SecretEvent::Issued(secret)) => {
                 *this = Some(Self {
                     id,
                     secret: secret.clone(),
                     issued_at: at,
+                    issued_by: by.clone(),
                     used: 0,
-                    ended: None,
+                    used_at: None,
+                    locked_until: None,
+                    revoked: false,
                 });
             }
             // A password is one stream, in which each takes the place of the one before.
@@ -167,28 +247,140 @@ impl KnownSecret {
             {
                 known.secret = secret.clone();
                 known.issued_at = at;
-                known.ended = None;
+                known.issued_by = by.clone();
+                known.revoked = false;
+                known.locked_until = None;
             }
-            (Some(known), SecretEvent::Revoked) => known.ended = Some(SecretState::Revoked),
-            (Some(known), SecretEvent::Locked) => {
-                known.ended.get_or_insert(SecretState::Locked);
+            (Some(known), SecretEvent::Revoked) => known.revoked = true,
+            (Some(known), SecretEvent::Locked { until }) => known.locked_until = Some(*until),
+            (Some(known), SecretEvent::Used { n }) => {
+                known.used = known.used.max(*n);
+                known.used_at = Some(at);
             }
-            (Some(known), SecretEvent::Used { n }) => known.used = known.used.max(*n),
             (None, _) | (Some(_), SecretEvent::Issued(_)) => {}
         }
     }
 
     /// Where it stands at `now`.
     pub fn state(&self, now: Timestamp) -> SecretState {
-        if let Some(ended) = self.ended {
-            return ended;
+        if self.revoked {
+            return SecretState::Revoked;
         }
         if self.secret.until.is_some_and(|until| now >= until) {
             return SecretState::Expired;
+        }
+        if self.locked_until.is_some_and(|until| now < until) {
+            return SecretState::Locked;
         }
         match self.secret.uses_max {
             Some(max) if self.used >= max => SecretState::Spent,
             _ => SecretState::Live,
         }
+    }
+
+    /// The registration whose it is, if it is one's.
+    pub const fn registration(&self) -> Option<RegistrationId> {
+        match self.secret.owner {
+            SecretOwner::Registration(id) => Some(id),
+            SecretOwner::Operator(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(uses_max: Option<u32>) -> Option<KnownSecret> {
+        let secret = Secret {
+            owner: SecretOwner::Registration(RegistrationId::from_bytes([1; 16])),
+            kind: SecretKind::AcmeEab,
+            reference: "r".into(),
+            check: SecretCheck::Sealed(vec![1]),
+            uses_max,
+            scopes: Vec::new(),
+            bound_to: None,
+            until: Some(Timestamp::from_unix_seconds(100)),
+        };
+        let mut known = None;
+        apply(&mut known, &SecretEvent::Issued(secret), 1);
+        known
+    }
+
+    fn apply(known: &mut Option<KnownSecret>, event: &SecretEvent, at: i64) {
+        let at = Timestamp::from_unix_seconds(at);
+        KnownSecret::apply(known, SecretId::from_bytes([2; 16]), event, (at, &Actor::Node));
+    }
+
+    #[test]
+    fn its_life() {
+        let lock = SecretEvent::Locked {
+            until: Timestamp::from_unix_seconds(50),
+        };
+        let rows = [
+            ("new", Some(1), vec![], 10, SecretState::Live),
+            (
+                "used once of once",
+                Some(1),
+                vec![SecretEvent::Used { n: 1 }],
+                10,
+                SecretState::Spent,
+            ),
+            (
+                "used once of twice",
+                Some(2),
+                vec![SecretEvent::Used { n: 1 }],
+                10,
+                SecretState::Live,
+            ),
+            (
+                "used without limit",
+                None,
+                vec![SecretEvent::Used { n: 9 }],
+                10,
+                SecretState::Live,
+            ),
+            ("locked", Some(1), vec![lock.clone()], 49, SecretState::Locked),
+            (
+                "no longer locked",
+                Some(1),
+                vec![lock.clone()],
+                50,
+                SecretState::Live,
+            ),
+            ("expired", Some(1), vec![], 100, SecretState::Expired),
+            (
+                "revoked",
+                Some(1),
+                vec![SecretEvent::Revoked],
+                10,
+                SecretState::Revoked,
+            ),
+            (
+                "revoked stays revoked",
+                Some(1),
+                vec![SecretEvent::Revoked, lock],
+                200,
+                SecretState::Revoked,
+            ),
+        ];
+        for (case, uses_max, events, now, expected) in rows {
+            let mut known = known(uses_max);
+            events.iter().for_each(|event| apply(&mut known, event, 5));
+            assert_eq!(
+                known.unwrap().state(Timestamp::from_unix_seconds(now)),
+                expected,
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_printed() {
+        let printed = format!("{:?}", known(Some(1)).unwrap());
+        assert!(
+            printed.contains("Sealed(..)") && !printed.contains("[1]"),
+            "{printed}"
+        );
     }
 }

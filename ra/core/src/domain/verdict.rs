@@ -7,8 +7,10 @@ use super::actor::Requester;
 use super::approval::ApprovalPolicy;
 use super::contents::CertificateContents;
 use super::endpoint::Endpoint;
+use super::ids::SecretId;
 use super::object::ObjectVersion;
 use super::refusal::Refusal;
+use super::registration::KnownRegistration;
 
 /// What policy may look at besides the profile and the request. Gathered once, never fetched by a rule.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Facts {
     pub not_after_asked: Option<Timestamp>,
     /// The beginning the client asked for.
     pub not_before_asked: Option<Timestamp>,
+    /// The registration on whose behalf it is asked, which is active, and may ask here.
+    pub registration: Option<Arc<KnownRegistration>>,
+    /// The secret of that registration that let the requester in.
+    pub secret: Option<SecretId>,
 }
 
 /// Whether people must agree to a request, besides what its profile says.

@@ -95,7 +95,8 @@ pub enum Admission {
 /// Limits how often something is done (GCRA).
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Counts `cost` against `key` under the limit. Answers soon, if need be by what this node alone has counted.
+    /// Counts `cost` against `key` under the limit. A cost of 0 counts nothing and says whether one more would be
+    /// admitted. Answers soon, if need be by what this node alone has counted.
     async fn admit(&self, key: &str, limit: crate::domain::RateLimit, cost: u32) -> Admission;
 }
 
@@ -105,6 +106,8 @@ pub trait Metrics: Send + Sync {
     fn issued(&self, endpoint: &str, backend: &str, took: Duration);
     /// A request was refused.
     fn refused(&self, endpoint: &str, refusal: &Refusal);
+    /// A rate limit of an endpoint turned somebody away: `address`, `requester`, `registration` or `endpoint`.
+    fn limited(&self, _endpoint: &str, _limit: &'static str) {}
     /// A certificate was revoked.
     fn revoked(&self);
     /// An incident was raised.

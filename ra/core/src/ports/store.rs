@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use portreeve_pkix::{SerialNumber, Timestamp};
 use std::time::Duration;
 
+use super::listed::{RegistrationFilter, RegistrationRow, SecretFilter, SecretRow};
 use super::search::{CertificateRow, Found, RequestRow, Scan};
 use crate::domain::{
     Claim, ClaimKey, EnrollmentId, NodeId, Record, RevocationReason, StreamId, StreamKind, TaskId,
@@ -65,6 +66,8 @@ pub enum Space {
     SecretReference,
     /// Name of a registration: leads to the registration.
     RegistrationName,
+    /// A secret and the number of one of its uses: leads to what it was used for.
+    SecretUse,
 }
 
 impl Space {
@@ -75,6 +78,7 @@ impl Space {
             Self::AccountKey => 2,
             Self::SecretReference => 3,
             Self::RegistrationName => 4,
+            Self::SecretUse => 5,
         }
     }
 }
@@ -304,6 +308,10 @@ pub enum Projection {
     Revoked(RevokedRow),
     /// Neither revoked nor on hold any more.
     Released(EnrollmentId),
+    /// Insert or replace by registration.
+    Registration(RegistrationRow),
+    /// Insert or replace by secret.
+    Secret(SecretRow),
 }
 
 /// Everything one step changes, in one transaction. Nothing else writes.
@@ -399,8 +407,25 @@ pub trait Store: Send + Sync {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError>;
-    /// Removes spent values and documents whose time was over [`CLOCKS_APART_MAX`] ago, and claims whose time was over
-    /// [`CLAIM_KEPT`] ago, by the store's clock, at most `limit` of each; says how many.
+    /// Registrations, newest first.
+    async fn registrations(
+        &self,
+        filter: &RegistrationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RegistrationRow>, StoreError>;
+    /// Secrets, newest first.
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SecretRow>, StoreError>;
+    /// Removes spent values and documents whose time was over [`CLOCKS_APART_MAX`] ago, claims whose time was over
+    /// [`CLAIM_KEPT`] ago, and secrets from their list whose time was over [`SECRET_LISTED`] ago, by the store's clock, at
+    /// most `limit` of each; says how many.
+    ///
+    /// [`SECRET_LISTED`]: super::SECRET_LISTED
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError>;
     /// Reads and writes one row; says how long that took.
     async fn probe(&self) -> Result<Duration, StoreError>;

@@ -300,7 +300,7 @@ pub(crate) fn secret(history: History) -> Option<Verified<KnownSecret>> {
     let id = SecretId::from_bytes(history.next.stream.id);
     flatten(fold(history, None, |this, told| {
         if let Event::Secret(event) = &told.event {
-            KnownSecret::apply(this, id, event, told.at);
+            KnownSecret::apply(this, id, event, (told.at, &told.by));
         }
     }))
 }

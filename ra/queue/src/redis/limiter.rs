@@ -80,14 +80,20 @@ impl RedisRateLimiter {
     }
 }
 
-/// What a request and a full burst cost, in microseconds; `None` when the limit admits none.
+/// What a request and a full burst cost, in microseconds; `None` when the limit admits none. A request that costs nothing
+/// asks whether one more would be admitted: that is said by a negative cost.
 fn costs(limit: RateLimit, cost: u32) -> Option<(f64, f64)> {
     if limit.requests == 0 {
         return None;
     }
     let interval = limit.period.min(BURST_MAX).as_secs_f64() * 1e6 / f64::from(limit.requests);
     let burst = (interval * f64::from(limit.burst.max(1))).min(BURST_MAX.as_secs_f64() * 1e6);
-    Some((interval * f64::from(cost), burst))
+    let cost = if cost == 0 {
+        -interval
+    } else {
+        interval * f64::from(cost)
+    };
+    Some((cost, burst))
 }
 
 #[async_trait]
@@ -131,7 +137,7 @@ mod tests {
             ("ten a second", limit(10, 1, 5), 1, Some((100_000.0, 500_000.0))),
             ("no burst counts as one", limit(1, 1, 0), 1, Some((1e6, 1e6))),
             ("none at all", limit(0, 1, 5), 1, None),
-            ("costs nothing", limit(1, 1, 1), 0, Some((0.0, 1e6))),
+            ("only asks", limit(1, 1, 1), 0, Some((-1e6, 1e6))),
         ];
         for (name, limit, cost, expected) in rows {
             assert_eq!(costs(limit, cost), expected, "{name}");

@@ -80,7 +80,7 @@ async fn odd_limits() {
             2,
             Admission::Admitted,
         ),
-        ("costs nothing", limit(1, 60, 1), 0, Admission::Admitted),
+        ("only asks", limit(1, 60, 1), 0, Admission::Admitted),
         (
             "a period of centuries",
             limit(1, u64::MAX, u32::MAX),
@@ -95,6 +95,22 @@ async fn odd_limits() {
         .await;
         assert_eq!(answer, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn asking_counts_nothing_and_says_what_counting_would() {
+    let redis = Redis::start().unwrap();
+    let one = node(&redis, 1).await;
+    let (limiter, limit) = (one.limiter(), limit(1, 3_600, 1));
+    for _ in 0..3 {
+        assert_eq!(limiter.admit("a", limit, 0).await, Admission::Admitted);
+    }
+    assert_eq!(limiter.admit("a", limit, 1).await, Admission::Admitted);
+    for cost in [0, 1] {
+        let answer = limiter.admit("a", limit, cost).await;
+        assert!(matches!(answer, Admission::RetryAfter(_)), "{cost}: {answer:?}");
+    }
+    assert_eq!(one.statistics().limits_alone, 0);
 }
 
 #[tokio::test]

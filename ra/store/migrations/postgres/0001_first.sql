@@ -177,6 +177,30 @@ CREATE TABLE revoked (
 CREATE TABLE revoked_rest PARTITION OF revoked DEFAULT;
 CREATE INDEX revoked_serial ON revoked (backend, serial, enrollment);
 
+CREATE TABLE registration (
+    registration bytea NOT NULL PRIMARY KEY CHECK (octet_length(registration) = 16),
+    name         text NOT NULL,
+    team         text,
+    state        text NOT NULL,
+    vouched      bigint NOT NULL,
+    until        bigint
+);
+CREATE INDEX registration_vouched ON registration (vouched, registration) WHERE vouched = 1;
+
+-- Secrets are listed until some time after their time is over.
+CREATE TABLE secret (
+    secret     bytea NOT NULL PRIMARY KEY CHECK (octet_length(secret) = 16),
+    owner      text NOT NULL,
+    kind       bigint NOT NULL,
+    reference  text NOT NULL,
+    state      text NOT NULL,
+    until      bigint,
+    created_at bigint NOT NULL
+);
+CREATE INDEX secret_owner ON secret (owner, secret);
+CREATE INDEX secret_kind ON secret (kind, secret);
+CREATE INDEX secret_until ON secret (until) WHERE until IS NOT NULL;
+
 -- One row each: which installation this is, and what a probe last wrote.
 CREATE TABLE installation (
     singleton  bigint NOT NULL PRIMARY KEY CHECK (singleton = 1),
@@ -512,6 +536,33 @@ BEGIN
         UPDATE certificate c SET reason = item.reason, revoked_at = item.revoked_at
         WHERE c.enrollment = item.enrollment;
     END LOOP;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_registrations(
+    moment bigint, registrations bytea[], names text[], teams text[], states text[], vouched bigint[], untils bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO registration (registration, name, team, state, vouched, until)
+    SELECT * FROM unnest(registrations, names, teams, states, vouched, untils)
+    ON CONFLICT (registration) DO UPDATE SET name = excluded.name, team = excluded.team, state = excluded.state,
+        vouched = excluded.vouched, until = excluded.until;
+    RETURN moment;
+END
+$$;
+
+CREATE FUNCTION commit_secrets(
+    moment bigint, secrets bytea[], owners text[], kinds bigint[], given text[], states text[], untils bigint[],
+    created bigint[]
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO secret (secret, owner, kind, reference, state, until, created_at)
+    SELECT * FROM unnest(secrets, owners, kinds, given, states, untils, created)
+    ON CONFLICT (secret) DO UPDATE SET owner = excluded.owner, kind = excluded.kind, reference = excluded.reference,
+        state = excluded.state, until = excluded.until, created_at = excluded.created_at;
     RETURN moment;
 END
 $$;

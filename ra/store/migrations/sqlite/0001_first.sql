@@ -163,6 +163,30 @@ CREATE TABLE revoked (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX revoked_serial ON revoked (backend, serial, enrollment);
 
+CREATE TABLE registration (
+    registration BLOB NOT NULL PRIMARY KEY CHECK (length(registration) = 16),
+    name         TEXT NOT NULL,
+    team         TEXT,
+    state        TEXT NOT NULL,
+    vouched      INTEGER NOT NULL,
+    until        INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX registration_vouched ON registration (vouched, registration) WHERE vouched = 1;
+
+-- Secrets are listed until some time after their time is over.
+CREATE TABLE secret (
+    secret     BLOB NOT NULL PRIMARY KEY CHECK (length(secret) = 16),
+    owner      TEXT NOT NULL,
+    kind       INTEGER NOT NULL,
+    reference  TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    until      INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX secret_owner ON secret (owner, secret);
+CREATE INDEX secret_kind ON secret (kind, secret);
+CREATE INDEX secret_until ON secret (until) WHERE until IS NOT NULL;
+
 -- One row each: which installation this is, and what a probe last wrote.
 CREATE TABLE installation (
     singleton  INTEGER NOT NULL PRIMARY KEY CHECK (singleton = 1),

@@ -6,8 +6,8 @@
 //! part, where order means nothing, rows are sorted, so that two batches seldom wait for each other in a circle.
 
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Conflict, DocumentId, DocumentWrite, NewTask, Projection, RequestRow, Reservation,
-    RevokedRow, Space, StoreError, TaskChange,
+    Batch, CertificateRow, Conflict, DocumentId, DocumentWrite, NewTask, Projection, RegistrationRow,
+    RequestRow, Reservation, RevokedRow, SecretRow, Space, StoreError, TaskChange,
 };
 use portreeve_ra::{Claim, ClaimKey, Record, StreamId, TaskId};
 use sqlx::{Encode, Postgres, Type};
@@ -272,11 +272,14 @@ impl Plan {
     fn projections(&mut self, projections: &[Projection]) {
         let (mut requests, mut certificates) = (Vec::new(), Vec::new());
         let (mut revoked, mut released) = (Vec::new(), Vec::new());
+        let (mut registrations, mut secrets) = (Vec::new(), Vec::new());
         for projection in projections {
             match projection {
                 Projection::Request(row) => requests.push(row),
                 Projection::Certificate(row) => certificates.push(row),
                 Projection::Revoked(row) => revoked.push(row),
+                Projection::Registration(row) => registrations.push(row),
+                Projection::Secret(row) => secrets.push(row),
                 Projection::Released(enrollment) => released.push(*enrollment.as_bytes()),
             }
         }
@@ -286,6 +289,37 @@ impl Plan {
         if !released.is_empty() {
             self.part("commit_released", released.len()).array(released).end();
         }
+        self.registrations(&registrations);
+        self.secrets(&secrets);
+    }
+
+    fn registrations(&mut self, rows: &[&RegistrationRow]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.part("commit_registrations", rows.len())
+            .array(each(rows, |row| *row.registration.as_bytes()))
+            .array(each(rows, |row| shown(&row.name)))
+            .array(each(rows, |row| row.team.as_deref().map(shown)))
+            .array(each(rows, |row| shown(&row.state)))
+            .array(each(rows, |row| i64::from(row.vouched)))
+            .array(each(rows, |row| row.until.map(|until| until.unix_millis())))
+            .end();
+    }
+
+    fn secrets(&mut self, rows: &[&SecretRow]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.part("commit_secrets", rows.len())
+            .array(each(rows, |row| *row.secret.as_bytes()))
+            .array(each(rows, |row| shown(&row.owner)))
+            .array(each(rows, |row| i64::from(row.kind.number())))
+            .array(each(rows, |row| shown(&row.reference)))
+            .array(each(rows, |row| shown(&row.state)))
+            .array(each(rows, |row| row.until.map(|until| until.unix_millis())))
+            .array(each(rows, |row| row.created_at.unix_millis()))
+            .end();
     }
 
     fn requests(&mut self, rows: &[&RequestRow]) {

@@ -9,6 +9,7 @@ mod failure;
 mod gather;
 mod pool;
 mod read;
+mod registrations;
 mod roles;
 mod schema;
 mod seals;

@@ -176,7 +176,7 @@ pub(crate) async fn all_revoked(
 }
 
 /// Where a list of identifiers goes on: at those made before this one.
-fn before(after: Option<&Cursor>) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn before(after: Option<&Cursor>) -> Result<Vec<u8>, StoreError> {
     Ok(match after {
         Some(cursor) => cursor::octets::<16>(cursor)?.to_vec(),
         None => cursor::AFTER_ALL.to_vec(),

@@ -1,9 +1,10 @@
 //! The statements that find rows, for a test that has PostgreSQL explain them.
 
-use portreeve_ra::ports::RequestFilter;
+use portreeve_ra::SecretKind;
+use portreeve_ra::ports::{RequestFilter, SecretFilter};
 
 use super::search::DIALECT;
-use super::{documents, read, seals, tasks};
+use super::{documents, read, registrations, seals, tasks};
 use crate::search::{Parameter, examples};
 
 /// Every statement that finds rows, by name, with the types of its parameters.
@@ -12,6 +13,12 @@ pub fn finding_statements() -> Vec<(String, String, String)> {
         read::requests_statement(&RequestFilter {
             state: state.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),
+        })
+    };
+    let secrets = |owner: Option<&str>, kind: Option<SecretKind>| {
+        registrations::secrets_statement(&SecretFilter {
+            owner: owner.map(str::to_owned),
+            kind,
         })
     };
     let fixed = vec![
@@ -41,6 +48,23 @@ pub fn finding_statements() -> Vec<(String, String, String)> {
             read::ALL_REVOKED.to_owned(),
             "text, bytea, bytea, bigint, bigint",
         ),
+        (
+            "registrations",
+            registrations::REGISTRATIONS.to_owned(),
+            "bytea, bigint, text, text, text[]",
+        ),
+        (
+            "vouched registrations",
+            registrations::VOUCHED.to_owned(),
+            "bytea, bigint, text, text, text[]",
+        ),
+        ("secrets", secrets(None, None), "bytea, bigint"),
+        ("secrets of one", secrets(Some("o"), None), "bytea, bigint, text"),
+        (
+            "secrets of a kind",
+            secrets(None, Some(SecretKind::AcmeEab)),
+            "bytea, bigint, bigint",
+        ),
         ("documents", documents::READ.to_owned(), "text[], bytea[]"),
         (
             "find",
@@ -53,7 +77,11 @@ pub fn finding_statements() -> Vec<(String, String, String)> {
             "bigint, bigint, bytea, bigint",
         ),
         ("next due", tasks::NEXT_DUE.to_owned(), "bigint"),
-        ("sweep", tasks::SWEEP.to_owned(), "bigint, bigint, bigint, bigint"),
+        (
+            "sweep",
+            tasks::SWEEP.to_owned(),
+            "bigint, bigint, bigint, bigint, bigint",
+        ),
         ("tile of leaves", seals::LEAF_TILE.to_owned(), "bigint, bigint"),
         (
             "tile of nodes",

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
     AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents, Found,
-    LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Scan, Sealer, Space, Store,
-    StoreError, StoredDocument, Tasks,
+    LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter, RequestRow,
+    RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Space, Store, StoreError, StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use sqlx::postgres::PgRow;
@@ -22,6 +22,7 @@ use super::failure::Failure;
 use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use super::read;
+use super::registrations;
 use super::search;
 use super::tasks;
 use crate::installation::Installation;
@@ -247,6 +248,24 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError> {
         read::all_revoked(&self.pool, (backend, not_after_min), after, limit).await
+    }
+
+    async fn registrations(
+        &self,
+        filter: &RegistrationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RegistrationRow>, StoreError> {
+        registrations::registrations(&self.pool, filter, after, limit).await
+    }
+
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SecretRow>, StoreError> {
+        registrations::secrets(&self.pool, filter, after, limit).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {

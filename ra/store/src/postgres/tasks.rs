@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use portreeve_ra::NodeId;
-use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX};
+use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX, SECRET_LISTED};
 
 use super::pool::Question;
 
@@ -36,9 +36,12 @@ pub(crate) const SWEEP: &str = "WITH \
         SELECT key FROM claim WHERE until <= (SELECT store_time($1)) - $3 ORDER BY until LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
     documents_gone AS (DELETE FROM document WHERE sequence = ANY (ARRAY( \
         SELECT sequence FROM document WHERE expires_at <= (SELECT store_time($1)) - $2 \
-        ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+         ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1), \
+    secrets_gone AS (DELETE FROM secret WHERE secret = ANY (ARRAY( \
+        SELECT secret FROM secret WHERE until <= (SELECT store_time($1)) - $5 \
+        ORDER BY until LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
     SELECT (SELECT count(*) FROM values_gone) + (SELECT count(*) FROM claims_gone) \
-        + (SELECT count(*) FROM documents_gone)";
+        + (SELECT count(*) FROM documents_gone) + (SELECT count(*) FROM secrets_gone)";
 
 /// Quarters for which partitions are made ahead.
 const QUARTERS_AHEAD: i32 = 2;
@@ -89,6 +92,7 @@ pub(crate) fn sweep(limit: u32, given: Option<i64>) -> Question {
         .bind(millis(CLOCKS_APART_MAX))
         .bind(millis(CLAIM_KEPT))
         .bind(i64::from(limit))
+        .bind(millis(SECRET_LISTED))
 }
 
 /// Makes the partitions of this and of the next quarters where they are missing; says how many.

@@ -10,6 +10,7 @@ use portreeve_ra::{Claim, Record};
 use super::documents;
 use super::plan::{Expected, Plan};
 use super::projections;
+use super::registrations;
 use crate::row::stored;
 use crate::sealed::Bodies;
 
@@ -68,6 +69,8 @@ pub(crate) fn plan(batch: Batch, bodies: &Bodies, now: Timestamp) -> Result<Plan
             Projection::Certificate(row) => projections::certificate(&mut plan, row),
             Projection::Revoked(row) => projections::revoked(&mut plan, row),
             Projection::Released(enrollment) => projections::released(&mut plan, *enrollment),
+            Projection::Registration(row) => registrations::registration(&mut plan, row),
+            Projection::Secret(row) => registrations::secret(&mut plan, row),
         }
     }
     plan.checked()

@@ -2,17 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use portreeve_ra::ports::RequestFilter;
+use portreeve_ra::SecretKind;
+use portreeve_ra::ports::{RegistrationFilter, RequestFilter, SecretFilter};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 
-use super::{batch, documents, projections, read, seals, tasks};
+use super::{batch, documents, projections, read, registrations, seals, tasks};
 
 #[tokio::test]
 async fn no_statement_goes_through_a_whole_table() {
     let filter = |state: &[&str], endpoint: &[&str]| {
         let [state, endpoint] = [state, endpoint].map(|words| words.first().map(|word| (*word).to_owned()));
         projections::requests_statement(&RequestFilter { state, endpoint })
+    };
+    let named = |teams: &[&str], vouched_only: bool| {
+        registrations::registrations_statement(&RegistrationFilter {
+            name: Some("n".to_owned()),
+            teams: (!teams.is_empty()).then(|| teams.iter().map(|team| (*team).to_owned()).collect()),
+            state: Some("s".to_owned()),
+            vouched_only,
+        })
+    };
+    let secrets = |owner: Option<&str>, kind: Option<SecretKind>| {
+        let owner = owner.map(str::to_owned);
+        registrations::secrets_statement(&SecretFilter { owner, kind })
     };
     let mut statements: BTreeMap<String, String> = [
         ("streams", read::STREAMS.to_owned()),
@@ -26,6 +39,12 @@ async fn no_statement_goes_through_a_whole_table() {
         ("certificates", projections::certificates_statement()),
         ("revoked", projections::ALL_REVOKED.to_owned()),
         ("claim due", tasks::CLAIM_DUE.to_owned()),
+        ("registrations", named(&[], false)),
+        ("registrations of teams", named(&["a", "b"], false)),
+        ("vouched registrations", named(&[], true)),
+        ("secrets", secrets(None, None)),
+        ("secrets of one", secrets(Some("o"), None)),
+        ("secrets of a kind", secrets(None, Some(SecretKind::AcmeEab))),
         ("tile of leaves", seals::LEAF_TILE.to_owned()),
         ("tile of nodes", seals::NODE_TILE.to_owned()),
         ("leaves", seals::LEAVES.to_owned()),

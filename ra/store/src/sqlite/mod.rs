@@ -13,6 +13,7 @@ mod plan;
 mod projections;
 mod read;
 mod readers;
+mod registrations;
 mod schema;
 mod seals;
 mod search;

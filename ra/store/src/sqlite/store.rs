@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
     AuditLog, Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents,
-    Found, LeaseRow, Leases, NextDue, Page, RequestFilter, RequestRow, RevokedRow, Scan, Sealer, Space,
-    Store, StoreError, StoredDocument, Tasks,
+    Found, LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter, RequestRow,
+    RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Space, Store, StoreError, StoredDocument, Tasks,
 };
 use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use super::plan::{Expected, Plan};
 use super::projections;
 use super::read;
 use super::readers::Readers;
+use super::registrations;
 use super::search;
 use super::tasks;
 use super::writer::{Writer, WriterHandle};
@@ -209,6 +210,24 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError> {
         projections::all_revoked(&self.readers, (backend, not_after_min), after, limit).await
+    }
+
+    async fn registrations(
+        &self,
+        filter: &RegistrationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RegistrationRow>, StoreError> {
+        registrations::registrations(&self.readers, filter, after, limit).await
+    }
+
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SecretRow>, StoreError> {
+        registrations::secrets(&self.readers, filter, after, limit).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {

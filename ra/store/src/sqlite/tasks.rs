@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
 use portreeve_ra::NodeId;
-use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX, NextDue, StoreError};
+use portreeve_ra::ports::{CLAIM_KEPT, CLOCKS_APART_MAX, NextDue, SECRET_LISTED, StoreError};
 
 use super::plan::{Expected, Plan};
 use super::readers::Readers;
@@ -25,11 +25,12 @@ const LEASE: &str = "INSERT INTO lease (duty, node, fence, until) VALUES (?, ?, 
     fence = min(max(lease.fence, 0), 9007199254740991) + (lease.node <> excluded.node) \
     WHERE lease.node = excluded.node OR lease.until <= ? OR lease.until > ? RETURNING fence, until";
 
-pub(crate) const SWEEP: [&str; 3] = [
+pub(crate) const SWEEP: [&str; 4] = [
     "DELETE FROM spent WHERE key IN (SELECT key FROM spent WHERE until < ? ORDER BY until LIMIT ?)",
     "DELETE FROM claim WHERE key IN (SELECT key FROM claim WHERE until <= ? ORDER BY until LIMIT ?)",
     "DELETE FROM document WHERE sequence IN \
      (SELECT sequence FROM document WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+    "DELETE FROM secret WHERE secret IN (SELECT secret FROM secret WHERE until <= ? ORDER BY until LIMIT ?)",
 ];
 
 const PROBE: &str = "INSERT INTO probe (singleton, at) VALUES (1, ?) \
@@ -77,7 +78,8 @@ pub(crate) fn sweep(now: Timestamp, limit: u32) -> Plan {
     let mut plan = Plan::new();
     let over = now.saturating_sub(CLOCKS_APART_MAX);
     let claims_before = now.saturating_sub(CLAIM_KEPT);
-    for (sql, before) in SWEEP.into_iter().zip([over, claims_before, over]) {
+    let secrets_before = now.saturating_sub(SECRET_LISTED);
+    for (sql, before) in SWEEP.into_iter().zip([over, claims_before, over, secrets_before]) {
         plan.step(sql, Expected::Whatever)
             .integer(before.unix_millis())
             .integer(limit.into());

@@ -5,12 +5,12 @@ use std::time::Duration;
 use portreeve_pkix::{SerialNumber, Timestamp, sha256};
 use portreeve_ra::ports::{
     Batch, CertificateRow, CommitError, Conflict, DocumentId, DocumentKey, DocumentWrite, NewTask, Ownership,
-    RequestRow, RevokedRow, SearchedNames, Spend, TaskKind,
+    RegistrationRow, RequestRow, RevokedRow, SearchedNames, SecretRow, Spend, TaskKind,
 };
 use portreeve_ra::{
     AccountId, Actor, Circumstances, Claim, ClaimHandle, ClaimKey, EndpointName, EnrollmentId, Event,
-    IncidentEvent, KeyId, NodeId, Operation, Origin, Place, Purpose, Record, Requester, RevocationReason,
-    StreamId, StreamKind, TaskId, Unsigned,
+    IncidentEvent, KeyId, NodeId, Operation, Origin, Place, Purpose, Record, RegistrationId, Requester,
+    RevocationReason, SecretId, SecretKind, StreamId, StreamKind, TaskId, Unsigned,
 };
 
 /// 16 octets that sort by the number.
@@ -238,5 +238,42 @@ pub fn conflict(outcome: Result<(), CommitError>) -> Conflict {
     match outcome {
         Err(CommitError::Conflict(conflict)) => conflict,
         other => panic!("a conflict was expected, not {other:?}"),
+    }
+}
+
+/// A row of the list of registrations.
+pub fn registration_row(number: u64) -> RegistrationRow {
+    RegistrationRow {
+        registration: RegistrationId::from_bytes(*enrollment(number).as_bytes()),
+        name: format!("Web_{number}"),
+        team: (!number.is_multiple_of(3))
+            .then(|| ["web", "db"][usize::from(number.is_multiple_of(2))].to_owned()),
+        state: if number.is_multiple_of(5) {
+            "suspended"
+        } else {
+            "active"
+        }
+        .to_owned(),
+        vouched: number.is_multiple_of(7),
+        until: number
+            .is_multiple_of(2)
+            .then(|| Timestamp::from_unix_seconds(1_000)),
+    }
+}
+
+/// A row of the list of secrets.
+pub fn secret_row(number: u64) -> SecretRow {
+    SecretRow {
+        secret: SecretId::from_bytes(*enrollment(number).as_bytes()),
+        owner: ["registration:a", "operator:b"][usize::from(number.is_multiple_of(2))].to_owned(),
+        kind: if number.is_multiple_of(3) {
+            SecretKind::AcmeEab
+        } else {
+            SecretKind::Token
+        },
+        reference: format!("r{number}"),
+        state: "live".to_owned(),
+        until: None,
+        created_at: Timestamp::from_unix_seconds(1_000),
     }
 }

@@ -3,8 +3,12 @@
 use std::future::Future;
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::ports::{Batch, Cursor, Page, Projection, RequestFilter, StoreError};
-use portreeve_ra::{StreamId, StreamKind};
+use portreeve_ra::ports::Clock;
+use portreeve_ra::ports::{
+    Batch, Cursor, Page, Projection, RegistrationFilter, RegistrationRow, RequestFilter, SecretFilter,
+    SecretRow, StoreError,
+};
+use portreeve_ra::{SecretKind, StreamId, StreamKind};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
@@ -223,6 +227,126 @@ pub async fn revoked(subject: &mut dyn StoreUnderTest) {
     assert_eq!(first, [again], "replaced");
 }
 
+/// Registrations by falling id, filtered by name, teams, state and whether they are vouched for.
+pub async fn registrations(subject: &mut dyn StoreUnderTest) {
+    let store = subject.store();
+    for number in 1..=30 {
+        let earlier = RegistrationRow {
+            state: "ended".to_owned(),
+            ..registration_row(number)
+        };
+        for row in [earlier, registration_row(number)] {
+            store
+                .commit(showing([Projection::Registration(row)]))
+                .await
+                .unwrap();
+        }
+    }
+    let filter = |name: Option<&str>, teams: Option<&[&str]>, state: Option<&str>| RegistrationFilter {
+        name: name.map(str::to_owned),
+        teams: teams.map(|teams| teams.iter().map(|team| (*team).to_owned()).collect()),
+        state: state.map(str::to_owned),
+        vouched_only: false,
+    };
+    let vouched = RegistrationFilter {
+        vouched_only: true,
+        ..RegistrationFilter::default()
+    };
+    let rows = [
+        ("all", RegistrationFilter::default(), 30),
+        ("by a part of the name", filter(Some("wEB_1"), None, None), 11),
+        ("no pattern", filter(Some("web%"), None, None), 0),
+        ("an underscore is one", filter(Some("b_30"), None, None), 1),
+        ("a quote is one", filter(Some("' OR 1=1 --"), None, None), 0),
+        ("by a team", filter(None, Some(&["db"]), None), 10),
+        ("by teams", filter(None, Some(&["db", "web"]), None), 20),
+        ("by no team", filter(None, Some(&[]), None), 0),
+        ("by state", filter(None, None, Some("suspended")), 6),
+        ("a state of before", filter(None, None, Some("ended")), 0),
+        (
+            "by all",
+            filter(Some("web_2"), Some(&["web"]), Some("suspended")),
+            1,
+        ),
+        ("vouched", vouched, 4),
+    ];
+    for (case, filter, count) in rows {
+        for limit in LIMITS {
+            let found = all(limit, |after| {
+                let (store, filter) = (subject.store(), filter.clone());
+                async move { store.registrations(&filter, after.as_ref(), limit).await }
+            });
+            let found = found.await;
+            assert_eq!(found.len(), count, "{case}, limit {limit}");
+            let falling = |pair: &[RegistrationRow]| pair[0].registration > pair[1].registration;
+            assert!(found.windows(2).all(falling), "{case}: order");
+        }
+    }
+    let newest = store.registrations(&RegistrationFilter::default(), None, 2).await;
+    assert_eq!(
+        newest.unwrap().items,
+        [registration_row(30), registration_row(29)],
+        "every column"
+    );
+}
+
+/// Secrets by falling id, filtered by owner and kind; gone from the list some time after their time is over.
+pub async fn secrets(subject: &mut dyn StoreUnderTest) {
+    let (store, clock) = (subject.store(), subject.clock());
+    let until = clock.now_plus_hour();
+    let row = |number: u64| SecretRow {
+        until: number.is_multiple_of(4).then_some(until),
+        ..secret_row(number)
+    };
+    for number in 1..=24 {
+        let shown = Projection::Secret(row(number));
+        store.commit(showing([shown])).await.unwrap();
+    }
+    let filter = |owner: Option<&str>, kind| SecretFilter {
+        owner: owner.map(str::to_owned),
+        kind,
+    };
+    let rows = [
+        ("all", filter(None, None), 24),
+        ("of one", filter(Some("operator:b"), None), 12),
+        ("of a kind", filter(None, Some(SecretKind::AcmeEab)), 8),
+        (
+            "of one of a kind",
+            filter(Some("operator:b"), Some(SecretKind::AcmeEab)),
+            4,
+        ),
+        ("of nobody", filter(Some("operator:c"), None), 0),
+    ];
+    for (case, filter, count) in rows {
+        for limit in LIMITS {
+            let found = all(limit, |after| {
+                let (store, filter) = (subject.store(), filter.clone());
+                async move { store.secrets(&filter, after.as_ref(), limit).await }
+            });
+            assert_eq!(found.await.len(), count, "{case}, limit {limit}");
+        }
+    }
+    let revoked = SecretRow {
+        state: "revoked".to_owned(),
+        ..row(24)
+    };
+    store
+        .commit(showing([Projection::Secret(revoked.clone())]))
+        .await
+        .unwrap();
+    let newest = store.secrets(&SecretFilter::default(), None, 1).await.unwrap();
+    assert_eq!(newest.items, [revoked], "replaced, every column");
+    let listed = until.saturating_add(portreeve_ra::ports::SECRET_LISTED);
+    let second = std::time::Duration::from_secs(1);
+    clock.advance(listed.since(clock.now()) - second);
+    assert_eq!(store.sweep(50).await.unwrap(), 0);
+    clock.advance(second + second);
+    assert_eq!(store.sweep(4).await.unwrap(), 4, "some at a time");
+    assert_eq!(store.sweep(4).await.unwrap(), 2);
+    let left = store.secrets(&SecretFilter::default(), None, 50).await.unwrap();
+    assert_eq!(left.items.len(), 18, "those without an end stay");
+}
+
 /// A cursor that is not one is an error, never a wrong page.
 pub async fn foreign_cursors(subject: &mut dyn StoreUnderTest) {
     let store = subject.store();
@@ -238,6 +362,14 @@ pub async fn foreign_cursors(subject: &mut dyn StoreUnderTest) {
                 .await
                 .map(|_| ()),
             store.certificates(cursor.as_ref(), 5).await.map(|_| ()),
+            store
+                .registrations(&RegistrationFilter::default(), cursor.as_ref(), 5)
+                .await
+                .map(|_| ()),
+            store
+                .secrets(&SecretFilter::default(), cursor.as_ref(), 5)
+                .await
+                .map(|_| ()),
             store
                 .revoked("issuing", Timestamp::default(), cursor.as_ref(), 5)
                 .await

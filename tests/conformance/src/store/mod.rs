@@ -72,7 +72,7 @@ macro_rules! store_suite {
                 a_damaged_task_is_told_of, a_duty_held_for_too_long_is_free,
             }
             lists {
-                streams_of_a_kind, requests, certificates, revoked, foreign_cursors,
+                streams_of_a_kind, requests, certificates, revoked, registrations, secrets, foreign_cursors,
                 a_list_survives_writing,
             }
             seals {

@@ -4,7 +4,8 @@ use portreeve_conformance::acme::{Account, Csr, Order, Site, new_key};
 
 #[test]
 fn row_39_an_account_that_reached_its_rate_is_told_when_to_come_back() {
-    let site = Site::own(&["endpoint.acme.default.rate_limit={requests=2,period=\"1h\",burst=2}"]);
+    let site =
+        Site::own(&["endpoint.acme.default.rate_limit={requester={requests=2,period=\"1h\",burst=2}}"]);
     let account = site.account();
     let name = "rate.limits.test";
     for _ in 0..2 {

@@ -12,6 +12,7 @@ mod csr;
 mod directory;
 mod dns01;
 mod envelope;
+mod external_account;
 mod finalize;
 mod form;
 mod hostile;

@@ -24,7 +24,7 @@ async fn one_key_opened_by_many_at_once_is_one_account() {
                 agreed: true,
                 change: change(&authority),
             };
-            authority.ra.accounts().open(request).await
+            authority.ra.open_account(request, None).await
         });
     }
     let opened = racing.join_all().await;

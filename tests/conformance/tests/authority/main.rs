@@ -19,6 +19,7 @@ mod judgement;
 mod nodes;
 mod operators;
 mod outage;
+mod registrations;
 mod resolution;
 mod revocation;
 mod roles;

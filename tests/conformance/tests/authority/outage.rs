@@ -1,7 +1,8 @@
 //! The store goes away in the middle of an issuance, and comes back.
 
 use portreeve_ra::ports::{
-    CertificateRow, CommitError, Cursor, Found, Page, RequestRow, RevokedRow, Scan, Space, StoreError,
+    CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow, RequestRow,
+    RevokedRow, Scan, SecretFilter, SecretRow, Space, StoreError,
 };
 use portreeve_ra::{EventKind, Record};
 use portreeve_store::SqliteStore;
@@ -103,6 +104,24 @@ impl Store for Away {
         limit: u32,
     ) -> Result<Page<RevokedRow>, StoreError> {
         self.inner.revoked(backend, not_after_min, after, limit).await
+    }
+
+    async fn registrations(
+        &self,
+        filter: &RegistrationFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<RegistrationRow>, StoreError> {
+        self.inner.registrations(filter, after, limit).await
+    }
+
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<SecretRow>, StoreError> {
+        self.inner.secrets(filter, after, limit).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {

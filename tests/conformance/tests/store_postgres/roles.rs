@@ -1,7 +1,8 @@
 //! Roles as walls: what PostgreSQL itself denies to the role of a node.
 
 use portreeve_conformance::store::fixtures::{
-    certificate_row, document, documents, node, record_by, records, request_row, spend, stream, task,
+    certificate_row, document, documents, node, record_by, records, registration_row, request_row,
+    secret_row, spend, stream, task,
 };
 use portreeve_ra::ports::{Batch, Projection};
 use portreeve_ra::{Purpose, StreamId, StreamKind};
@@ -208,7 +209,44 @@ async fn each_role_writes_in_its_own_name_only() {
                 "{role}: {key:?}"
             );
         }
-        for (owner, kind) in [("edge", "acme.test"), ("status", "status.test")] {
+        for (kind, writers) in [
+            (StreamKind::Registration, &["console"][..]),
+            (StreamKind::Secret, &["edge", "worker", "console"]),
+        ] {
+            number += 1;
+            let about = StreamId {
+                kind,
+                ..stream(number)
+            };
+            let outcome = store.commit(records([record_by(own, (about, 1), "words")])).await;
+            if writers.contains(&role) {
+                outcome.expect(role);
+            } else {
+                denied(outcome, &format!("{role} writes {kind:?}"));
+            }
+        }
+        let shown = |projection| Batch {
+            projections: vec![projection],
+            ..Batch::default()
+        };
+        let listed = [
+            store
+                .commit(shown(Projection::Registration(registration_row(number))))
+                .await,
+            store.commit(shown(Projection::Secret(secret_row(number)))).await,
+        ];
+        for outcome in listed {
+            if role == "console" {
+                outcome.expect(role);
+            } else {
+                denied(outcome, &format!("{role} lists registrations"));
+            }
+        }
+        for (owner, kind) in [
+            ("edge", "acme.test"),
+            ("status", "status.test"),
+            ("worker", "ra.test"),
+        ] {
             number += 1;
             let mut write = document(number, 1, "body");
             write.id.kind = kind;

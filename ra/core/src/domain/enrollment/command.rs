@@ -1,7 +1,7 @@
 //! What somebody wants to happen to an enrollment.
 
 use super::{Application, EnrollmentEvent, RequestedRevocation, RequestedStatus, Resolution, Submission};
-use crate::domain::{Intent, ProposalId, Refusal, RevocationReason};
+use crate::domain::{EnrollmentId, Intent, ProposalId, Refusal, RevocationReason};
 
 /// What somebody wants to happen to an enrollment.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Command {
     PassBy(ProposalId),
     /// Fix what will be signed.
     Begin(Intent),
+    /// Have an older certificate revoked once this one is issued.
+    Supersede(EnrollmentId),
     /// Keep what the backend needs to go on.
     Progress(Vec<u8>),
     /// Record the accepted certificate.
@@ -76,6 +78,7 @@ impl Command {
             Self::Approve(_) => "approve",
             Self::PassBy(_) => "pass by a grant",
             Self::Begin(_) => "begin",
+            Self::Supersede(_) => "supersede",
             Self::Progress(_) => "progress",
             Self::Issue { .. } => "issue",
             Self::Confirm => "confirm",
@@ -103,6 +106,7 @@ impl Command {
                 proposal: Some(granted),
             },
             Self::Begin(intent) => EnrollmentEvent::Issuing { intent },
+            Self::Supersede(older) => EnrollmentEvent::Supersedes { older },
             Self::Progress(handle) => EnrollmentEvent::Progressed { handle },
             Self::Issue { certificate, chain } => EnrollmentEvent::Issued { certificate, chain },
             Self::Confirm => EnrollmentEvent::Confirmed,

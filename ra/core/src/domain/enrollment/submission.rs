@@ -5,7 +5,7 @@ use portreeve_pkix::Timestamp;
 
 use super::Application;
 use crate::domain::claim::ClaimKey;
-use crate::domain::ids::{EndpointName, ProfileName};
+use crate::domain::ids::{EndpointName, ProfileName, SecretId};
 use crate::domain::request::Operation;
 use crate::domain::{Requester, RevocationReason};
 
@@ -29,6 +29,8 @@ pub struct Submission {
     pub not_before: Option<Timestamp>,
     /// The end it asks for.
     pub not_after: Option<Timestamp>,
+    /// The secret it was asked with, when the requester is a registration.
+    pub secret: Option<SecretId>,
 }
 
 /// By what right a revocation is asked for (RFC 8555 section 7.6).
@@ -64,6 +66,8 @@ pub struct Asked<'a> {
     pub claim: ClaimKey,
     /// The request as received.
     pub request: &'a [u8],
+    /// The secret it was asked with, when the requester is a registration.
+    pub secret: Option<SecretId>,
 }
 
 impl<'a> From<&'a Application> for Asked<'a> {
@@ -73,6 +77,7 @@ impl<'a> From<&'a Application> for Asked<'a> {
             requester: &application.requester,
             claim: application.claim,
             request: &application.request,
+            secret: application.secret,
         }
     }
 }
@@ -84,6 +89,7 @@ impl<'a> From<&'a Submission> for Asked<'a> {
             requester: &submission.requester,
             claim: submission.claim,
             request: &submission.request,
+            secret: submission.secret,
         }
     }
 }

@@ -34,6 +34,8 @@ fn application() -> Box<Application> {
             publication: Publication::default(),
         },
         findings: Vec::new(),
+        registration: None,
+        secret: None,
     })
 }
 

@@ -25,6 +25,8 @@ fn application() -> Application {
         endpoint_version: 1,
         operation: Operation::Enroll,
         requester: Requester::Account(AccountId::from_bytes([1; 16])),
+        registration: None,
+        secret: None,
         claim: ClaimKey([2; 32]),
         request: b"request".to_vec(),
         profile: ProfileName::new("dev").unwrap(),

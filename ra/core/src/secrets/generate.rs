@@ -1,0 +1,126 @@
+//! Secrets by chance, in a form that can be read out and typed.
+
+use portreeve_pkix::Secret;
+
+use crate::domain::{SecretId, SecretKind};
+use crate::ports::Random;
+
+/// Characters of a reference, at most.
+pub const REFERENCE_MAX: usize = 128;
+
+/// Without letters that look like digits, and without u.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Octets of a key that MACs are made with.
+const KEY_LENGTH: usize = 32;
+
+/// Groups of four characters of 5 bits each: 140 bits.
+const GROUPS: usize = 7;
+
+/// Groups in front of a SCEP challenge that serve as its reference, since the protocol has no other place for one.
+const CHALLENGE_GROUPS: usize = 2;
+
+/// A secret just made. The only time that its value can be read.
+#[derive(Debug)]
+pub struct ShownSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// What it is for.
+    pub kind: SecretKind,
+    /// What its holder names it by.
+    pub reference: String,
+    /// The secret itself: text, or for an ACME external account key octets.
+    pub value: Secret,
+}
+
+/// A new secret of this kind and its reference, which is made up unless it is given.
+pub(super) fn secret(random: &dyn Random, kind: SecretKind, reference: Option<String>) -> (String, Secret) {
+    match kind {
+        SecretKind::AcmeEab => {
+            let mut key = vec![0; KEY_LENGTH];
+            random.fill(&mut key);
+            (
+                reference.unwrap_or_else(|| grouped(random, GROUPS)),
+                Secret::new(key),
+            )
+        }
+        SecretKind::ScepChallenge => {
+            let front = grouped(random, CHALLENGE_GROUPS);
+            let challenge = format!("{front}-{}", grouped(random, GROUPS));
+            (front, Secret::new(challenge.into_bytes()))
+        }
+        SecretKind::EstPassword | SecretKind::CmpSecret | SecretKind::Password | SecretKind::Token => (
+            reference.unwrap_or_else(|| grouped(random, GROUPS)),
+            Secret::new(grouped(random, GROUPS).into_bytes()),
+        ),
+    }
+}
+
+fn grouped(random: &dyn Random, groups: usize) -> String {
+    let mut octets = vec![0; groups * 4];
+    random.fill(&mut octets);
+    let mut text = String::with_capacity(groups * 5);
+    for (index, octet) in octets.iter().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            text.push('-');
+        }
+        // A multiple of 32 divides 256: every character is as likely as any other.
+        let character = ALPHABET.get(usize::from(octet % 32)).copied().unwrap_or(b'0');
+        text.push(char::from(character));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    /// Counts up.
+    #[derive(Default)]
+    struct Counter(AtomicU8);
+
+    impl Random for Counter {
+        fn fill(&self, octets: &mut [u8]) {
+            for octet in octets {
+                *octet = self.0.fetch_add(37, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_have_enough_bits_and_can_be_typed() {
+        for kind in SecretKind::OF_REGISTRATIONS {
+            let random = Counter::default();
+            let (reference, value) = secret(&random, kind, None);
+            if kind == SecretKind::AcmeEab {
+                assert_eq!(value.expose().len(), 32);
+            } else {
+                let text = std::str::from_utf8(value.expose()).unwrap();
+                let characters = text.bytes().filter(|octet| *octet != b'-');
+                let bits = 5 * characters.clone().count();
+                assert!(bits >= 128, "{kind:?}");
+                assert!(
+                    characters.clone().all(|octet| ALPHABET.contains(&octet)),
+                    "{text}"
+                );
+                let secret_part = text.strip_prefix(&reference).unwrap_or(text);
+                assert!(secret_part.len() >= 26, "{kind:?}: what the reference leaves");
+            }
+            assert!(!reference.is_empty() && reference.len() <= REFERENCE_MAX);
+        }
+        let (reference, _) = secret(
+            &Counter::default(),
+            SecretKind::EstPassword,
+            Some("press-7".into()),
+        );
+        assert_eq!(reference, "press-7");
+    }
+
+    #[test]
+    fn every_character_comes_up() {
+        let random = Counter::default();
+        let text: String = (0..64).map(|_| grouped(&random, 8)).collect();
+        assert!(ALPHABET.iter().all(|octet| text.contains(char::from(*octet))));
+    }
+}
