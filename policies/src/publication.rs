@@ -129,7 +129,12 @@ mod tests {
     fn an_endpoint_names_an_approval_policy_that_is_there() {
         let text = "profiles = [\"tls-client\"]\nbackend = \"issuing\"\napproval = \"one\"\n";
         let client = object(ObjectKind::Profile, "tls-client", tls_client());
-        let missing = examine(ObjectKind::Endpoint, "est/asked", text, &[client.clone()]);
+        let missing = examine(
+            ObjectKind::Endpoint,
+            "est/asked",
+            text,
+            std::slice::from_ref(&client),
+        );
         assert!(missing.unwrap_err().contains("no approval policy one"));
         let policy = object(ObjectKind::ApprovalPolicy, "one", "");
         examine(ObjectKind::Endpoint, "est/asked", text, &[client, policy]).unwrap();

@@ -80,7 +80,8 @@ mod tests {
     fn less_asking_widens() {
         let base = format!("{HEAD}{STEPS}");
         let with = |from: &str, to: &str| base.replace(from, to);
-        let rows: [(&str, String, &[(&str, Direction)]); 12] = [
+        type Row<'a> = (&'a str, String, &'a [(&'a str, Direction)]);
+        let rows: [Row<'_>; 12] = [
             (
                 "description",
                 format!("description = \"x\"\n{base}"),
