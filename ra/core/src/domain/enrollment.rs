@@ -1,270 +1,27 @@
 //! The enrollment: an aggregate with decide and apply. Its events are the audit log.
 
+mod application;
 mod command;
+mod event;
+mod state;
 mod status;
 mod submission;
 
-use borsh::{BorshDeserialize, BorshSerialize};
-use portreeve_pkix::{Certificate, PublicKey, Timestamp, sha256};
+use portreeve_pkix::{Certificate, PublicKey, Timestamp};
 use std::time::Duration;
 
+pub use application::Application;
 pub use command::{Command, NotPossible};
+pub use event::{EnrollmentEvent, Resolution};
+pub use state::EnrollmentState;
 pub use status::{RequestedStatus, StatusChange};
 pub use submission::{Asked, RequestedRevocation, RevocationRight, Submission};
 
 use super::actor::Requester;
-use super::claim::ClaimKey;
-use super::contents::CertificateContents;
-use super::event::EventKind;
-use super::ids::{
-    BackendName, EndpointName, EnrollmentId, ProfileName, ProposalId, RegistrationId, SecretId,
-};
+use super::ids::{EnrollmentId, ProposalId, RegistrationId};
 use super::intent::Intent;
 use super::refusal::Refusal;
-use super::request::Operation;
 use super::revocation::RevocationReason;
-
-/// What was asked, by whom, and what policy made of it: fixed when the enrollment is received.
-#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
-pub struct Application {
-    /// Where it arrived.
-    pub endpoint: EndpointName,
-    /// The version of the endpoint it was judged by.
-    pub endpoint_version: u32,
-    /// What is asked for.
-    pub operation: Operation,
-    /// Who asks.
-    pub requester: Requester,
-    /// The claim that leads here.
-    pub claim: ClaimKey,
-    /// The request as received.
-    pub request: Vec<u8>,
-    /// The profile it was judged by.
-    pub profile: ProfileName,
-    /// The version of the profile.
-    pub profile_version: u32,
-    /// The CA backend.
-    pub backend: BackendName,
-    /// What will be certified.
-    pub contents: CertificateContents,
-    /// What each rule said, as `rule: text`.
-    pub findings: Vec<String>,
-    /// The registration on whose behalf it is asked, if it is on one's.
-    pub registration: Option<RegistrationId>,
-    /// The secret of that registration that let the requester in: whoever issued it counts as requester.
-    pub secret: Option<SecretId>,
-}
-
-impl Application {
-    /// What people agree to: SHA-256 over who asks where, by which versions it was judged, who would sign, and exactly what
-    /// would be certified.
-    pub fn digest(&self) -> [u8; 32] {
-        let asked = (
-            &self.requester,
-            (&self.endpoint, self.endpoint_version, self.operation),
-            (&self.profile, self.profile_version),
-            &self.backend,
-        );
-        let bytes = borsh::to_vec(&(b"portreeve/request/1\0", asked, &self.contents));
-        bytes.map_or([0; 32], |bytes| sha256(&bytes))
-    }
-}
-
-/// How an operator ends the doubt about an enrollment.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
-pub enum Resolution {
-    /// The CA is asked once more what it knows. Only for one in doubt.
-    Retry,
-    /// Nothing is delivered: its client hears that no certificate was issued, and may ask anew.
-    GiveUp,
-}
-
-/// What can happen to an enrollment.
-#[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
-pub enum EnrollmentEvent {
-    /// It arrived and was judged.
-    Received(Box<Application>),
-    /// It waits for people.
-    Referred {
-        /// What they decide on.
-        proposal: ProposalId,
-    },
-    /// It may be issued: by policy alone, because the proposal was approved, or by what was granted with an earlier one.
-    Approved {
-        /// The proposal, if people were asked, now or earlier.
-        proposal: Option<ProposalId>,
-    },
-    /// The intent stands.
-    Issuing {
-        /// What is about to be signed or sent.
-        intent: Intent,
-    },
-    /// The backend deferred or asked for a checkpoint.
-    Progressed {
-        /// What the backend needs to go on.
-        handle: Vec<u8>,
-    },
-    /// The certificate exists and was accepted.
-    Issued {
-        /// The certificate in DER.
-        certificate: Vec<u8>,
-        /// From its issuer upwards, without the root, in DER.
-        chain: Vec<Vec<u8>>,
-    },
-    /// The client confirmed it.
-    Confirmed,
-    /// People or the CA said no.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-    },
-    /// It could not be done.
-    Failed {
-        /// Why, for the operator.
-        reason: String,
-    },
-    /// Nobody decided in time.
-    Expired,
-    /// The backend cannot tell whether it issued.
-    InDoubt,
-    /// The certificate failed the acceptance checks; it is kept as evidence and never delivered.
-    Quarantined {
-        /// The certificate in DER as received, at most 64 KiB.
-        certificate: Vec<u8>,
-        /// What differs.
-        difference: String,
-    },
-    /// The certificate was revoked, or the reason of an earlier revocation was changed to `keyCompromise`.
-    Revoked {
-        /// Why.
-        reason: RevocationReason,
-    },
-    /// An operator decided on one in doubt or in quarantine. Why stands in the record.
-    Resolved {
-        /// What follows.
-        resolution: Resolution,
-    },
-    /// It arrived at an edge that does not judge.
-    Submitted(Box<Submission>),
-    /// An edge that does not revoke was asked to.
-    RevocationRequested(RequestedRevocation),
-    /// An operator had what the records before this one say removed. Who and why stand in the record.
-    Erased,
-    /// The certificate is no longer on hold.
-    Released,
-    /// A console that does not revoke was asked to change where the certificate stands.
-    StatusRequested(RequestedStatus),
-    /// The registration has as many certificates as it may have: when this one is issued, that one is revoked.
-    Supersedes {
-        /// The enrollment of the older certificate.
-        older: EnrollmentId,
-    },
-}
-
-impl EnrollmentEvent {
-    /// The kind of this event.
-    pub const fn kind(&self) -> EventKind {
-        match self {
-            Self::Received(_) => EventKind::EnrollmentReceived,
-            Self::Referred { .. } => EventKind::EnrollmentReferred,
-            Self::Approved { .. } => EventKind::EnrollmentApproved,
-            Self::Issuing { .. } => EventKind::EnrollmentIssuing,
-            Self::Progressed { .. } => EventKind::EnrollmentProgressed,
-            Self::Issued { .. } => EventKind::EnrollmentIssued,
-            Self::Confirmed => EventKind::EnrollmentConfirmed,
-            Self::Refused { .. } => EventKind::EnrollmentRefused,
-            Self::Failed { .. } => EventKind::EnrollmentFailed,
-            Self::Expired => EventKind::EnrollmentExpired,
-            Self::InDoubt => EventKind::EnrollmentInDoubt,
-            Self::Quarantined { .. } => EventKind::EnrollmentQuarantined,
-            Self::Revoked { .. } => EventKind::EnrollmentRevoked,
-            Self::Resolved { .. } => EventKind::EnrollmentResolved,
-            Self::Submitted(_) => EventKind::EnrollmentSubmitted,
-            Self::RevocationRequested(_) => EventKind::EnrollmentRevocationRequested,
-            Self::Erased => EventKind::EnrollmentErased,
-            Self::Released => EventKind::EnrollmentReleased,
-            Self::StatusRequested(_) => EventKind::EnrollmentStatusRequested,
-            Self::Supersedes { .. } => EventKind::EnrollmentSupersedes,
-        }
-    }
-}
-
-/// Where an enrollment stands.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
-pub enum EnrollmentState {
-    /// An edge has handed it to the workers.
-    Submitted,
-    /// It arrived and was judged.
-    Received,
-    /// It waits for people.
-    AwaitingApproval,
-    /// It may be issued.
-    Approved,
-    /// The intent stands; a signature may or may not exist.
-    Issuing,
-    /// The certificate exists.
-    Issued,
-    /// The client has it.
-    Confirmed,
-    /// End: no.
-    Refused,
-    /// End: could not.
-    Failed,
-    /// End: too late.
-    Expired,
-    /// For an operator: the backend cannot tell.
-    InDoubt,
-    /// For an operator: another certificate came back.
-    Quarantined,
-    /// End, and what there was is erased.
-    Erased,
-}
-
-impl EnrollmentState {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::Submitted,
-        Self::Received,
-        Self::AwaitingApproval,
-        Self::Approved,
-        Self::Issuing,
-        Self::Issued,
-        Self::Confirmed,
-        Self::Refused,
-        Self::Failed,
-        Self::Expired,
-        Self::InDoubt,
-        Self::Quarantined,
-        Self::Erased,
-    ];
-
-    /// The word in lists, logs and the operator API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Submitted => "submitted",
-            Self::Received => "received",
-            Self::AwaitingApproval => "awaiting_approval",
-            Self::Approved => "approved",
-            Self::Issuing => "issuing",
-            Self::Issued => "issued",
-            Self::Confirmed => "confirmed",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-            Self::InDoubt => "in_doubt",
-            Self::Quarantined => "quarantined",
-            Self::Erased => "erased",
-        }
-    }
-
-    /// Whether nothing but a revocation can follow.
-    pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Issued | Self::Confirmed | Self::Refused | Self::Failed | Self::Expired | Self::Erased
-        )
-    }
-}
 
 /// One enrollment, as its verified events tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

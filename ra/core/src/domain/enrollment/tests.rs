@@ -1,5 +1,8 @@
 use super::*;
-use crate::domain::{IntentBody, Publication, ValidityPeriod};
+use crate::domain::{
+    BackendName, CertificateContents, ClaimKey, EndpointName, EventKind, IntentBody, Operation, ProfileName,
+    Publication, ValidityPeriod,
+};
 use portreeve_pkix::{DistinguishedName, KeyUsage, SerialNumber};
 use proptest::prelude::*;
 
