@@ -2,49 +2,16 @@
 
 use portreeve_pkix::{Timestamp, sha256};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Found, Ownership, Projection, RequestRow, RevokedRow, Scan, SearchedNames, Store,
+    Batch, CertificateRow, Found, Ownership, Projection, RequestRow, Scan, SearchedNames, Store,
 };
 use portreeve_ra::search::{Among, Plan, Position, parse};
 use portreeve_ra::{EnrollmentId, RevocationReason};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
+use rows::*;
 
-/// What relative times are relative to.
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
-
-const DAY: i64 = 86_400;
-
-fn days(number: i64) -> Timestamp {
-    Timestamp::from_unix_seconds(NOW.unix_seconds() + number * DAY)
-}
-
-fn texts(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// Certificate `number` was issued `number` days ago and ends in `ends` days.
-fn issued(number: u64, (common, alternative): (&[&str], &[&str]), ends: i64) -> CertificateRow {
-    CertificateRow {
-        serial: serial(&[0x0a, u8::try_from(number % 250).unwrap() + 1]),
-        searched: SearchedNames {
-            common: texts(common),
-            alternative: texts(alternative),
-        },
-        ownership: Ownership::default(),
-        not_after: days(ends),
-        issued_at: days(-i64::try_from(number).unwrap()),
-        ..certificate_row(number)
-    }
-}
-
-fn revocation(number: u64, reason: RevocationReason, since: i64) -> Projection {
-    Projection::Revoked(RevokedRow {
-        reason,
-        revoked_at: days(since),
-        ..revoked_row(number, serial(&[0x0a, u8::try_from(number).unwrap() + 1]), 1)
-    })
-}
+mod rows;
 
 async fn show(store: &dyn Store, projections: impl IntoIterator<Item = Projection>) {
     let batch = Batch {
