@@ -83,7 +83,7 @@ pub(super) struct Site {
 
 /// Purposes with a key encryption key of their own, and whether a node with this role holds it.
 const KEKS: [(Purpose, &str, &[&str]); 6] = [
-    (Purpose::Edge, "edge", &["edge", "worker"]),
+    (Purpose::Edge, "edge", &["edge", "worker", "console"]),
     (Purpose::Worker, "worker", &["worker"]),
     (Purpose::Status, "status", &["status"]),
     (Purpose::Console, "console", &["console"]),
