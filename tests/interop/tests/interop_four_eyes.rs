@@ -73,7 +73,12 @@ impl<'a> Person<'a> {
         );
         let mut command = console.command(arguments);
         command.args(["--url", url, "--ca"]).arg(root);
-        command.args(["--cert", &self.file("cert.pem"), "--key", &self.file("key.pem")]);
+        command.args([
+            "--cert",
+            &self.file("cert.pem"),
+            "--cert-key",
+            &self.file("key.pem"),
+        ]);
         attempt(&mut command, LIMIT).unwrap()
     }
 

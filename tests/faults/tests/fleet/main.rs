@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod another;
 mod doctor;
 mod lease;
 mod load;

@@ -30,7 +30,7 @@ fn code(error: &sqlx::Error) -> String {
     code.map_or_else(|| error.to_string(), |code| code.into_owned())
 }
 
-async fn insert(connection: &mut PgConnection, record: &Record) -> String {
+pub(crate) async fn insert(connection: &mut PgConnection, record: &Record) -> String {
     let (header, stored) = (record.header(), record.to_stored());
     let query = sqlx::query(
         "INSERT INTO record (kind, stream, position, header, payload_digest, salt, payload, key, signature) \
@@ -52,7 +52,7 @@ async fn insert(connection: &mut PgConnection, record: &Record) -> String {
 }
 
 /// The key encryption keys of a node, and the keyset as the node reads it from the database.
-async fn keys_of(fleet: &Fleet, name: &str) -> (WrappedKeyset, KekSet) {
+pub(crate) async fn keys_of(fleet: &Fleet, name: &str) -> (WrappedKeyset, KekSet) {
     let mut shared = None;
     let mut own = Vec::new();
     for (purpose, path) in fleet.keks(name) {
