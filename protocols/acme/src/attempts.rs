@@ -5,7 +5,7 @@
 //! Two nodes that validate the same authorization at once are told apart by the document's version: one records, the
 //! other adopts what was recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ const TAKE_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// Validations of one node at once, at most.
 const RUNNING_MAX: usize = 2048;
+
+/// Ended validations that are remembered, at least.
+const ENDED_MAX: usize = 1024;
 
 /// How often a lost race is run again.
 const RACES_MAX: u32 = 5;
@@ -61,13 +64,34 @@ pub(crate) enum Role {
 
 /// Validations that are under way on this node.
 #[derive(Default)]
-pub(crate) struct Attempts {
-    running: Mutex<HashMap<AuthorizationId, First>>,
+pub(crate) struct Attempts(Mutex<UnderWay>);
+
+/// What is running, and what has ended lately.
+#[derive(Default)]
+struct UnderWay {
+    running: HashMap<AuthorizationId, First>,
+    /// At most twice [`ENDED_MAX`]: whoever read an authorization before its validation ended finds it here.
+    ended: [HashSet<AuthorizationId>; 2],
+}
+
+impl UnderWay {
+    fn end(&mut self, id: AuthorizationId) {
+        self.running.remove(&id);
+        let [latest, earlier] = &mut self.ended;
+        if latest.len() >= ENDED_MAX {
+            *earlier = std::mem::take(latest);
+        }
+        latest.insert(id);
+    }
+
+    fn ended_lately(&self, id: &AuthorizationId) -> bool {
+        self.ended.iter().any(|ended| ended.contains(id))
+    }
 }
 
 impl Attempts {
-    fn running(&self) -> MutexGuard<'_, HashMap<AuthorizationId, First>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,6 +100,8 @@ impl Attempts {
 enum Cause {
     /// A client asked for it.
     Asked,
+    /// A client asked for it, and one has ended since it was read, perhaps.
+    AskedAgain,
     /// It was marked as processing, and nobody seems to work on it.
     CutOff,
 }
@@ -112,17 +138,21 @@ fn begin_trial(
 ) -> Result<(Role, First), AcmeError> {
     let attempt = attempt(&trial.stored.value, trial.kind, account)?;
     let id = AuthorizationId::from_bytes(trial.stored.id);
-    let mut running = service.attempts.running();
-    if let Some(first) = running.get(&id) {
+    let mut under_way = service.attempts.under_way();
+    if let Some(first) = under_way.running.get(&id) {
         return Ok((Role::Joined, first.clone()));
     }
-    if running.len() >= RUNNING_MAX {
+    if under_way.running.len() >= RUNNING_MAX {
         let retry_after = service.config.retry_after.challenge;
         return Err(portreeve_ra::Error::Unavailable { retry_after }.into());
     }
+    let cause = match cause {
+        Cause::Asked if under_way.ended_lately(&id) => Cause::AskedAgain,
+        other => other,
+    };
     let first = run(Arc::clone(service), trial, attempt, cause).boxed().shared();
-    running.insert(id, first.clone());
-    drop(running);
+    under_way.running.insert(id, first.clone());
+    drop(under_way);
     service.spawn.spawn(first.clone().map(drop).boxed());
     Ok((Role::Started, first))
 }
@@ -183,14 +213,14 @@ struct Running(Arc<Service>, AuthorizationId);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.attempts.running().remove(&self.1);
+        self.0.attempts.under_way().end(self.1);
     }
 }
 
 async fn run(service: Arc<Service>, trial: Trial, attempt: Attempt, cause: Cause) -> Settled {
     let running = Running(Arc::clone(&service), AuthorizationId::from_bytes(trial.stored.id));
-    if cause == Cause::CutOff
-        && let Some(settled) = ended_meanwhile(&service, &trial).await
+    if cause != Cause::Asked
+        && let Some(settled) = ended_meanwhile(&service, &trial, cause).await
     {
         return settled;
     }
@@ -208,12 +238,16 @@ async fn run(service: Arc<Service>, trial: Trial, attempt: Attempt, cause: Cause
     }
 }
 
-/// What the authorization became between the read that found it cut off and the place in [`Attempts`] for it.
+/// What the authorization became between the read that found it to be validated and the place in [`Attempts`] for it.
 ///
 /// Who holds that place reads what every earlier holder on this node has recorded.
-async fn ended_meanwhile(service: &Service, trial: &Trial) -> Option<Settled> {
+async fn ended_meanwhile(service: &Service, trial: &Trial, cause: Cause) -> Option<Settled> {
+    let is_due = |value: &Authorization| match cause {
+        Cause::CutOff => overdue(service, value) == Some(trial.kind),
+        Cause::Asked | Cause::AskedAgain => value.standing == Standing::Pending,
+    };
     match service.document::<Authorization>(trial.stored.id).await {
-        Ok(Some(stored)) if overdue(service, &stored.value) == Some(trial.kind) => None,
+        Ok(Some(stored)) if is_due(&stored.value) => None,
         Ok(Some(stored)) => Some(Settled::At(Arc::new(stored))),
         Ok(None) => Some(broken(AcmeError::Document("authorization"))),
         Err(AcmeError::Ra(error)) => Some(settled(error)),
