@@ -38,7 +38,7 @@ operators! {
     In = "in";
 }
 
-/// A field, a comparison, and what to compare with. Only the reader makes one, and [`Term::one_of`].
+/// A field, a comparison, and what to compare with. Only the reader makes one, and what limits a search to rights.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Term {
     field: Field,
