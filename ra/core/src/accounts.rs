@@ -178,7 +178,7 @@ impl Accounts {
         key: &PublicKey,
     ) -> Result<Option<(AccountId, Account)>, Error> {
         let index = index_key(endpoint, key);
-        let mut suspect = None;
+        let mut turn = 0;
         loop {
             let Some(stream) = self.ledger.store.reserved(Space::AccountKey, &index).await? else {
                 return Ok(None);
@@ -191,11 +191,12 @@ impl Accounts {
             if let Some(account) = account.filter(|it| it.key == *key && it.endpoint == *endpoint) {
                 return Ok(Some((id, account)));
             }
-            // The key may have been changed between the two reads; then the index has changed as well.
-            if suspect.replace(stream).is_some() {
+            // The key may have been changed between the two reads, and back again before the next ones.
+            if !may_race(turn) {
                 let tampered = verify::Tampered("index leads to an account with another key");
                 return Err(self.ledger.tampered(stream, tampered).await);
             }
+            turn += 1;
         }
     }
 
