@@ -743,7 +743,7 @@ $$;
 -- are shown. It runs with the rights of the owner, since no node may change a record; all it can do is this, and only
 -- behind a record that a console has written.
 CREATE FUNCTION audit_erase(enrollment_erased bytea, said bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     written bigint;
 BEGIN
@@ -765,3 +765,12 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION audit_erase(bytea, bigint) FROM PUBLIC;
+
+-- What it names is the server's or stands in this schema. Temporary tables come last: left out they would come first, and a
+-- session could put one of its own in the place of `record`.
+DO $do$
+BEGIN
+    EXECUTE pg_catalog.format('ALTER FUNCTION audit_erase(bytea, bigint) SET search_path = pg_catalog, %I, pg_temp',
+        pg_catalog.current_schema());
+END
+$do$;

@@ -398,6 +398,45 @@ async fn the_search_path_of_an_edge_does_not_open_the_wall() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_temporary_table_is_not_taken_for_the_records() {
+    let nodes = Nodes::new("wall_t").await;
+    let store = nodes.store(&["worker"]).await;
+    let shown = Batch {
+        projections: vec![Projection::Request(request_row(1, "acme/default", "issued"))],
+        ..Batch::default()
+    };
+    store.commit(shown).await.unwrap();
+    let names = "SELECT names FROM request";
+    let before = rows(&nodes.owner.raw_url, names).await;
+    let enrollment = rows(
+        &nodes.owner.raw_url,
+        "SELECT encode(enrollment, 'hex') FROM request",
+    )
+    .await;
+
+    // What a console that wants to erase without saying so would try.
+    let header = record_by(Purpose::Console, (stream(1), 1), "resolved")
+        .to_stored()
+        .header;
+    let hex: String = header.iter().map(|octet| format!("{octet:02x}")).collect();
+    let script = format!(
+        r"CREATE TEMP TABLE record (kind bigint, stream bytea, position bigint, header bytea, salt bytea, payload bytea);
+          INSERT INTO record VALUES (1, '\x{0}', 9, '\x{hex}', NULL, NULL);
+          GRANT ALL ON record TO PUBLIC;
+          SELECT audit_erase('\x{0}', 9)",
+        enrollment[0]
+    );
+    let mut connection = PgConnection::connect(&nodes.url(&["console"]).await)
+        .await
+        .unwrap();
+    connection
+        .execute(sqlx::raw_sql(AssertSqlSafe(script)))
+        .await
+        .unwrap();
+    assert_eq!(rows(&nodes.owner.raw_url, names).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn functions_of_others_are_not_run() {
     // In a schema that the sessions of nodes go through as well, and in the store's own.
     let subject = Postgres::new().await;
