@@ -14,6 +14,7 @@ use super::entry::Hint;
 use super::error::RedisError;
 use super::keys::{Keys, Stream};
 use super::link::{Link, Use};
+use super::sender::APART;
 use super::server::Connection;
 use super::statistics::Counters;
 use crate::wakeups::LocalWakeups;
@@ -102,6 +103,8 @@ impl Listener {
                 Err(error) => return error,
             };
             if heard {
+                // What was written meanwhile comes with one answer.
+                tokio::time::sleep(APART).await;
                 continue;
             }
             if begun.elapsed() < BLOCK / 2 {

@@ -20,6 +20,10 @@ const QUEUE_MAX: usize = 4_096;
 /// Hints of one pipeline.
 const PIPELINE_MAX: usize = 512;
 
+/// From the end of one pipeline to the next, at least: the first hint goes at once, and those that follow it closely
+/// go together.
+pub(crate) const APART: Duration = Duration::from_millis(6);
+
 /// How long a pipeline may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -61,6 +65,7 @@ impl Sender {
             Counters::add(&self.counters.sent, written);
             Counters::add(&self.counters.dropped, once.len().saturating_sub(written));
             hints.clear();
+            tokio::time::sleep(APART).await;
         }
     }
 
