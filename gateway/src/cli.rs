@@ -29,6 +29,7 @@ mod signer;
 mod target;
 mod text_object;
 mod token;
+mod waiting;
 
 use std::io::Write;
 use std::process::ExitCode;

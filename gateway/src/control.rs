@@ -6,7 +6,7 @@ mod https;
 mod place;
 mod serve;
 
-pub use client::{ClientError, ControlClient, OnlyIf};
+pub use client::{ClientError, ControlClient, Done, OnlyIf};
 pub use https::{HttpsCredential, HttpsOptions};
 pub use place::{PATH_BYTES_MAX, socket_for};
 pub use serve::{ControlError, ControlSocket};

@@ -35,7 +35,7 @@ pub mod workbench;
 pub mod worker;
 
 pub use config::Config;
-pub use control::{ClientError, ControlClient, HttpsCredential, HttpsOptions, OnlyIf};
+pub use control::{ClientError, ControlClient, Done, HttpsCredential, HttpsOptions, OnlyIf};
 pub use dev::{DevAddresses, Manifest, Settings, configuration as dev_configuration, manifest_path};
 pub use installation::Mode;
 pub use running::{DrainOutcome, DutyEnded, Running, StartError, StartOptions, Substitutes, start};

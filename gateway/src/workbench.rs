@@ -2,9 +2,10 @@
 
 use portreeve_console::{DiffEntry, FindingView, Trial, TrialView, Workbench};
 use portreeve_policies::{
-    Assumptions, Change, Explanation, compare, explain, parse_approval_policy, parse_endpoint,
+    Assumptions, Change, Explanation, compare, compare_registrations, explain, parse_approval_policy,
+    parse_endpoint,
 };
-use portreeve_ra::{ObjectVersion, Verdict};
+use portreeve_ra::{ObjectVersion, Registration, Verdict};
 
 /// The policy engine, asked by people.
 pub struct PolicyWorkbench;
@@ -13,6 +14,10 @@ impl Workbench for PolicyWorkbench {
     fn compare(&self, old: &ObjectVersion, new: &ObjectVersion) -> Result<Vec<DiffEntry>, String> {
         let changes = compare(new.kind, &old.body, &new.body).map_err(|error| error.to_string())?;
         Ok(changes.into_iter().map(entry).collect())
+    }
+
+    fn compare_registrations(&self, old: &Registration, new: &Registration) -> Vec<DiffEntry> {
+        compare_registrations(old, new).into_iter().map(entry).collect()
     }
 
     fn test(&self, trial: &Trial<'_>) -> Result<TrialView, String> {

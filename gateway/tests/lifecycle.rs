@@ -325,6 +325,7 @@ async fn apply(objects: &Path, socket: &Path) {
         name: "acme/web".into(),
         body: "profiles = []".into(),
         reason: String::new(),
+        check: false,
     };
     match client.post::<ObjectView>("/api/v1/endpoints", &broken).await {
         Err(ClientError::Problem(problem)) => {

@@ -1,5 +1,4 @@
-//! What changes between two texts of a profile, an endpoint, an approval policy or trust anchors, and
-//! whether more can be had by the new one.
+//! What changes between two texts of an object, or two registrations, and whether more can be had by the new one.
 //!
 //! Texts are compared by meaning: absent keys have their defaults, remarks and order do not count. Each difference
 //! either shows that the new text allows no more than the old one ([`Direction::Narrows`]), says nothing about who can
@@ -10,7 +9,9 @@ mod anchors;
 mod approval;
 mod endpoint;
 mod measure;
+mod people;
 mod profile;
+mod registration;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,8 +21,11 @@ use portreeve_ra::ObjectKind;
 use crate::anchors::parse_trust_anchors;
 use crate::approval::parse_approval_policy;
 use crate::endpoint::parse_endpoint_with_overrides;
+use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 use measure::Measure;
+
+pub use registration::{compare_registrations, registration_widens};
 
 /// What a change means for who can get what.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +89,7 @@ pub enum CompareError {
     /// The second cannot be read.
     #[error("the new text: {0}")]
     New(String),
-    /// Neither a profile, an endpoint, an approval policy nor trust anchors.
+    /// Of a kind that has no meaning here.
     #[error("a {0} cannot be compared")]
     Kind(&'static str),
 }
@@ -115,15 +119,19 @@ impl Facet {
     }
 }
 
-/// Every difference between two texts of a profile, an endpoint, an approval policy or trust anchors, by key.
+/// Every difference between two texts of an object, by key.
 pub fn compare(kind: ObjectKind, old: &str, new: &str) -> Result<Vec<Change>, CompareError> {
     let old = facets(kind, old)?.map_err(CompareError::Old)?;
     let new = facets(kind, new)?.map_err(CompareError::New)?;
+    Ok(differences(&old, &new))
+}
+
+fn differences(old: &Facets, new: &Facets) -> Vec<Change> {
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    Ok(paths
+    paths
         .into_iter()
-        .filter_map(|path| change(path, &old, &new))
-        .collect())
+        .filter_map(|path| change(path, old, new))
+        .collect()
 }
 
 /// Whether the new text may give somebody something that the old one does not. A first text does, and so does a change
@@ -152,14 +160,25 @@ fn facets(kind: ObjectKind, text: &str) -> Result<Result<Facets, String>, Compar
         ObjectKind::TrustAnchors => parse_trust_anchors("compare", text)
             .map(|set| anchors::facets(&set))
             .map_err(|error| error.to_string()),
-        other => return Err(CompareError::Kind(other.as_str())),
+        ObjectKind::Role => parse_role("compare", text)
+            .map(|role| people::of_role(&role))
+            .map_err(|error| error.to_string()),
+        ObjectKind::Team => parse_team("compare", text)
+            .map(|team| people::of_team(&team))
+            .map_err(|error| error.to_string()),
+        ObjectKind::Operator => parse_operator("compare", text)
+            .map(|operator| people::of_operator(&operator))
+            .map_err(|error| error.to_string()),
+        ObjectKind::Ca => return Err(CompareError::Kind(kind.as_str())),
     };
-    Ok(found.map(|facets| {
-        facets
-            .into_iter()
-            .map(|facet| (facet.path.clone(), facet))
-            .collect()
-    }))
+    Ok(found.map(by_path))
+}
+
+fn by_path(facets: Vec<Facet>) -> Facets {
+    facets
+        .into_iter()
+        .map(|facet| (facet.path.clone(), facet))
+        .collect()
 }
 
 fn change(path: &str, old: &Facets, new: &Facets) -> Option<Change> {

@@ -30,7 +30,9 @@ mod shown;
 
 pub use anchors::{TrustAnchorsError, parse_trust_anchors};
 pub use approval::{ApprovalPolicyError, AutomaticRule, ReadApproval, parse_approval_policy};
-pub use compare::{Change, CompareError, Direction, compare, widens};
+pub use compare::{
+    Change, CompareError, Direction, compare, compare_registrations, registration_widens, widens,
+};
 pub use endpoint::{EndpointError, parse_endpoint, parse_endpoint_with_overrides};
 pub use explain::{Assumptions, ExplainError, Explanation, explain};
 pub use hygiene::{Blocklist, check_key};

@@ -7,14 +7,14 @@ use portreeve_pkix::{CertificationRequest, Timestamp};
 use portreeve_ra::ports::{Policy, PolicyError};
 use portreeve_ra::steps::ProvenRequest;
 use portreeve_ra::{
-    Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole, Remark,
-    Team, TrustAnchorSet, Verdict,
+    Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole,
+    Registration, Remark, Team, TrustAnchorSet, Verdict,
 };
 
 use crate::anchors::parse_trust_anchors;
 use crate::approval::{ReadApproval, parse_approval_policy};
 use crate::cache::Cache;
-use crate::compare::widens;
+use crate::compare::{registration_widens, widens};
 use crate::endpoint::parse_endpoint;
 use crate::engine::{Question, judge};
 use crate::hygiene::Blocklist;
@@ -166,6 +166,10 @@ impl Policy for Policies {
 
     fn widens(&self, old: Option<&ObjectVersion>, new: &ObjectVersion) -> bool {
         widens(new.kind, old.map(|old| old.body.as_str()), &new.body)
+    }
+
+    fn widens_registration(&self, old: Option<&Registration>, new: &Registration) -> bool {
+        registration_widens(old, new)
     }
 
     fn evaluate(

@@ -5,14 +5,14 @@ mod layout;
 use std::path::PathBuf;
 
 use clap::Args;
-use portreeve_console::{ChangeView, Publication, WriteMode};
+use portreeve_console::{ChangeView, WriteMode};
 use portreeve_ra::ObjectKind;
 use serde::Serialize;
 
 use super::object::{Resource, WriteOptions, told};
 use super::request::{comment, parameter};
 use super::{CliError, Exit, Format, Surroundings, Table, Target, plain, text_object};
-use crate::control::{ClientError, ControlClient, OnlyIf};
+use crate::control::{ClientError, ControlClient, Done, OnlyIf};
 
 use layout::Found;
 pub(super) use layout::PLACES;
@@ -91,8 +91,8 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         arguments: &arguments,
     };
     let mut applied = Vec::new();
-    for one in found.iter().filter(|one| !one.texts.is_empty()) {
-        applied.extend(work.put_in_force(one).await?);
+    for one in layout::in_order(&found) {
+        applied.extend(work.put_in_force(&one).await?);
     }
     if arguments.prune {
         // What names others goes before them.
@@ -133,11 +133,6 @@ fn lines(applied: &Applied) -> Vec<String> {
     waits.into_iter().chain(remarks).collect()
 }
 
-/// The kinds whose changes are those of operators.
-const fn is_of_people(kind: ObjectKind) -> bool {
-    matches!(kind, ObjectKind::Role | ObjectKind::Team | ObjectKind::Operator)
-}
-
 struct Work<'a> {
     client: ControlClient,
     arguments: &'a Arguments,
@@ -156,9 +151,10 @@ impl Work<'_> {
                 applied.push(same);
                 continue;
             }
-            let written = match is_of_people(resource.kind) {
-                true => self.write_people(&resource, (name, body)).await,
-                false => self.write(&resource, (name, body)).await,
+            let current = current.map(|current| current.version);
+            let written = match resource.kind.is_of_people() {
+                true => self.write_people(&resource, (name, body), current).await,
+                false => self.write(&resource, (name, body), current).await,
             };
             let one = written.or_else(|error| Applied::refused(resource.kind, name, error))?;
             applied.push(one);
@@ -166,7 +162,13 @@ impl Work<'_> {
         Ok(applied)
     }
 
-    async fn write(&self, resource: &Resource, (name, body): (&str, &str)) -> Result<Applied, CliError> {
+    /// Whoever changed the object since its list was read is not undone.
+    async fn write(
+        &self,
+        resource: &Resource,
+        (name, body): (&str, &str),
+        current: Option<u32>,
+    ) -> Result<Applied, CliError> {
         resource.of(name)?;
         let options = WriteOptions {
             mode: match self.arguments.dry_run {
@@ -174,44 +176,54 @@ impl Work<'_> {
                 false => WriteMode::Publish,
             },
             reason: self.arguments.reason.clone(),
+            only_if: Some(OnlyIf(current.unwrap_or(0))),
         };
+        let changed = resource.write((name, body.to_owned(), &options)).await?;
+        Ok(self.told(resource, (name, changed)))
+    }
+
+    fn told(&self, resource: &Resource, (name, changed): (&str, ChangeView)) -> Applied {
         let ChangeView {
             outcome,
             version,
             proposal,
             remarks,
             ..
-        } = resource.write((name, body.to_owned(), &options)).await?;
+        } = changed;
         let outcome = match self.arguments.dry_run {
             true if outcome != "unchanged" => format!("would be {outcome}"),
             _ => outcome,
         };
-        Ok(Applied {
+        Applied {
             version: Some(version),
             proposal: proposal.filter(|_| !self.arguments.dry_run),
             remarks: remarks.iter().map(told).collect(),
             ..Applied::new(resource.kind, name, &outcome)
-        })
+        }
     }
 
     async fn write_people(
         &self,
         resource: &Resource,
         (name, body): (&str, &str),
+        current: Option<u32>,
     ) -> Result<Applied, CliError> {
         let path = resource.of(name)?;
+        let text = text_object::text(name.to_owned(), body.to_owned(), self.arguments.reason.clone());
         if self.arguments.dry_run {
-            return Ok(Applied::new(resource.kind, name, "would be published"));
+            let changed = text_object::checked(&self.client, resource.path(), (path, text), current).await?;
+            return Ok(self.told(resource, (name, changed)));
         }
-        let publication = Publication {
-            name: name.to_owned(),
-            body: body.to_owned(),
-            reason: self.arguments.reason.clone(),
-        };
-        let published = text_object::applied(&self.client, resource.path(), (path, publication)).await?;
-        Ok(Applied {
-            version: Some(published.version),
-            ..Applied::new(resource.kind, name, "published")
+        let done = text_object::written(&self.client, resource.path(), (path, text), current).await?;
+        Ok(match done {
+            Done::Now(found) => Applied {
+                version: Some(found.version),
+                ..Applied::new(resource.kind, name, "published")
+            },
+            Done::Waits(proposal) => Applied {
+                proposal: Some(proposal.id),
+                ..Applied::new(resource.kind, name, "proposed")
+            },
         })
     }
 
@@ -227,7 +239,7 @@ impl Work<'_> {
                 continue;
             }
             let mut path = resource.of(&one.name)?;
-            if !is_of_people(resource.kind) {
+            if !resource.kind.is_of_people() {
                 path = format!("{path}?{}", parameter("reason", &self.arguments.reason));
             }
             let retired = self.client.delete(&path, Some(OnlyIf(one.version))).await;

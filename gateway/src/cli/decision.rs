@@ -7,7 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{self as lc, KeyPair};
 use clap::Args;
-use portreeve_console::{DecisionBody, EvidenceBody, GrantBody, ProposalView, SubjectView};
+use portreeve_console::{DecisionBody, DiffEntry, EvidenceBody, GrantBody, ProposalView, SubjectView};
 use portreeve_pkix::{KeyAlgorithm, PublicKey, pem};
 use portreeve_ra::{Decision, EvidenceAlgorithm, GrantTerms, Principal, ProposalId, Statement};
 
@@ -217,6 +217,8 @@ pub(super) fn about(subject: &SubjectView) -> String {
         SubjectView::Certificates { change, requests } => {
             format!("{change}: {} certificates", requests.len())
         }
+        SubjectView::Registration { name, .. } => format!("registration {}", plain(name)),
+        SubjectView::Secret { of, whose, .. } => format!("{of} of {}", plain(whose)),
     }
 }
 
@@ -271,7 +273,33 @@ pub(super) fn lines(proposal: &ProposalView) -> Vec<(&'static str, String)> {
             .granted
             .map(|grant| ("granted", format!("{} in {} days", grant.uses, grant.days))),
     );
+    lines.extend(proposal.grant.map(|grant| {
+        let state = if grant.withdrawn { ", withdrawn" } else { "" };
+        (
+            "grant",
+            format!("used {} times, until {}{state}", grant.used, grant.until),
+        )
+    }));
+    lines.extend(proposal.changes.iter().map(|change| ("change", changed(change))));
+    let proposed = proposal.proposed.iter().flat_map(|text| text.lines());
+    lines.extend(proposed.map(|line| ("proposed", plain(line))));
     lines
+}
+
+fn changed(change: &DiffEntry) -> String {
+    let DiffEntry {
+        path,
+        old,
+        new,
+        direction,
+    } = change;
+    let said = match (old, new) {
+        (Some(old), Some(new)) => format!("{old} becomes {new}"),
+        (None, Some(new)) => format!("{new} is added"),
+        (Some(old), None) => format!("{old} is removed"),
+        (None, None) => String::new(),
+    };
+    plain(&format!("{path}: {said} ({direction})"))
 }
 
 #[cfg(test)]

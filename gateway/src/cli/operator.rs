@@ -9,6 +9,7 @@ use portreeve_console::{
     ReasonBody,
 };
 
+use super::waiting::{also_waits, done};
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, plain};
 use crate::control::{ControlClient, OnlyIf};
 
@@ -108,8 +109,15 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             reason,
         } => {
             let body = text(title, roles, teams);
-            let publication = Publication { name, body, reason };
-            show(&client.post(OPERATORS, &publication).await?, output)?;
+            let publication = Publication {
+                name,
+                body,
+                reason,
+                check: false,
+            };
+            if let Some(made) = done(client.ask(OPERATORS, &publication).await?, output)? {
+                show(&made, output)?;
+            }
         }
         Verb::Disable(switch) => switched(&client, "/disable", (switch, output)).await?,
         Verb::Enable(switch) => switched(&client, "/enable", (switch, output)).await?,
@@ -123,8 +131,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         Verb::SetPassword { name, from } => {
             let password = secret_line(from.as_deref())?;
             let body = PasswordBody { password };
-            let () = client.put(&of(&name, "/password")?, (&body, None)).await?;
-            output.text(&format!("operator {name} has a new password\n"))?;
+            let path = of(&name, "/password")?;
+            if let Some(()) = done(client.ask_to_put(&path, (&body, None)).await?, output)? {
+                output.text(&format!("operator {name} has a new password\n"))?;
+            }
         }
         Verb::Certificate { name, cert_file, csr } => {
             let body = CertificateBody {
@@ -135,14 +145,16 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             let named: CertificateNamed = client.post(&of(&name, "/certificates")?, &body).await?;
             match (&named.certificate, output.format()) {
                 (Some(certificate), Format::Table) => output.text(certificate)?,
-                (None, Format::Table) => {
+                (None, Format::Table) if named.proposal.is_none() => {
                     output.text(&format!(
                         "operator {name} signs in with key {}\n",
                         named.key_sha256
                     ))?;
                 }
+                (None, Format::Table) => {}
                 (_, Format::Json) => output.json(&named)?,
             }
+            also_waits(named.proposal.as_deref(), output)?;
         }
         Verb::Bootstrap { name } => {
             let made: BootstrapView = client
@@ -188,7 +200,10 @@ async fn switched(
     let body = ReasonBody {
         reason: switch.reason,
     };
-    show(&client.post(&of(&switch.name, verb)?, &body).await?, output)
+    match done(client.ask(&of(&switch.name, verb)?, &body).await?, output)? {
+        Some(operator) => show(&operator, output),
+        None => Ok(()),
+    }
 }
 
 fn show(operator: &OperatorView, output: Output) -> Result<(), CliError> {
@@ -246,13 +261,19 @@ fn bootstrapped(made: &BootstrapView, output: Output) -> Result<(), CliError> {
     if output.format() == Format::Json {
         return Ok(output.json(made)?);
     }
-    let (name, file) = (&made.operator, made.file.display());
-    Ok(output.text(&format!(
-        "{file} holds a one-time credential for operator {name}, good until {}.\n\
-         With it set a password:\n  portreeve operator set-password {name} --url https://… --ca … --token-file {file}\n\
-         or have a certificate issued:\n  portreeve operator certificate {name} --csr … --url https://… --ca … --token-file {file}\n",
-        made.until
-    ))?)
+    if let (Some(file), Some(until)) = (&made.file, made.until) {
+        let (name, file) = (&made.operator, file.display());
+        output.text(&format!(
+            "{file} holds a one-time credential for operator {name}, good until {until}.\n\
+             With it set a password:\n  portreeve operator set-password {name} --url https://… --ca … --token-file {file}\n\
+             or have a certificate issued:\n  portreeve operator certificate {name} --csr … --url https://… --ca … --token-file {file}\n",
+        ))?;
+    }
+    also_waits(made.proposal.as_deref(), output)?;
+    if made.file.is_none() {
+        output.text("run this command again once the operator is approved\n")?;
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, CliError> {

@@ -14,6 +14,7 @@ use portreeve_ra::ports::Clock;
 
 use super::paging::Paging;
 use super::request::parameter;
+use super::waiting::done;
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
 
 pub(super) use secret::{print_made, table as secrets_table};
@@ -39,7 +40,7 @@ enum Verb {
         /// Only those of this team.
         #[arg(long)]
         team: Option<String>,
-        /// Only those in this state: active, suspended or ended.
+        /// Only those in this state: active, pending, suspended or ended.
         #[arg(long)]
         state: Option<String>,
         #[command(flatten)]
@@ -138,8 +139,9 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
     let (verb, change) = match arguments.verb {
         Verb::Create(creation) => {
             let body = body(*creation)?;
-            let found: RegistrationView = client.post("/api/v1/registrations", &body).await?;
-            show(&found, output)?;
+            if let Some(found) = done(client.ask("/api/v1/registrations", &body).await?, output)? {
+                show(&found, output)?;
+            }
             return Ok(Exit::Fine);
         }
         Verb::List {
@@ -179,8 +181,9 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         reason: change.reason,
     };
     let path = format!("{}/{verb}", path(&change.registration));
-    let found: RegistrationView = client.post(&path, &reason).await?;
-    show(&found, output)?;
+    if let Some(found) = done(client.ask(&path, &reason).await?, output)? {
+        show(&found, output)?;
+    }
     Ok(Exit::Fine)
 }
 
@@ -270,6 +273,12 @@ fn show(found: &RegistrationView, output: Output) -> Result<(), CliError> {
     lines.extend(found.team.clone().map(|team| ("team", team)));
     lines.extend(found.owner.clone().map(|owner| ("owner", owner)));
     lines.extend(found.until.map(|until| ("until", until.to_string())));
+    lines.extend(
+        found
+            .proposal
+            .clone()
+            .map(|id| ("waits for", format!("approval {id}"))),
+    );
     if !found.unconfirmed_authors.is_empty() {
         lines.push(("unconfirmed", found.unconfirmed_authors.join(", ")));
     }
@@ -308,7 +317,7 @@ fn yes(is: bool) -> String {
 fn tone(state: &str) -> Tone {
     match state {
         "active" => Tone::Good,
-        "suspended" => Tone::Warning,
+        "suspended" | "pending" => Tone::Warning,
         "ended" | "expired" => Tone::Bad,
         _ => Tone::Plain,
     }

@@ -1,7 +1,9 @@
-//! `portreeve request list|show|approve|reject|resolve`.
+//! `portreeve request list|show|approve|reject|withdraw-grant|resolve`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use portreeve_console::{GrantBody, List, RequestSummary, RequestView, ResolutionBody, ResolutionWord};
+use portreeve_console::{
+    GrantBody, List, ReasonBody, RequestSummary, RequestView, ResolutionBody, ResolutionWord,
+};
 use portreeve_ra::Decision;
 use portreeve_ra::authority::COMMENT_CHARS_MAX;
 
@@ -49,6 +51,14 @@ enum Verb {
     },
     /// Rejects a request.
     Reject(DecisionArguments),
+    /// Makes the grant void that was given with the decision on a request: nothing passes by it from now on.
+    WithdrawGrant {
+        /// The id of the request.
+        id: String,
+        /// Why, in at most 1,024 characters; it goes into the audit log.
+        #[arg(long, default_value = "", value_parser = comment)]
+        reason: String,
+    },
     /// Decides on a request that is in_doubt or quarantined, for which the gateway does nothing more by itself.
     Resolve(Resolved),
 }
@@ -113,6 +123,11 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         }
         Verb::Reject(decision) => {
             decide(&client, (Decision::Reject, None), (decision, around.output)).await?;
+        }
+        Verb::WithdrawGrant { id, reason } => {
+            let path = format!("/api/v1/requests/{}/grant/withdraw", segment(&id)?);
+            let found: RequestView = client.post(&path, &ReasonBody { reason }).await?;
+            show(&found, around.output)?;
         }
         Verb::Resolve(resolved) => {
             let body = ResolutionBody {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use portreeve_console::{List, ObjectView, Publication, TextBody};
+use portreeve_console::{ChangeView, List, ObjectView, Publication, TextBody};
 
 use super::operator::object_name;
+use super::waiting::done;
 use super::{CliError, Exit, Format, Surroundings, Table, Target, plain};
-use crate::control::{ClientError, ControlClient, OnlyIf};
+use crate::control::{ClientError, ControlClient, Done, OnlyIf};
 
 /// Objects of one kind.
 #[derive(Debug, Args)]
@@ -72,17 +73,14 @@ pub(super) async fn run(
         }
         Verb::Apply { name, from, reason } => {
             let body = std::fs::read_to_string(&from).map_err(CliError::file(&from))?;
-            let found = applied(
-                &client,
-                resource,
-                (path(&name)?, Publication { name, body, reason }),
-            )
-            .await?;
-            output.show(&found, |found| {
-                let mut table = Table::new(["NAME", "VERSION"]);
-                table.row([found.name.clone(), found.version.to_string()]);
-                table
-            })?;
+            let found = applied(&client, resource, (path(&name)?, text(name, body, reason))).await?;
+            if let Some(found) = done(found, output)? {
+                output.show(&found, |found| {
+                    let mut table = Table::new(["NAME", "VERSION"]);
+                    table.row([found.name.clone(), found.version.to_string()]);
+                    table
+                })?;
+            }
         }
         Verb::Remove { name } => {
             let found: ObjectView = client.read(&path(&name)?).await?;
@@ -93,26 +91,78 @@ pub(super) async fn run(
     Ok(Exit::Fine)
 }
 
+/// A text to put in force.
+pub(super) const fn text(name: String, body: String, reason: String) -> Publication {
+    Publication {
+        name,
+        body,
+        reason,
+        check: false,
+    }
+}
+
 /// Creates the object, or replaces the version that is in force now.
-pub(super) async fn applied(
+async fn applied(
     client: &ControlClient,
     resource: &str,
     (path, publication): (String, Publication),
-) -> Result<ObjectView, CliError> {
-    match client.read::<InForce>(&path).await {
-        Ok(found) => {
+) -> Result<Done<ObjectView>, CliError> {
+    let current = match client.read::<InForce>(&path).await {
+        Ok(found) => Some(found.version),
+        Err(ClientError::Problem(problem)) if problem.status == 404 => None,
+        Err(error) => return Err(error.into()),
+    };
+    written(client, resource, (path, publication), current).await
+}
+
+/// Creates the object, or replaces this version that is in force.
+pub(super) async fn written(
+    client: &ControlClient,
+    resource: &str,
+    (path, publication): (String, Publication),
+    current: Option<u32>,
+) -> Result<Done<ObjectView>, CliError> {
+    let body = publication.body.clone();
+    let done: Done<InForce> = match current {
+        Some(version) => {
             let text = TextBody {
-                body: publication.body.clone(),
+                body: publication.body,
                 reason: publication.reason,
+                check: publication.check,
             };
-            let put: InForce = client.put(&path, (&text, Some(OnlyIf(found.version)))).await?;
-            Ok(put.shown(publication.body))
+            client.ask_to_put(&path, (&text, Some(OnlyIf(version)))).await?
         }
-        Err(ClientError::Problem(problem)) if problem.status == 404 => {
-            let posted: InForce = client.post(resource, &publication).await?;
-            Ok(posted.shown(publication.body))
+        None => client.ask(resource, &publication).await?,
+    };
+    Ok(match done {
+        Done::Now(found) => Done::Now(found.shown(body)),
+        Done::Waits(proposal) => Done::Waits(proposal),
+    })
+}
+
+/// What writing a text over this version would come to.
+pub(super) async fn checked(
+    client: &ControlClient,
+    resource: &str,
+    (path, publication): (String, Publication),
+    current: Option<u32>,
+) -> Result<ChangeView, ClientError> {
+    match current {
+        Some(version) => {
+            let text = TextBody {
+                body: publication.body,
+                reason: publication.reason,
+                check: true,
+            };
+            client.put(&path, (&text, Some(OnlyIf(version)))).await
         }
-        Err(error) => Err(error.into()),
+        None => {
+            let publication = Publication {
+                check: true,
+                ..publication
+            };
+            client.post(resource, &publication).await
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use portreeve_console::{List, TokenBody, TokenMade, TokenView, WhoAmI};
 
 use super::paging::Paging;
 use super::request::{parameter, segment};
+use super::waiting::also_waits;
 use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning};
 
 /// Tokens: what programs sign in with.
@@ -85,6 +86,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
                 Format::Json => output.json(&made)?,
                 Format::Table => output.text(&format!("{}\n", made.token))?,
             }
+            also_waits(made.proposal.as_deref(), output)?;
         }
         Verb::List { operator, paging } => {
             let operator = operator.map(|name| parameter("operator", &name));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use portreeve_console::ProblemDocument;
+use portreeve_console::{ProblemDocument, ProposalView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -101,9 +101,18 @@ struct Socket {
     owners: Vec<u32>,
 }
 
-/// A change is made only while this version is in force.
+/// A change is made only while this version is in force; 0 while none is.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct OnlyIf(pub u32);
+
+/// What became of what was wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Done<T> {
+    /// It is done.
+    Now(T),
+    /// People must agree first.
+    Waits(Box<ProposalView>),
+}
 
 impl ControlClient {
     /// For the gateway behind this socket; nothing is opened yet. It is only talked to when the socket, and the process
@@ -147,6 +156,36 @@ impl ControlClient {
         self.call(Method::POST, path, (encoded(body)?, None)).await
     }
 
+    /// Posts to a resource what is done only while that version is in force.
+    pub async fn post_if<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (body, condition): (&(impl Serialize + Sync), OnlyIf),
+    ) -> Result<T, ClientError> {
+        self.call(Method::POST, path, (encoded(body)?, Some(condition)))
+            .await
+    }
+
+    /// Posts to a resource what people may have to agree to first.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<Done<T>, ClientError> {
+        self.call_or_wait(Method::POST, path, (encoded(body)?, None))
+            .await
+    }
+
+    /// Puts a resource in the place of what was there, which people may have to agree to first.
+    pub async fn ask_to_put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (body, condition): (&(impl Serialize + Sync), Option<OnlyIf>),
+    ) -> Result<Done<T>, ClientError> {
+        self.call_or_wait(Method::PUT, path, (encoded(body)?, condition))
+            .await
+    }
+
     /// Puts a resource in the place of what was there. Without a condition it is there no matter what was before.
     pub async fn put<T: DeserializeOwned>(
         &self,
@@ -163,7 +202,8 @@ impl ControlClient {
 
     /// Reads a file.
     pub async fn download(&self, path: &str) -> Result<Bytes, ClientError> {
-        self.octets(Method::GET, path, (Bytes::new(), None)).await
+        let (_, octets) = self.octets(Method::GET, path, (Bytes::new(), None)).await?;
+        Ok(octets)
     }
 
     /// Whether somebody answers.
@@ -180,9 +220,20 @@ impl ControlClient {
         path: &str,
         asked: (Bytes, Option<OnlyIf>),
     ) -> Result<T, ClientError> {
-        let octets = self.octets(method, path, asked).await?;
-        let text: &[u8] = if octets.is_empty() { b"null" } else { &octets };
-        serde_json::from_slice(text).map_err(|error| ClientError::Answer(error.to_string()))
+        let (_, octets) = self.octets(method, path, asked).await?;
+        decoded(&octets)
+    }
+
+    async fn call_or_wait<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        asked: (Bytes, Option<OnlyIf>),
+    ) -> Result<Done<T>, ClientError> {
+        match self.octets(method, path, asked).await? {
+            (StatusCode::ACCEPTED, octets) => decoded(&octets).map(Done::Waits),
+            (_, octets) => decoded(&octets).map(Done::Now),
+        }
     }
 
     async fn octets(
@@ -190,13 +241,13 @@ impl ControlClient {
         method: Method,
         path: &str,
         asked: (Bytes, Option<OnlyIf>),
-    ) -> Result<Bytes, ClientError> {
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let exchange = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, asked));
         let (status, octets) = exchange
             .await
             .map_err(|_| ClientError::Answer("it took too long".to_owned()))??;
         if status.is_success() {
-            return Ok(octets);
+            return Ok((status, octets));
         }
         match serde_json::from_slice(&octets) {
             Ok(problem) => Err(ClientError::Problem(problem)),
@@ -215,6 +266,7 @@ impl ControlClient {
             .uri(path)
             .header(CONTENT_TYPE, "application/json");
         request = match condition {
+            Some(OnlyIf(0)) => request.header(IF_NONE_MATCH, "*"),
             Some(OnlyIf(version)) => request.header(IF_MATCH, format!("\"v{version}\"")),
             None => request.header(IF_MATCH, "*"),
         };
@@ -236,6 +288,11 @@ impl ControlClient {
             }
         }
     }
+}
+
+fn decoded<T: DeserializeOwned>(octets: &[u8]) -> Result<T, ClientError> {
+    let text: &[u8] = if octets.is_empty() { b"null" } else { octets };
+    serde_json::from_slice(text).map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 fn encoded(body: &impl Serialize) -> Result<Bytes, ClientError> {

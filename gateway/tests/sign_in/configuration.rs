@@ -267,22 +267,50 @@ async fn a_directory_is_applied_and_what_widens_waits_for_another_person() {
         "{applied}"
     );
 
+    let people = "age_max = \"7d\"\n[[step]]\nanyone = true\n";
+    std::fs::write(path.join("approval-policies/configuration.toml"), people).unwrap();
+    let (_, applied, _) = apply(&["--dry-run"]);
+    assert_eq!(
+        outcome(&outcomes(&applied), "configuration"),
+        "would be published",
+        "{applied}"
+    );
+    let (code, applied, _) = apply(&[]);
+    assert_eq!(
+        (code, outcome(&outcomes(&applied), "configuration")),
+        (Some(0), "published")
+    );
+
     std::fs::write(path.join("profiles/web.toml"), profile("a.test", "9d")).unwrap();
+    std::fs::write(path.join("roles/watcher.toml"), "rights = [\"system.read\"]\n").unwrap();
+    std::fs::write(path.join("operators/wanda.toml"), "roles = [\"watcher\"]\n").unwrap();
+    std::fs::write(path.join("operators/alice.toml"), "roles = []\n").unwrap();
     std::fs::write(path.join("profiles/long.toml"), profile("a.test", "3000d")).unwrap();
     let offer = "profiles = [\"web\"]\nbackend = \"issuing\"\napproval = \"team\"\n";
     std::fs::write(path.join("endpoints/acme/web.toml"), offer).unwrap();
-    let people = "age_max = \"7d\"\n[[step]]\nanyone = true\n";
     std::fs::write(path.join("approval-policies/team.toml"), people).unwrap();
-    std::fs::write(path.join("approval-policies/configuration.toml"), people).unwrap();
+    std::fs::write(path.join("teams/bad.toml"), "members = []\n").unwrap();
     let (_, applied, _) = apply(&["--dry-run"]);
     let dry = outcomes(&applied);
-    assert_eq!(outcome(&dry, "configuration"), "would be published", "{applied}");
-    assert_eq!(outcome(&dry, "long"), "refused");
+    let expected = [
+        ("watcher", "would be proposed"),
+        ("wanda", "would be proposed"),
+        ("alice", "would be published"),
+        ("bad", "refused"),
+        ("long", "refused"),
+    ];
+    for (name, wanted) in expected {
+        assert_eq!(outcome(&dry, name), wanted, "{name}: {applied}");
+    }
+    std::fs::remove_file(path.join("teams/bad.toml")).unwrap();
+    std::fs::remove_file(path.join("operators/alice.toml")).unwrap();
     let (code, applied, _) = apply(&[]);
     let made = outcomes(&applied);
     // From the policy on that guards configuration, everything new waits for somebody else than the host.
     let expected = [
-        ("configuration", "published"),
+        ("configuration", "unchanged"),
+        ("watcher", "proposed"),
+        ("wanda", "proposed"),
         ("team", "proposed"),
         ("web", "proposed"),
         ("long", "refused"),
@@ -306,6 +334,8 @@ async fn a_directory_is_applied_and_what_widens_waits_for_another_person() {
         let approved = alice.post(&path, json!({"comment": "looked at"})).await;
         assert_eq!(approved.body["state"], json!("approved"), "{}", approved.body);
     }
+    let wanda = admin(&running).get("operators/wanda").await;
+    assert_eq!((wanda.status, &wanda.body["roles"]), (200, &json!(["watcher"])));
     assert_eq!(
         alice.get("profiles/web").await.body["unconfirmed_authors"],
         json!([])

@@ -10,6 +10,7 @@
 mod caller;
 mod certificates;
 mod configuration;
+mod guarded;
 mod program;
 mod rights;
 

@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portreeve_pkix::Timestamp;
 use portreeve_pkix::duration::Spelled;
+use portreeve_ra::AllowedName;
 
 use super::Direction;
 use crate::profile::{DnsScope, KeyRange};
@@ -45,6 +47,8 @@ pub(crate) enum Measure {
     DeniedNetworks(Vec<IpNet>),
     /// Keys that may be certified.
     Keys(Vec<KeyRange>),
+    /// Names that may be certified; none gives everything.
+    Names(Vec<AllowedName>),
 }
 
 /// A number as it is written.
@@ -86,6 +90,15 @@ impl From<u8> for Amount {
     }
 }
 
+impl From<Timestamp> for Amount {
+    fn from(time: Timestamp) -> Self {
+        Self {
+            number: u128::try_from(time.unix_millis()).unwrap_or(0),
+            shown: time.to_string(),
+        }
+    }
+}
+
 impl Measure {
     /// One word of an order in which later ones give more.
     pub(crate) fn rank(number: u32, word: &str) -> Self {
@@ -124,6 +137,7 @@ impl Measure {
                 same_items(a, b)
             }
             (Self::Keys(a), Self::Keys(b)) => same_items(a, b),
+            (Self::Names(a), Self::Names(b)) => same_items(a, b),
             _ => false,
         }
     }
@@ -145,6 +159,7 @@ impl Measure {
             (Self::Networks(old), Self::Networks(new)) => covered(new, old, within_network),
             (Self::DeniedNetworks(old), Self::DeniedNetworks(new)) => covered(old, new, within_network),
             (Self::Keys(old), Self::Keys(new)) => covered(new, old, within_range),
+            (Self::Names(old), Self::Names(new)) => covered(new, old, within_allowed),
             _ => false,
         };
         if narrows {
@@ -162,6 +177,7 @@ impl Measure {
             | Self::Ceiling(_)
             | Self::Floor(_)
             | Self::Choices(_)
+            | Self::Names(_)
             | Self::DeniedScopes(_)
             | Self::DeniedNetworks(_) => Direction::Narrows,
             Self::Exact(_)
@@ -191,6 +207,7 @@ impl Measure {
             | Self::Ceiling(_)
             | Self::Floor(_)
             | Self::Choices(_)
+            | Self::Names(_)
             | Self::DeniedScopes(_)
             | Self::DeniedNetworks(_) => Direction::Widens,
         }
@@ -233,6 +250,15 @@ fn within_range(inner: &KeyRange, outer: &KeyRange) -> bool {
     }
 }
 
+/// A wildcard name lies within itself alone: whether it lies below a domain depends on more than the list.
+fn within_allowed(inner: &AllowedName, outer: &AllowedName) -> bool {
+    match (inner, outer) {
+        (AllowedName::Exactly(identifier), outer) => outer.covers(identifier, false),
+        (AllowedName::Below(inner), AllowedName::Below(outer)) => inner.is_under(outer),
+        (AllowedName::Below(_), AllowedName::Exactly(_)) => false,
+    }
+}
+
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -245,6 +271,7 @@ impl fmt::Display for Measure {
             Self::Scopes(items) | Self::DeniedScopes(items) => list(f, items),
             Self::Networks(items) | Self::DeniedNetworks(items) => list(f, items),
             Self::Keys(items) => list(f, items),
+            Self::Names(items) => list(f, items),
         }
     }
 }

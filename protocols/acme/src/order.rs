@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portreeve_pkix::Timestamp;
-use portreeve_ra::{ClaimHandle, Credential, Disposition, Issuance, Operation, Refusal};
+use portreeve_ra::{ClaimHandle, Credential, Disposition, Issuance, Operation, Origin, Refusal};
 
 use crate::attempts;
 use crate::authenticate::AccountRequest;
@@ -94,7 +94,9 @@ pub(crate) async fn status(
 ) -> Result<OrderStatus, AcmeError> {
     match &order.value.progress {
         Progress::Failed(failure) => Ok(OrderStatus::Invalid(Some(failure.clone()))),
-        Progress::Finalized { .. } => known(service, site, &by.credential(), order.id).await,
+        Progress::Finalized { .. } => {
+            known(service, site, (&by.credential(), &by.request.origin), order.id).await
+        }
         Progress::Open => {
             let ids = order.value.authorizations.iter().map(|id| *id.as_bytes());
             let authorizations = service.documents::<Authorization>(ids).await?;
@@ -113,13 +115,13 @@ pub(crate) async fn status(
 async fn known(
     service: &Service,
     site: &Site,
-    credential: &Credential,
+    who: (&Credential, &Origin),
     id: [u8; 16],
 ) -> Result<OrderStatus, AcmeError> {
     let handle = handle_of(OrderId::from_bytes(id));
     match service
         .ra
-        .resume(&site.endpoint, Operation::Enroll, &handle, credential)
+        .resume(&site.endpoint, Operation::Enroll, &handle, who)
         .await
     {
         Ok(disposition) => Ok(OrderStatus::of_known(disposition, site)),

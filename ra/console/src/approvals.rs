@@ -1,15 +1,20 @@
 //! What people decide on: how it is shown, and the decisions on what is no request.
 
+mod proposed;
+mod views;
+
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use portreeve_pkix::Timestamp;
-use portreeve_ra::authority::{Constituency, Vote};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::LOCATION;
+use portreeve_ra::authority::Vote;
 use portreeve_ra::{
     Decision, EnrollmentId, Evidence, EvidenceAlgorithm, GrantTerms, Proposal, ProposalId, ProposalSubject,
-    Refusal, RegistrationAuthority, Right, Ruling, StatusChange,
+    Refusal, RegistrationAuthority, Right, StatusChange,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -21,122 +26,11 @@ use crate::problem::Problem;
 use crate::requests::in_full;
 use crate::signed_in::SignedIn;
 
-/// What people decide on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ProposalView {
-    /// The proposal.
-    pub id: String,
-    /// What it is about.
-    pub subject: SubjectView,
-    /// What exactly, in hex: a decision names it.
-    pub digest: String,
-    /// Where it stands: `open`, `approved`, `rejected` or `expired`.
-    pub state: String,
-    /// The approval policy it was opened under.
-    pub policy: String,
-    /// The version of that policy; 0 when a profile asks for people itself.
-    pub policy_version: u32,
-    /// Whether approvals must be signed: `accepted` or `required`.
-    pub evidence: String,
-    /// The right that everybody needs who decides.
-    pub right: String,
-    /// Who must approve, in order.
-    pub steps: Vec<StepView>,
-    /// How many must approve in all.
-    pub approvals: usize,
-    /// Since when.
-    #[schema(value_type = String, format = DateTime)]
-    pub opened_at: Timestamp,
-    /// Who asks.
-    pub opened_by: String,
-    /// When it expires.
-    #[schema(value_type = String, format = DateTime)]
-    pub until: Timestamp,
-    /// Once it is approved: until when what was approved may begin.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub begins_until: Option<Timestamp>,
-    /// Who decided what, in order.
-    pub decisions: Vec<DecisionView>,
-    /// Who may not decide, and why.
-    pub excluded: Vec<ExcludedView>,
-    /// Whether an approval can grant that the same requester passes again.
-    pub grantable: bool,
-    /// What is granted, once it is approved.
-    pub granted: Option<GrantBody>,
-    /// The principal who is looking: evidence names whoever decides.
-    pub you: String,
-}
-
-/// What a proposal is about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SubjectView {
-    /// A request.
-    Request {
-        /// Which.
-        id: String,
-    },
-    /// A version of an object.
-    Object {
-        /// What kind.
-        object: String,
-        /// Its name.
-        name: String,
-        /// Its number.
-        version: u32,
-    },
-    /// The status of certificates.
-    Certificates {
-        /// `release`, or the reason they are revoked for.
-        change: String,
-        /// The requests they came from.
-        requests: Vec<String>,
-    },
-}
-
-/// One step.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct StepView {
-    /// Who approves: `anyone`, or a role, a team or an operator with its name.
-    pub who: String,
-    /// How many of them.
-    pub min: usize,
-    /// How many have.
-    pub approved: usize,
-    /// Whether it is this step's turn.
-    pub open: bool,
-}
-
-/// One decision.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct DecisionView {
-    /// The principal.
-    pub by: String,
-    /// `approve` or `reject`.
-    pub decision: String,
-    /// In which step, from 1.
-    pub step: u32,
-    /// Why.
-    pub comment: String,
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// Their signature over it.
-    pub evidence: Option<EvidenceBody>,
-    /// What they grant besides.
-    pub grant: Option<GrantBody>,
-    /// Why it no longer counts, if it does not.
-    pub discounted: Option<String>,
-}
-
-/// Somebody who may not decide.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ExcludedView {
-    /// The principal.
-    pub principal: String,
-    /// Why.
-    pub why: String,
-}
+pub(crate) use views::view;
+pub use views::{
+    DecisionView, EvidenceBody, ExcludedView, GrantBody, GrantStandingView, ProposalView, StepView,
+    SubjectView,
+};
 
 /// What a principal decides with.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -154,38 +48,6 @@ pub struct DecisionBody {
     /// What is granted besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantBody>,
-}
-
-/// A signature over the text of a decision (see `docs/approvals.md`).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EvidenceBody {
-    /// `ES256`, `ES384`, `RS256` or `EdDSA`.
-    pub algorithm: String,
-    /// The SubjectPublicKeyInfo of the key, DER in hex.
-    pub key: String,
-    /// The signature, in hex; that of ECDSA is an ECDSA-Sig-Value.
-    pub signature: String,
-}
-
-/// What is granted: the same requester passes again with the same contents and another key.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GrantBody {
-    /// How often; 1 to 100, 1 when not given.
-    #[serde(default = "once")]
-    pub uses: u16,
-    /// For how many days; 1 to 7, 7 when not given.
-    #[serde(default = "a_week")]
-    pub days: u8,
-}
-
-const fn once() -> u16 {
-    1
-}
-
-const fn a_week() -> u8 {
-    GrantTerms::DAYS_MAX
 }
 
 /// What people are to decide on.
@@ -238,7 +100,10 @@ pub(crate) async fn list(
     let mut items = Vec::new();
     for proposal in found.items {
         let in_state = |state: &String| proposal.state(ra.now()).as_str() == state;
-        if query.state.as_ref().is_none_or(in_state) && proposal.subject.enrollment().is_none() {
+        if query.state.as_ref().is_none_or(in_state)
+            && proposal.subject.enrollment().is_none()
+            && proposed::is_seen(ra, &proposal, &signed_in).await?
+        {
             items.push(view(ra, &proposal, &signed_in).await?);
         }
     }
@@ -277,9 +142,15 @@ pub(crate) async fn show(
     signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<ProposalView>, Problem> {
-    may_read(&signed_in)?;
     let proposal = load(&parts.ra, &id).await?;
-    view(&parts.ra, &proposal, &signed_in).await.map(Json)
+    let asks = proposal.opened_by.principal() == Some(signed_in.principal());
+    if !asks {
+        may_read(&signed_in)?;
+        if !proposed::is_seen(&parts.ra, &proposal, &signed_in).await? {
+            return Err(ABSENT);
+        }
+    }
+    proposed::in_full(&parts, &proposal, &signed_in).await.map(Json)
 }
 
 #[utoipa::path(post, path = "/api/v1/approvals/{id}/approve", tag = "approvals", params(("id" = String, Path)),
@@ -311,9 +182,12 @@ async fn decide_on(
     (id, decision): (&str, Decision),
     (signed_in, body): (&SignedIn, DecisionBody),
 ) -> Result<Json<ProposalView>, Problem> {
-    let id = load(&parts.ra, id).await?.id;
-    decide(&parts.ra, (id, decision), (signed_in, body)).await?;
-    let proposal = load(&parts.ra, &id.to_string()).await?;
+    let proposal = load(&parts.ra, id).await?;
+    if !proposed::is_seen(&parts.ra, &proposal, signed_in).await? {
+        return Err(ABSENT);
+    }
+    decide(&parts.ra, (proposal.id, decision), (signed_in, body)).await?;
+    let proposal = load(&parts.ra, id).await?;
     if let ProposalSubject::Object { kind, .. } = &proposal.subject {
         (parts.published)(*kind);
     }
@@ -355,102 +229,37 @@ fn may_read(signed_in: &SignedIn) -> Result<(), Problem> {
     }
 }
 
+const ABSENT: Problem = Problem::NotFound("proposal");
+
 async fn load(ra: &RegistrationAuthority, id: &str) -> Result<Proposal, Problem> {
-    let id: ProposalId = id.parse().map_err(|_| Problem::NotFound("proposal"))?;
-    ra.proposal(id).await?.ok_or(Problem::NotFound("proposal"))
+    let id: ProposalId = id.parse().map_err(|_| ABSENT)?;
+    ra.proposal(id).await?.ok_or(ABSENT)
 }
 
-/// What is shown of a proposal to somebody.
-pub(crate) async fn view(
-    ra: &RegistrationAuthority,
-    proposal: &Proposal,
+/// Says that what was wanted waits for people: 202, with the proposal.
+pub(crate) async fn accepted(
+    parts: &ConsoleParts,
     signed_in: &SignedIn,
-) -> Result<ProposalView, Problem> {
-    let constituency = ra.constituency(proposal).await?;
-    Ok(view_of(proposal, &constituency, (signed_in, ra.now())))
+    proposal: ProposalId,
+) -> Result<Response, Problem> {
+    let proposal = load(&parts.ra, &proposal.to_string()).await?;
+    let view = view(&parts.ra, &proposal, signed_in).await?;
+    let location = format!("/api/v1/approvals/{}", proposal.id);
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(view)).into_response())
 }
 
-fn view_of(
-    proposal: &Proposal,
-    constituency: &Constituency,
-    (signed_in, now): (&SignedIn, Timestamp),
-) -> ProposalView {
-    let terms = &proposal.terms;
-    let steps = terms.steps.iter().enumerate().map(|(index, step)| StepView {
-        who: step.who.to_string(),
-        min: step.people(),
-        approved: proposal.approved_in(index),
-        open: proposal.open_step() == Some(index),
-    });
-    let excluded = constituency.excluded.iter().map(|(who, why)| ExcludedView {
-        principal: who.to_string(),
-        why: why.to_string(),
-    });
-    ProposalView {
-        id: proposal.id.to_string(),
-        subject: subject(&proposal.subject),
-        digest: hex::encode(proposal.digest),
-        state: proposal.state(now).as_str().to_owned(),
-        policy: terms.policy.to_string(),
-        policy_version: terms.version,
-        evidence: terms.evidence.as_str().to_owned(),
-        right: proposal.subject.right().as_str().to_owned(),
-        steps: steps.collect(),
-        approvals: terms.people(),
-        opened_at: proposal.opened_at,
-        opened_by: proposal.opened_by.to_string(),
-        until: proposal.until,
-        begins_until: proposal.begins_until(),
-        decisions: proposal.rulings.iter().map(ruling).collect(),
-        excluded: excluded.collect(),
-        grantable: proposal.grantable.is_some(),
-        granted: proposal.granted().map(grant_view),
-        you: signed_in.principal().to_string(),
-    }
-}
-
-fn subject(subject: &ProposalSubject) -> SubjectView {
-    match subject {
-        ProposalSubject::Enrollment(id) => SubjectView::Request { id: id.to_string() },
-        ProposalSubject::Object { kind, name, version } => SubjectView::Object {
-            object: kind.as_str().to_owned(),
-            name: name.clone(),
-            version: *version,
-        },
-        ProposalSubject::Certificates { change, enrollments } => SubjectView::Certificates {
-            change: match change {
-                StatusChange::Revoke(reason) => reason.as_str(),
-                StatusChange::Release => "release",
-            }
-            .to_owned(),
-            requests: enrollments.iter().map(ToString::to_string).collect(),
-        },
-    }
-}
-
-fn ruling(ruling: &Ruling) -> DecisionView {
-    let evidence = ruling.evidence.as_ref().map(|evidence| EvidenceBody {
-        algorithm: evidence.algorithm.as_str().to_owned(),
-        key: hex::encode(&evidence.key),
-        signature: hex::encode(&evidence.signature),
-    });
-    DecisionView {
-        by: ruling.by.to_string(),
-        decision: ruling.decision.as_str().to_owned(),
-        step: u32::from(ruling.step).saturating_add(1),
-        comment: ruling.comment.clone(),
-        at: ruling.at,
-        evidence,
-        grant: ruling.grant.map(grant_view),
-        discounted: ruling.discounted.clone(),
-    }
-}
-
-const fn grant_view(grant: GrantTerms) -> GrantBody {
-    GrantBody {
-        uses: grant.uses,
-        days: grant.days,
-    }
+/// The status of an answer that shows something else besides, and the proposal, where people are asked.
+pub(crate) async fn asked(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (done, proposal): (StatusCode, Option<ProposalId>),
+) -> Result<(StatusCode, Option<Box<ProposalView>>), Problem> {
+    let Some(proposal) = proposal else {
+        return Ok((done, None));
+    };
+    let proposal = load(&parts.ra, &proposal.to_string()).await?;
+    let view = view(&parts.ra, &proposal, signed_in).await?;
+    Ok((StatusCode::ACCEPTED, Some(Box::new(view))))
 }
 
 fn grant(body: GrantBody) -> Result<GrantTerms, Problem> {

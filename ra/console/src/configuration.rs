@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::signed_in::SignedIn;
 
 pub use change::{ChangeView, WriteBody, WriteMode};
-pub(crate) use change::{remarks, worded};
+pub(crate) use change::{remarks, view as change_view, worded};
 pub use trial::{FindingView, Trial, TrialBody, TrialView, Workbench};
 pub use views::{AssentView, ConfigurationView, DiffEntry, DiffView, RemarkView, VersionView};
 

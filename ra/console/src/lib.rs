@@ -38,8 +38,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use approvals::{
-    DecisionBody, DecisionView, EvidenceBody, ExcludedView, GrantBody, ProposalBody, ProposalView, StepView,
-    SubjectView,
+    DecisionBody, DecisionView, EvidenceBody, ExcludedView, GrantBody, GrantStandingView, ProposalBody,
+    ProposalView, StepView, SubjectView,
 };
 pub use certificates::{
     BulkBody, BulkOutcome, BulkPreview, BulkQuery, BulkRow, BulkView, CertificateDetail, CertificateView,
@@ -125,6 +125,7 @@ fn resources() -> OpenApiRouter<ConsoleParts> {
         .routes(routes!(requests::approve))
         .routes(routes!(requests::reject))
         .routes(routes!(requests::resolve))
+        .routes(routes!(requests::withdraw_grant))
         .routes(routes!(approvals::list, approvals::propose))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))

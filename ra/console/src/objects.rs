@@ -28,6 +28,9 @@ pub struct Publication {
     /// Why.
     #[serde(default)]
     pub reason: String,
+    /// Only says what it would come to: nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check: bool,
 }
 
 pub(crate) fn view(version: ObjectVersion) -> ObjectView {

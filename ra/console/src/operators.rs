@@ -7,17 +7,21 @@ use std::path::PathBuf;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use portreeve_pkix::{Certificate, CertificationRequest, PublicKey, Secret, Timestamp, pem};
 use portreeve_ra::access::Target;
+use portreeve_ra::configuration::Outcome;
+use portreeve_ra::credentials::Bootstrapped;
 use portreeve_ra::operators::{Condition, PeopleChange};
 use portreeve_ra::{ObjectKind, OperatorName, Principal, Right, SecretId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ConsoleParts;
+use crate::approvals::{ProposalView, accepted, asked};
 use crate::auth::{PasswordError, token_text};
-use crate::people::{OperatorView, changed, current, operator_view};
+use crate::people::{OperatorView, Written, changed, current, operator_view, written};
 use crate::problem::Problem;
 use crate::signed_in::{SignInMethod, SignedIn};
 use crate::tokens::{digest, strong_enough};
@@ -66,6 +70,9 @@ pub struct CertificateNamed {
     pub key_sha256: String,
     /// The certificate that was issued, PEM.
     pub certificate: Option<String>,
+    /// What people decide on, when they must agree before the operator signs in with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<ProposalView>>,
 }
 
 /// A one-time credential.
@@ -73,12 +80,15 @@ pub struct CertificateNamed {
 pub struct BootstrapView {
     /// Whose.
     pub operator: String,
-    /// The file on the gateway's host that holds it.
-    #[schema(value_type = String)]
-    pub file: PathBuf,
+    /// The file on the gateway's host that holds it; absent when the operator does not exist before people agree.
+    #[schema(value_type = Option<String>)]
+    pub file: Option<PathBuf>,
     /// Until when it is good.
-    #[schema(value_type = String, format = DateTime)]
-    pub until: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// What people decide on, when they must agree to the operator, or to the credential before it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<ProposalView>>,
 }
 
 /// The name of an operator.
@@ -88,26 +98,26 @@ pub(crate) fn operator_name(text: &str) -> Result<OperatorName, Problem> {
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/disable", tag = "operators",
     params(("name" = String, Path)), request_body = ReasonBody,
-    responses((status = 200, body = OperatorView), Problem))]
+    responses((status = 200, body = OperatorView), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn disable(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
     Path(name): Path<String>,
     body: Result<Json<ReasonBody>, JsonRejection>,
-) -> Result<Json<OperatorView>, Problem> {
+) -> Result<Response, Problem> {
     let Json(body) = body?;
     switch(&parts, &signed_in, (&name, true, &body.reason)).await
 }
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/enable", tag = "operators",
     params(("name" = String, Path)), request_body = ReasonBody,
-    responses((status = 200, body = OperatorView), Problem))]
+    responses((status = 200, body = OperatorView), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn enable(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
     Path(name): Path<String>,
     body: Result<Json<ReasonBody>, JsonRejection>,
-) -> Result<Json<OperatorView>, Problem> {
+) -> Result<Response, Problem> {
     let Json(body) = body?;
     switch(&parts, &signed_in, (&name, false, &body.reason)).await
 }
@@ -116,7 +126,7 @@ async fn switch(
     parts: &ConsoleParts,
     signed_in: &SignedIn,
     (name, disabled, reason): (&str, bool, &str),
-) -> Result<Json<OperatorView>, Problem> {
+) -> Result<Response, Problem> {
     let version = current(parts, signed_in, (ObjectKind::Operator, name)).await?;
     let mut text = table(&version.body)?;
     match disabled {
@@ -129,20 +139,21 @@ async fn switch(
         text: Some(text.to_string()),
         condition: Condition::Version(version.version),
     };
-    let version = changed(parts, signed_in, (change, reason)).await?;
-    let version = version.ok_or(Problem::NotFound("operator"))?;
-    Ok(Json(operator_view(parts, version).await?))
+    match written(parts, signed_in, (change, reason, false)).await? {
+        Written::InForce(version) => Ok(Json(operator_view(parts, version).await?).into_response()),
+        Written::Other(answer) => Ok(answer),
+    }
 }
 
 #[utoipa::path(put, path = "/api/v1/operators/{name}/password", tag = "operators",
     params(("name" = String, Path)), request_body = PasswordBody,
-    responses((status = 204), Problem))]
+    responses((status = 204), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn set_password(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
     Path(name): Path<String>,
     body: Result<Json<PasswordBody>, JsonRejection>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let Json(body) = body?;
     let password = Secret::new(body.password.into_bytes());
     let operator = operator_name(&name)?;
@@ -160,25 +171,28 @@ pub(crate) async fn set_password(
             }),
         })?;
     let acting = signed_in.acting(&parts.ra, "password set");
-    parts
+    let asked = parts
         .ra
         .set_password(&acting, &operator, (hash, spending))
         .await?;
     if spending.is_some() {
         forget(&parts, &operator);
     }
-    Ok(StatusCode::NO_CONTENT)
+    match asked {
+        Some(proposal) => accepted(&parts, &signed_in, proposal).await,
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
 }
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/certificates", tag = "operators",
     params(("name" = String, Path)), request_body = CertificateBody,
-    responses((status = 200, body = CertificateNamed), Problem))]
+    responses((status = 200, body = CertificateNamed), (status = 202, body = CertificateNamed), Problem))]
 pub(crate) async fn add_certificate(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
     Path(name): Path<String>,
     body: Result<Json<CertificateBody>, JsonRejection>,
-) -> Result<Json<CertificateNamed>, Problem> {
+) -> Result<(StatusCode, Json<CertificateNamed>), Problem> {
     let Json(body) = body?;
     let wanted = wanted(&body)?;
     let operator = operator_name(&name)?;
@@ -204,22 +218,29 @@ pub(crate) async fn add_certificate(
         text: Some(with_certificate(&version.body, key)?),
         condition: Condition::Version(version.version),
     };
-    let version = match spending {
+    let outcome = match spending {
         None => changed(&parts, &signed_in, (change, "certificate named")).await?,
         Some(id) => {
             let acting = signed_in.acting(&parts.ra, "certificate named with a one-time credential");
-            let version = parts.ra.name_certificate(&acting, change, id).await?;
+            let outcome = parts.ra.name_certificate(&acting, change, id).await?;
             (parts.published)(ObjectKind::Operator);
             forget(&parts, &operator);
-            version
+            outcome
         }
     };
-    let version = version.ok_or(Problem::NotFound("operator"))?;
-    Ok(Json(CertificateNamed {
+    let (version, proposal) = match outcome {
+        Outcome::InForce(new) | Outcome::Unchanged(new) | Outcome::Drafted(new) => (new, None),
+        Outcome::Proposed(_, id) => (version, Some(id)),
+        Outcome::Retired => return Err(Problem::NotFound("operator")),
+    };
+    let (status, proposal) = asked(&parts, &signed_in, (StatusCode::OK, proposal)).await?;
+    let named = CertificateNamed {
         operator: operator_view(&parts, version).await?,
         key_sha256: hex::encode(key),
         certificate,
-    }))
+        proposal,
+    };
+    Ok((status, Json(named)))
 }
 
 async fn issue(
@@ -247,7 +268,8 @@ fn with_certificate(body: &str, key: [u8; 32]) -> Result<String, Problem> {
 }
 
 #[utoipa::path(post, path = "/api/v1/operators/{name}/bootstrap", tag = "operators",
-    params(("name" = String, Path)), responses((status = 201, body = BootstrapView), Problem))]
+    params(("name" = String, Path)),
+    responses((status = 201, body = BootstrapView), (status = 202, body = BootstrapView), Problem))]
 pub(crate) async fn bootstrap(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -260,19 +282,28 @@ pub(crate) async fn bootstrap(
     }
     let operator = operator_name(&name)?;
     let acting = signed_in.acting(&parts.ra, "one-time credential made on the host");
-    let made = parts.ra.bootstrap(&acting, &operator).await?;
-    let file = bootstrap_file(&parts, &operator);
-    write_file(&file, &token_text(made.id, &made.secret)).map_err(|error| {
-        let path = file.display();
-        Problem::Object(format!("{path} cannot be written: {error}"))
-    })?;
+    let (made, proposal) = match parts.ra.bootstrap(&acting, &operator).await? {
+        Bootstrapped::Made(made) => (Some((made.id, made.secret, made.until)), made.proposal),
+        Bootstrapped::Waits(proposal) => (None, Some(proposal)),
+    };
+    let mut file = None;
+    if let Some((id, secret, _)) = &made {
+        let path = bootstrap_file(&parts, &operator);
+        write_file(&path, &token_text(*id, secret)).map_err(|error| {
+            let path = path.display();
+            Problem::Object(format!("{path} cannot be written: {error}"))
+        })?;
+        file = Some(path);
+    }
     (parts.published)(ObjectKind::Operator);
+    let (status, proposal) = asked(&parts, &signed_in, (StatusCode::CREATED, proposal)).await?;
     let view = BootstrapView {
         operator: name,
         file,
-        until: made.until,
+        until: made.map(|(_, _, until)| until),
+        proposal,
     };
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((status, Json(view)))
 }
 
 /// The one-time credential that is to be spent, when the caller came with one: for their own name alone.

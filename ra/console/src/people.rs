@@ -3,16 +3,19 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use portreeve_ra::access::Target;
+use portreeve_ra::configuration::{Changed, Outcome};
 use portreeve_ra::operators::{Condition, PeopleChange};
 use portreeve_ra::{CertificateMatch, ObjectKind, ObjectVersion, Right, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ConsoleParts;
+use crate::approvals::{ProposalView, accepted};
+use crate::configuration::{ChangeView, change_view};
 use crate::etag::{Expected, tag};
 use crate::objects::{ObjectView, Publication, view};
 use crate::paging::List;
@@ -29,6 +32,9 @@ pub struct TextBody {
     /// Why.
     #[serde(default)]
     pub reason: String,
+    /// Only says what it would come to: nothing is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check: bool,
 }
 
 /// An operator, as the text in force says.
@@ -86,29 +92,33 @@ macro_rules! texts {
         }
 
         #[utoipa::path(post, path = $all, tag = $tag, request_body = Publication,
-            responses((status = 201, body = $shown), Problem))]
+            responses((status = 201, body = $shown), (status = 202, body = ProposalView),
+                      (status = 200, body = ChangeView), Problem))]
         pub(crate) async fn $create_fn(
             State(parts): State<ConsoleParts>,
             signed_in: SignedIn,
             body: Result<Json<Publication>, JsonRejection>,
-        ) -> Result<impl IntoResponse, Problem> {
+        ) -> Result<Response, Problem> {
             let Json(body) = body?;
-            let version = create(&parts, &signed_in, (ObjectKind::$kind, body)).await?;
-            let location = format!("{}/{}", $all, version.name);
+            let location = format!("{}/{}", $all, body.name);
+            let version = match create(&parts, &signed_in, (ObjectKind::$kind, body)).await? {
+                Written::InForce(version) => version,
+                Written::Other(answer) => return Ok(answer),
+            };
             let (created, at) = (StatusCode::CREATED, [(LOCATION, location)]);
             let tag = tag(version.version);
-            Ok((created, tag, at, Json($view(&parts, version).await?)))
+            Ok((created, tag, at, Json($view(&parts, version).await?)).into_response())
         }
 
         #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = TextBody,
-            responses((status = 200, body = $shown), Problem))]
+            responses((status = 200, body = $shown), (status = 202, body = ProposalView), Problem))]
         pub(crate) async fn $replace_fn(
             State(parts): State<ConsoleParts>,
             signed_in: SignedIn,
             Path(name): Path<String>,
             expected: Expected,
             body: Result<Json<TextBody>, JsonRejection>,
-        ) -> Result<impl IntoResponse, Problem> {
+        ) -> Result<Response, Problem> {
             let Json(body) = body?;
             let change = PeopleChange {
                 kind: ObjectKind::$kind,
@@ -116,9 +126,11 @@ macro_rules! texts {
                 text: Some(body.body),
                 condition: expected.0,
             };
-            let version = changed(&parts, &signed_in, (change, &body.reason)).await?;
-            let version = version.ok_or(Problem::NotFound("object"))?;
-            Ok((tag(version.version), Json($view(&parts, version).await?)))
+            let version = match written(&parts, &signed_in, (change, &body.reason, body.check)).await? {
+                Written::InForce(version) => version,
+                Written::Other(answer) => return Ok(answer),
+            };
+            Ok((tag(version.version), Json($view(&parts, version).await?)).into_response())
         }
 
         #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)),
@@ -244,23 +256,55 @@ pub(crate) async fn current(
     found.ok_or(Problem::NotFound("object"))
 }
 
+/// What came of a text.
+pub(crate) enum Written {
+    /// It is in force.
+    InForce(ObjectVersion),
+    /// It waits for people, or was only looked at.
+    Other(Response),
+}
+
 async fn create(
     parts: &ConsoleParts,
     signed_in: &SignedIn,
     (kind, body): (ObjectKind, Publication),
-) -> Result<ObjectVersion, Problem> {
+) -> Result<Written, Problem> {
     let change = PeopleChange {
         kind,
         name: body.name,
         text: Some(body.body),
         condition: Condition::Absent,
     };
-    let created = changed(parts, signed_in, (change, &body.reason)).await;
-    let created = created.map_err(|problem| match problem {
+    let created = written(parts, signed_in, (change, &body.reason, body.check)).await;
+    created.map_err(|problem| match problem {
         Problem::PreconditionFailed => Problem::Exists,
         other => other,
-    })?;
-    created.ok_or(Problem::NotFound("object"))
+    })
+}
+
+/// Makes a change, or says what it would come to.
+pub(crate) async fn written(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (change, reason, check): (PeopleChange, &str, bool),
+) -> Result<Written, Problem> {
+    if check {
+        let acting = signed_in.acting(&parts.ra, reason);
+        let changed = Changed {
+            outcome: parts.ra.preview_people(&acting, &change).await?,
+            remarks: Vec::new(),
+        };
+        return Ok(Written::Other(
+            Json(change_view(&change.name, changed)).into_response(),
+        ));
+    }
+    match changed(parts, signed_in, (change, reason)).await? {
+        Outcome::InForce(version) | Outcome::Unchanged(version) | Outcome::Drafted(version) => {
+            Ok(Written::InForce(version))
+        }
+        Outcome::Proposed(_, proposal) => Ok(Written::Other(accepted(parts, signed_in, proposal).await?)),
+        Outcome::Retired => Err(Problem::NotFound("object")),
+    }
 }
 
 /// Makes a change, and tells those who serve by it.
@@ -268,10 +312,10 @@ pub(crate) async fn changed(
     parts: &ConsoleParts,
     signed_in: &SignedIn,
     (change, reason): (PeopleChange, &str),
-) -> Result<Option<ObjectVersion>, Problem> {
+) -> Result<Outcome, Problem> {
     let reason = in_full("reason", reason.to_owned())?;
     let (kind, acting) = (change.kind, signed_in.acting(&parts.ra, &reason));
-    let version = parts.ra.change_people(&acting, change).await?;
+    let outcome = parts.ra.change_people(&acting, change).await?;
     (parts.published)(kind);
-    Ok(version)
+    Ok(outcome)
 }

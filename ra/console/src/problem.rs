@@ -363,6 +363,7 @@ impl From<ChangeError> for Problem {
             ChangeError::Unknown => Self::NotFound("object"),
             ChangeError::Unreadable(reason) => Self::Object(reason),
             ChangeError::ScopeNeedsCertificate(rights) => Self::ScopeNeedsCertificate(rights),
+            ChangeError::TooManyDrafts => Self::Configuration(ConfigurationError::TooManyDrafts),
             ChangeError::Spent => Self::CredentialSpent,
             ChangeError::Ra(error) => Self::Ra(error),
         }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::access::Acting;
-use portreeve_ra::authority::RegistrationSearch;
+use portreeve_ra::authority::{Foreseen, Registered, RegistrationSearch};
 use portreeve_ra::operators::Condition;
 use portreeve_ra::{
     AllowedName, AllowedNames, EndpointName, KnownRegistration, OverLimit, Principal, ProfileName,
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
+use crate::approvals::{ProposalView, accepted};
 use crate::etag::{Expected, tag};
 use crate::operators::ReasonBody;
 use crate::paging::{self, List, PageQuery};
@@ -68,9 +69,9 @@ pub struct RegistrationView {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// `active`, `suspended`, `expired` or `ended`.
+    /// `active`, `pending` (people have not agreed to it), `suspended`, `expired` or `ended`.
     pub state: String,
-    /// How often it was defined.
+    /// How often it was defined; 0 while people have not agreed to it.
     pub version: u32,
     /// Names it may be certified for.
     pub names: Vec<String>,
@@ -100,6 +101,9 @@ pub struct RegistrationView {
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Where people were asked last about what they have not agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<String>,
 }
 
 /// What would become of a registration that was only checked.
@@ -107,7 +111,7 @@ pub struct RegistrationView {
 pub struct RegistrationVerdict {
     /// Its name.
     pub name: String,
-    /// `would be created`.
+    /// `would be created`, or `would wait for approval`.
     pub verdict: String,
 }
 
@@ -119,7 +123,7 @@ pub(crate) struct Search {
     name: Option<String>,
     /// The team that owns it.
     team: Option<String>,
-    /// `active`, `suspended` or `ended`.
+    /// `active`, `pending`, `suspended` or `ended`.
     state: Option<String>,
     /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
@@ -164,7 +168,8 @@ pub(crate) async fn list(
 
 #[utoipa::path(post, path = "/api/v1/registrations", tag = "registrations",
     params(Creating), request_body = RegistrationBody,
-    responses((status = 201, body = RegistrationView), (status = 200, body = RegistrationVerdict), Problem))]
+    responses((status = 201, body = RegistrationView), (status = 202, body = ProposalView),
+              (status = 200, body = RegistrationVerdict), Problem))]
 pub(crate) async fn create(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -175,15 +180,21 @@ pub(crate) async fn create(
     let registration = read(&body)?;
     let acting = signed_in.acting(&parts.ra, &body.reason);
     if creating.dry_run {
-        parts.ra.check_registration(&acting, &registration).await?;
+        let verdict = match parts.ra.check_registration(&acting, &registration).await? {
+            Foreseen::Created => "would be created",
+            Foreseen::Proposed => "would wait for approval",
+        };
         let verdict = RegistrationVerdict {
             name: body.name,
-            verdict: "would be created".to_owned(),
+            verdict: verdict.to_owned(),
         };
         return Ok(Json(verdict).into_response());
     }
-    let known = parts.ra.create_registration(&acting, registration).await?;
-    Ok((StatusCode::CREATED, shown(&parts, &known)).into_response())
+    let registered = parts.ra.create_registration(&acting, registration).await?;
+    match registered.proposal {
+        Some(proposal) => accepted(&parts, &signed_in, proposal).await,
+        None => Ok((StatusCode::CREATED, shown(&parts, &registered.known)).into_response()),
+    }
 }
 
 #[utoipa::path(get, path = "/api/v1/registrations/{registration}", tag = "registrations",
@@ -200,7 +211,7 @@ pub(crate) async fn show(
 
 #[utoipa::path(put, path = "/api/v1/registrations/{registration}", tag = "registrations",
     params(("registration" = String, Path)), request_body = RegistrationBody,
-    responses((status = 200, body = RegistrationView), Problem))]
+    responses((status = 200, body = RegistrationView), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn define(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -224,7 +235,20 @@ pub(crate) async fn define(
         .ra
         .define_registration(&acting, known.id, (registration, expected))
         .await?;
-    Ok(shown(&parts, &changed.ok_or(ABSENT)?))
+    registered(&parts, &signed_in, changed).await
+}
+
+/// A registration as it is now, or where people are asked.
+async fn registered(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    changed: Option<Registered>,
+) -> Result<Response, Problem> {
+    let changed = changed.ok_or(ABSENT)?;
+    match changed.proposal {
+        Some(proposal) => accepted(parts, signed_in, proposal).await,
+        None => Ok(shown(parts, &changed.known)),
+    }
 }
 
 /// What can be done to a registration besides defining it.
@@ -250,7 +274,7 @@ pub(crate) async fn suspend(
 
 #[utoipa::path(post, path = "/api/v1/registrations/{registration}/resume", tag = "registrations",
     params(("registration" = String, Path)), request_body = ReasonBody,
-    responses((status = 200, body = RegistrationView), Problem))]
+    responses((status = 200, body = RegistrationView), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn resume(
     state: State<ConsoleParts>,
     signed_in: SignedIn,
@@ -294,7 +318,10 @@ async fn act(
     let (ra, id) = (&parts.ra, named_by(&parts, &acting, &named).await?.id);
     let changed = match verb {
         Verb::Suspend => ra.suspend_registration(&acting, id).await?,
-        Verb::Resume => ra.resume_registration(&acting, id).await?,
+        Verb::Resume => {
+            let changed = ra.resume_registration(&acting, id).await?;
+            return registered(&parts, &signed_in, changed).await;
+        }
         Verb::End => ra.end_registration(&acting, id).await?,
         Verb::Confirm => ra.confirm_registration(&acting, id).await?,
     };
@@ -319,6 +346,7 @@ pub(crate) async fn named_by(
 fn search(query: &Search) -> Result<RegistrationSearch, Problem> {
     let states = [
         RegistrationState::Active,
+        RegistrationState::Pending,
         RegistrationState::Suspended,
         RegistrationState::Ended,
     ];
@@ -328,7 +356,7 @@ fn search(query: &Search) -> Result<RegistrationSearch, Problem> {
             states
                 .into_iter()
                 .find(|state| state.as_str() == word)
-                .ok_or_else(|| Problem::Malformed("state: active, suspended or ended".to_owned()))?,
+                .ok_or_else(|| Problem::Malformed("state: active, pending, suspended or ended".to_owned()))?,
         ),
     };
     let name = query.name.as_ref().filter(|name| !name.is_empty());
@@ -401,6 +429,26 @@ fn read(body: &RegistrationBody) -> Result<Registration, Problem> {
     })
 }
 
+/// A registration as it would be given.
+pub(crate) fn body_of(registration: &Registration) -> RegistrationBody {
+    let words = registration.names.words();
+    RegistrationBody {
+        name: registration.name.clone(),
+        any_name: words.is_none(),
+        names: words.unwrap_or_default(),
+        wildcards: registration.wildcards,
+        vouched: registration.vouched,
+        profiles: registration.profiles.iter().map(ToString::to_string).collect(),
+        endpoints: registration.endpoints.iter().map(ToString::to_string).collect(),
+        team: registration.team.as_ref().map(ToString::to_string),
+        owner: registration.owner.as_ref().map(ToString::to_string),
+        certificates_max: registration.certificates_max,
+        over_limit: Some(registration.over_limit.as_str().to_owned()),
+        until: registration.until,
+        reason: String::new(),
+    }
+}
+
 fn one<T, E: std::fmt::Display>(key: &str, read: Result<T, E>) -> Result<T, Problem> {
     read.map_err(|error| Problem::Malformed(format!("{key}: {error}")))
 }
@@ -434,6 +482,7 @@ fn view(known: &KnownRegistration, now: Timestamp) -> RegistrationView {
             .map(ToString::to_string)
             .collect(),
         created_at: known.id.made_at(),
+        proposal: known.waiting.as_ref().map(|waiting| waiting.proposal.to_string()),
     }
 }
 

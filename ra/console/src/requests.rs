@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
 use crate::approvals::{self, DecisionBody, ProposalView};
+use crate::operators::ReasonBody;
 use crate::paging::{List, PageQuery};
 use crate::problem::Problem;
 use crate::signed_in::SignedIn;
@@ -246,6 +247,27 @@ pub(crate) async fn resolve(
     };
     let request = commented(&parts.ra, principal.clone(), body.comment)?;
     parts.ra.resolve(enrollment.id, resolution, request).await?;
+    let (_, view) = load(&parts.ra, &id, &principal).await?;
+    Ok(Json(view))
+}
+
+/// Makes the grant void that was given with the decision on a request: nothing passes by it from now on. Doing so again
+/// changes nothing.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/grant/withdraw", tag = "requests", params(("id" = String, Path)),
+    request_body = ReasonBody, responses((status = 200, body = RequestView), Problem))]
+pub(crate) async fn withdraw_grant(
+    State(parts): State<ConsoleParts>,
+    principal: SignedIn,
+    Path(id): Path<String>,
+    body: Result<Json<ReasonBody>, JsonRejection>,
+) -> Result<Json<RequestView>, Problem> {
+    let Json(body) = body?;
+    let reason = in_full("reason", body.reason)?;
+    let (enrollment, _) = load(&parts.ra, &id, &principal).await?;
+    let state = enrollment.state().map_or("none", EnrollmentState::as_str);
+    let proposal = enrollment.proposal().ok_or(Problem::NothingToDecide(state))?;
+    let acting = principal.acting(&parts.ra, &reason);
+    parts.ra.withdraw_grant(&acting, proposal).await?;
     let (_, view) = load(&parts.ra, &id, &principal).await?;
     Ok(Json(view))
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
+use crate::approvals::{ProposalView, asked};
 use crate::idempotency::ShowsSecret;
 use crate::operators::ReasonBody;
 use crate::paging::{self, List, PageQuery};
@@ -87,6 +88,9 @@ pub struct MadeSecretView {
     /// After this it is refused.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
+    /// What people decide on, when they must agree before it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<ProposalView>>,
 }
 
 /// What is known of a secret.
@@ -102,8 +106,8 @@ pub struct SecretView {
     pub kind: String,
     /// What its holder names it by.
     pub reference: String,
-    /// `live`, `spent`, `locked`, `expired` or `revoked`; of an external account key `new`, `active`, `locked`, `expired`
-    /// or `revoked`.
+    /// `live`, `pending` (people have not agreed to it), `spent`, `locked`, `expired` or `revoked`; of an external account
+    /// key `new`, `active`, `pending`, `locked`, `expired` or `revoked`.
     pub state: String,
     /// How often it may be used; absent for any number of times.
     pub uses: Option<u32>,
@@ -120,6 +124,9 @@ pub struct SecretView {
     pub issued_at: Timestamp,
     /// By whom.
     pub issued_by: String,
+    /// Where people decide on it, while they have not agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -196,7 +203,7 @@ async fn listed(
 
 #[utoipa::path(post, path = "/api/v1/registrations/{registration}/secrets", tag = "registrations",
     params(("registration" = String, Path)), request_body = NewSecretBody,
-    responses((status = 201, body = MadeSecretView), Problem))]
+    responses((status = 201, body = MadeSecretView), (status = 202, body = MadeSecretView), Problem))]
 pub(crate) async fn create(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -217,7 +224,7 @@ pub(crate) async fn create(
 }
 
 #[utoipa::path(post, path = "/api/v1/eab-keys", tag = "eab-keys", request_body = NewEabKeyBody,
-    responses((status = 201, body = MadeSecretView), Problem))]
+    responses((status = 201, body = MadeSecretView), (status = 202, body = MadeSecretView), Problem))]
 pub(crate) async fn create_key(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -243,6 +250,7 @@ async fn made(
     let (uses, until) = (new.uses_max, new.until);
     let shown = parts.ra.issue_secret(&acting, known.id, new).await?;
     let shown = shown.ok_or(Problem::NotFound("registration"))?;
+    let (status, proposal) = asked(parts, signed_in, (StatusCode::CREATED, shown.proposal)).await?;
     let view = MadeSecretView {
         id: shown.id.to_string(),
         registration: known.registration.name,
@@ -251,8 +259,9 @@ async fn made(
         reference: shown.reference,
         uses,
         until,
+        proposal,
     };
-    let mut response = (StatusCode::CREATED, Extension(ShowsSecret), Json(view)).into_response();
+    let mut response = (status, Extension(ShowsSecret), Json(view)).into_response();
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -331,6 +340,7 @@ fn view(registration: &KnownRegistration, known: &KnownSecret, now: Timestamp) -
         until: secret.until,
         issued_at: known.issued_at,
         issued_by: known.issued_by.to_string(),
+        proposal: known.waiting.as_ref().map(|waiting| waiting.proposal.to_string()),
     }
 }
 

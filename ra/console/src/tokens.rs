@@ -9,11 +9,12 @@ use http::StatusCode;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::access::Target;
 use portreeve_ra::credentials::NewToken;
-use portreeve_ra::{KnownSecret, OperatorName, Principal, Right, SecretId, SecretOwner, SecretState};
+use portreeve_ra::{KnownSecret, OperatorName, Principal, Right, SecretId, SecretOwner};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ConsoleParts;
+use crate::approvals::{ProposalView, asked};
 use crate::auth::token_text;
 use crate::idempotency::ShowsSecret;
 use crate::operators::operator_name;
@@ -36,7 +37,7 @@ pub struct TokenView {
     pub scopes: Vec<String>,
     /// The client certificate it is bound to: SHA-256 of its SubjectPublicKeyInfo, in hex.
     pub bound_to: Option<String>,
-    /// `live`, `spent`, `revoked`, `locked` or `expired`.
+    /// `live`, `pending` (people have not agreed to it), `spent`, `revoked`, `locked` or `expired`.
     pub state: String,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -76,6 +77,9 @@ pub struct TokenMade {
     /// Until when it is good.
     #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
+    /// What people decide on, when they must agree before it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<ProposalView>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -128,7 +132,7 @@ pub(crate) async fn list(
 }
 
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenBody,
-    responses((status = 201, body = TokenMade), Problem))]
+    responses((status = 201, body = TokenMade), (status = 202, body = TokenMade), Problem))]
 pub(crate) async fn create(
     State(parts): State<ConsoleParts>,
     signed_in: SignedIn,
@@ -154,12 +158,14 @@ pub(crate) async fn create(
     };
     let acting = signed_in.acting(&parts.ra, "token made");
     let made = parts.ra.issue_token(&acting, new).await?;
+    let (status, proposal) = asked(&parts, &signed_in, (StatusCode::CREATED, made.proposal)).await?;
     let shown = TokenMade {
         id: made.id.to_string(),
         token: token_text(made.id, &made.secret),
         until: made.until,
+        proposal,
     };
-    Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))
+    Ok((status, Extension(ShowsSecret), Json(shown)))
 }
 
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
@@ -196,13 +202,7 @@ pub(crate) fn digest(text: &str) -> Result<[u8; 32], Problem> {
 }
 
 fn view(known: KnownSecret, now: Timestamp) -> TokenView {
-    let state = match known.state(now) {
-        SecretState::Live => "live",
-        SecretState::Spent => "spent",
-        SecretState::Revoked => "revoked",
-        SecretState::Locked => "locked",
-        SecretState::Expired => "expired",
-    };
+    let state = known.state(now).as_str();
     let secret = known.secret;
     let owner = match &secret.owner {
         SecretOwner::Operator(name) => OperatorName::to_string(name),

@@ -8,6 +8,8 @@ mod error;
 mod proposing;
 mod reach;
 
+pub(crate) use proposing::whose;
+
 use crate::access::Acting;
 use crate::accounts::{commit_error, may_race};
 use crate::authority::RegistrationAuthority;
@@ -87,15 +89,15 @@ pub struct Changed {
 }
 
 /// A change that was looked at: what to commit, in order, and what that comes to.
-struct Plan {
-    events: Vec<ObjectEvent>,
+pub(crate) struct Plan {
+    pub(crate) events: Vec<ObjectEvent>,
     /// The first record of a proposal.
-    opened: Option<Record>,
-    changed: Changed,
+    pub(crate) opened: Option<Record>,
+    pub(crate) changed: Changed,
 }
 
 impl Plan {
-    fn of(event: ObjectEvent, outcome: Outcome, remarks: Vec<Remark>) -> Self {
+    pub(crate) fn of(event: ObjectEvent, outcome: Outcome, remarks: Vec<Remark>) -> Self {
         Self {
             events: vec![event],
             opened: None,
@@ -103,7 +105,7 @@ impl Plan {
         }
     }
 
-    const fn nothing(version: ObjectVersion) -> Self {
+    pub(crate) const fn nothing(version: ObjectVersion) -> Self {
         Self {
             events: Vec::new(),
             opened: None,
@@ -188,7 +190,7 @@ impl RegistrationAuthority {
                     return Ok(Plan::nothing(current.clone()));
                 }
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(current, &version).await? {
+                if let Some(policy) = self.guard(by.principal(), (current, &version)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }
@@ -203,7 +205,7 @@ impl RegistrationAuthority {
                 met(change.condition, current)?;
                 let version = releasable(revision, history)?;
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(current, &version).await? {
+                if let Some(policy) = self.guard(by.principal(), (current, &version)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }
@@ -268,13 +270,16 @@ impl RegistrationAuthority {
         version: &ObjectVersion,
     ) -> Result<Vec<Remark>, ConfigurationError> {
         let remarks = self.remarks_on(version).await?;
+        if let Some(why) = self.unfulfillable(version).await? {
+            return Err(ConfigurationError::Unfulfillable(why));
+        }
         match remarks.iter().any(|remark| remark.blocks) {
             true => Err(ConfigurationError::Blocked(remarks)),
             false => Ok(remarks),
         }
     }
 
-    fn object_record(
+    pub(crate) fn object_record(
         &self,
         history: &Verified<ObjectHistory>,
         events: Vec<ObjectEvent>,
@@ -339,7 +344,7 @@ impl Outcome {
     }
 }
 
-fn met(condition: Condition, current: Option<&ObjectVersion>) -> Result<(), ConfigurationError> {
+pub(crate) fn met(condition: Condition, current: Option<&ObjectVersion>) -> Result<(), ConfigurationError> {
     let met = match condition {
         Condition::Any => true,
         Condition::Absent => current.is_none(),

@@ -7,17 +7,19 @@ use portreeve_pkix::{Timestamp, sha256};
 
 use crate::access::{Acting, Forbidden, Target};
 use crate::accounts::{commit_error, may_race};
-use crate::authority::RegistrationAuthority;
+use crate::authority::{Extent, RegistrationAuthority};
+use crate::configuration::Outcome;
 use crate::domain::{
     AccessEvent, Actor, Alongside, Event, KnownSecret, ObjectKind, ObjectVersion, Operator, OperatorName,
-    Principal, Record, Right, RoleName, Secret, SecretCheck, SecretEvent, SecretId, SecretKind, SecretOwner,
-    SecretState, StreamId, key_report_stream,
+    Principal, ProposalId, Record, Right, RoleName, Secret, SecretCheck, SecretEvent, SecretId, SecretKind,
+    SecretOwner, SecretState, StreamId, key_report_stream,
 };
 use crate::error::{Error, InternalError};
-use crate::operators::{ChangeError, Condition, PeopleChange};
+use crate::operators::{ChangeError, Condition, Guarding, PeopleChange};
 use crate::ports::{
     Batch, CommitError, Conflict, Cursor, DocumentId, DocumentKey, DocumentWrite, Documents, Page,
 };
+use crate::secrets::{Besides, Drawn, Waits, issuing};
 use crate::steps::{Verified, verify};
 
 /// The scope of a token that may do whatever its owner may. Only `portreeve dev` makes one, for its own trials: no verb
@@ -58,6 +60,16 @@ pub struct Made {
     pub secret: [u8; 32],
     /// Until when it is good.
     pub until: Timestamp,
+    /// Where people decide on it, if they must before it is good.
+    pub proposal: Option<ProposalId>,
+}
+
+/// What came of a call for a one-time credential.
+pub enum Bootstrapped {
+    /// It was made.
+    Made(Made),
+    /// The operator does not exist, and does once people have agreed: it can be made then.
+    Waits(ProposalId),
 }
 
 impl RegistrationAuthority {
@@ -79,13 +91,14 @@ impl RegistrationAuthority {
     }
 
     /// Puts this Argon2id hash in the place of an operator's password. Everybody may do so for themselves, others need
-    /// `operator.write`. A one-time credential that is spent for it is spent in the same commit.
+    /// `operator.write`, and where a policy guards configuration it is good once people have agreed: this says where. A
+    /// one-time credential that is spent for it is spent in the same commit.
     pub async fn set_password(
         &self,
         by: &Acting,
         operator: &OperatorName,
         (hash, spending): (String, Option<SecretId>),
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Option<ProposalId>, ChangeError> {
         self.may_sign_in_for(by, operator).await?;
         let secret = Secret {
             owner: SecretOwner::Operator(operator.clone()),
@@ -101,9 +114,19 @@ impl RegistrationAuthority {
         let mut turn = 0;
         loop {
             let history = self.ledger.history(stream).await?;
-            let event = Event::Secret(SecretEvent::Issued(secret.clone()));
+            let drawn = Drawn {
+                id: SecretId::from_bytes(stream.id),
+                secret: secret.clone(),
+            };
+            let waits = self.asking_for(by, operator, &drawn).await?;
+            let proposal = waits.as_ref().map(|waits| waits.proposal);
+            let (event, opened) = issuing(drawn.secret, waits);
             let saying = by.publisher().saying();
-            let mut records = vec![self.ledger.record(history.next(), saying, &[event])?];
+            let mut records = vec![
+                self.ledger
+                    .record(history.next(), saying, &[Event::Secret(event)])?,
+            ];
+            records.extend(opened);
             if let Some(id) = spending {
                 records.push(self.spent(by, operator, id).await?);
             }
@@ -112,11 +135,25 @@ impl RegistrationAuthority {
                 ..Batch::default()
             };
             match self.parts.store.commit(batch).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(proposal),
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, stream).into()),
             }
         }
+    }
+
+    /// Asks people whether an operator may sign in with a secret that somebody else made: who makes it can act as them.
+    async fn asking_for(
+        &self,
+        by: &Acting,
+        operator: &OperatorName,
+        drawn: &Drawn,
+    ) -> Result<Option<Waits>, Error> {
+        let whose = Principal::Operator(operator.clone());
+        if *by.principal() == whose {
+            return Ok(None);
+        }
+        self.asking(by, drawn, (Some(&whose), Extent::Everywhere)).await
     }
 
     /// Adds certificates to an operator's own text, with their one-time credential in place of the right. Nothing else in
@@ -126,7 +163,7 @@ impl RegistrationAuthority {
         by: &Acting,
         change: PeopleChange,
         credential: SecretId,
-    ) -> Result<Option<ObjectVersion>, ChangeError> {
+    ) -> Result<Outcome, ChangeError> {
         let name = OperatorName::new(&change.name).map_err(|_| ChangeError::Unknown)?;
         let text = change.text.as_ref().ok_or(ChangeError::Unknown)?;
         let new = ObjectVersion {
@@ -147,7 +184,8 @@ impl RegistrationAuthority {
             return Err(Forbidden(Right::OperatorWrite).into());
         }
         self.spend_bootstrap(by, &name, credential).await?;
-        self.change_unchecked(by, &change).await
+        // People were asked about the credential, where they had to be.
+        self.change_checked(by, &change, Guarding::Done).await
     }
 
     /// Uses up a one-time credential of this operator, for something that is not a password.
@@ -184,8 +222,9 @@ impl RegistrationAuthority {
             .record(known.next(), by.publisher().saying(), &[event])?)
     }
 
-    /// Makes a token. Everybody may do so for themselves, others need `operator.write`. What it may do is never more than
-    /// its owner may at the time it is used.
+    /// Makes a token. Everybody may do so for themselves, others need `operator.write`, and where a policy guards
+    /// configuration it is good once people have agreed. What it may do is never more than its owner may at the time it is
+    /// used.
     pub async fn issue_token(&self, by: &Acting, new: NewToken) -> Result<Made, ChangeError> {
         self.may_sign_in_for(by, &new.operator).await?;
         let grave = new.scopes.iter().filter(|right| right.needs_certificate());
@@ -203,20 +242,24 @@ impl RegistrationAuthority {
         }
         let scopes = new.scopes.iter().map(|right| right.as_str().to_owned());
         let limits = (scopes.collect(), new.bound_to, None);
-        self.make_token(by, (&new.operator, &new.label), (limits, new.lifetime))
+        let made = (limits, new.lifetime);
+        self.make_token(by, (&new.operator, &new.label), (made, Guarding::AsPolicySays))
             .await
     }
 
     /// Makes the token of `portreeve dev`, which may do whatever its owner may.
     pub async fn issue_dev_token(&self, by: &Acting, operator: &OperatorName) -> Result<Made, ChangeError> {
         let limits = (vec![SCOPE_ALL.to_owned()], None, None);
-        self.make_token(by, (operator, "dev"), (limits, TOKEN_LIFETIME_MAX))
+        let made = (limits, TOKEN_LIFETIME_MAX);
+        self.make_token(by, (operator, "dev"), (made, Guarding::Done))
             .await
     }
 
     /// Makes the one-time credential with which an operator sets a password or names a certificate; an operator who does
-    /// not exist is made a superadmin. For the host alone.
-    pub async fn bootstrap(&self, by: &Acting, operator: &OperatorName) -> Result<Made, ChangeError> {
+    /// not exist is made a superadmin. For the host alone. Where a policy guards configuration, people agree to the operator
+    /// first, and then to the credential: with it whoever runs the host can act as them. The first operator of all is made
+    /// without: there is nobody to ask.
+    pub async fn bootstrap(&self, by: &Acting, operator: &OperatorName) -> Result<Bootstrapped, ChangeError> {
         if *by.principal() != Principal::Host {
             return Err(ChangeError::SuperadminOnly);
         }
@@ -227,6 +270,7 @@ impl RegistrationAuthority {
             condition: Condition::Absent,
         };
         match self.change_people(by, first).await {
+            Ok(Outcome::Proposed(_, proposal)) => return Ok(Bootstrapped::Waits(proposal)),
             Ok(_) | Err(ChangeError::Condition) => {}
             Err(error) => return Err(error),
         }
@@ -241,15 +285,16 @@ impl RegistrationAuthority {
         let committed = self.parts.store.commit(batch).await;
         committed.map_err(|error| commit_error(error, StreamId::password(operator)))?;
         let limits = (vec![SCOPE_BOOTSTRAP.to_owned()], None, Some(1));
-        self.make_token(by, (operator, "bootstrap"), (limits, BOOTSTRAP_LIFETIME))
-            .await
+        let made = (limits, BOOTSTRAP_LIFETIME);
+        let made = self.make_token(by, (operator, "bootstrap"), (made, Guarding::AsPolicySays));
+        made.await.map(Bootstrapped::Made)
     }
 
     async fn make_token(
         &self,
         by: &Acting,
         (operator, label): (&OperatorName, &str),
-        ((scopes, bound_to, uses_max), lifetime): (Limits, Duration),
+        (((scopes, bound_to, uses_max), lifetime), guarding): ((Limits, Duration), Guarding),
     ) -> Result<Made, ChangeError> {
         let (mut secret, mut tail) = ([0; 32], [0; 6]);
         self.parts.random.fill(&mut secret);
@@ -265,16 +310,29 @@ impl RegistrationAuthority {
             bound_to,
             until: Some(until),
         };
-        let listed = |id: SecretId| Alongside {
-            documents: vec![listing(id, operator, until)],
-            spends: Vec::new(),
+        let id = SecretId::new(self.now(), self.parts.random.as_ref());
+        let drawn = Drawn { id, secret: token };
+        let waits = match guarding {
+            Guarding::AsPolicySays => self.asking_for(by, operator, &drawn).await?,
+            Guarding::Done => None,
         };
-        let issued = self
-            .secrets()
-            .issue_listed(token, &by.publisher(), listed)
-            .await?;
-        let id = issued.ok_or_else(|| InternalError::Contended(StreamId::password(operator)))?;
-        Ok(Made { id, secret, until })
+        let proposal = waits.as_ref().map(|waits| waits.proposal);
+        let besides = Besides {
+            alongside: Alongside {
+                documents: vec![listing(id, operator, until)],
+                spends: Vec::new(),
+            },
+            waits,
+        };
+        if !self.secrets().record(drawn, &by.publisher(), besides).await? {
+            return Err(InternalError::Contended(StreamId::password(operator)).into());
+        }
+        Ok(Made {
+            id,
+            secret,
+            until,
+            proposal,
+        })
     }
 
     /// Tokens of an operator, or all, the newest first, as their verified events tell.

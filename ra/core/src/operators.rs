@@ -1,13 +1,16 @@
 //! Operators, roles and teams: what a principal may do now, and changing it.
 
+mod superadmins;
+
 use std::sync::Arc;
 
 use crate::access::{Acting, Forbidden, Target};
 use crate::accounts::{commit_error, may_race};
 use crate::authority::RegistrationAuthority;
+use crate::configuration::{ConfigurationError, DRAFTS_MAX, Outcome, Plan, met};
 use crate::domain::{
-    Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Operator, OperatorName, OperatorRole,
-    Principal, Record, Right, RoleName, Standing,
+    ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Operator, OperatorName, OperatorRole, Principal,
+    Record, Right, RoleName, Standing,
 };
 use crate::error::{Error, InternalError};
 use crate::objects::checked;
@@ -38,6 +41,15 @@ pub enum Condition {
     Version(u32),
 }
 
+/// Whether people are asked before somebody gets more.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Guarding {
+    /// Where a policy guards configuration.
+    AsPolicySays,
+    /// They were asked already, for what this is done with.
+    Done,
+}
+
 /// Why a change of operators was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -62,6 +74,9 @@ pub enum ChangeError {
     /// A token was to carry rights that tokens may not carry.
     #[error("the rights {0} are only for tokens that are bound to a client certificate")]
     ScopeNeedsCertificate(String),
+    /// There are so many drafts that nobody looks at them.
+    #[error("there are {DRAFTS_MAX} drafts newer than what is in force: have one of them approved first")]
+    TooManyDrafts,
     /// The one-time credential was used, is too old, or belongs to somebody else.
     #[error("the one-time credential is no longer good")]
     Spent,
@@ -106,7 +121,7 @@ impl RegistrationAuthority {
     }
 
     /// What an operator may do who is not disabled.
-    async fn standing_of(&self, operator: &Operator) -> Result<Standing, Error> {
+    pub(crate) async fn standing_of(&self, operator: &Operator) -> Result<Standing, Error> {
         let superadmin = RoleName::superadmin();
         let texts = operator.roles.iter().filter(|name| **name != superadmin);
         let objects = self
@@ -132,57 +147,50 @@ impl RegistrationAuthority {
 
     /// Publishes or retires a role, a team or an operator; the text in force again makes no new version. Needs the right
     /// `operator.write`; what is about superadmins needs one. The last superadmin who can sign in stays one. Of several
-    /// changes at once each is made on what the ones before left. `None` when the object is out of force.
-    pub async fn change_people(
-        &self,
-        by: &Acting,
-        change: PeopleChange,
-    ) -> Result<Option<ObjectVersion>, ChangeError> {
+    /// changes at once each is made on what the ones before left. Where a policy guards configuration, what gives somebody
+    /// more is proposed, and in force with the last approval.
+    pub async fn change_people(&self, by: &Acting, change: PeopleChange) -> Result<Outcome, ChangeError> {
         let needed = (Target::Installation, &by.origin);
         self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
-        self.change_unchecked(by, &change).await
+        self.change_checked(by, &change, Guarding::AsPolicySays).await
+    }
+
+    /// What a change would come to now, with the same refusals. Nothing is changed.
+    pub async fn preview_people(&self, by: &Acting, change: &PeopleChange) -> Result<Outcome, ChangeError> {
+        let needed = (Target::Installation, &by.origin);
+        self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
+        let history = self.objects().load(change.kind, &change.name).await?;
+        let (plan, _) = self
+            .plan_people(by, (change, Guarding::AsPolicySays), &history)
+            .await?;
+        Ok(plan.changed.outcome)
     }
 
     /// The same for a principal who may, for another reason than the right.
-    pub(crate) async fn change_unchecked(
+    pub(crate) async fn change_checked(
         &self,
         by: &Acting,
         change: &PeopleChange,
-    ) -> Result<Option<ObjectVersion>, ChangeError> {
+        guarding: Guarding,
+    ) -> Result<Outcome, ChangeError> {
         let mut turn = 0;
         loop {
             let history = self.objects().load(change.kind, &change.name).await?;
-            let current = history.value().current();
-            let met = match change.condition {
-                Condition::Any => true,
-                Condition::Absent => current.is_none(),
-                Condition::Version(number) => current.is_some_and(|current| current.version == number),
-            };
-            if !met {
-                return Err(ChangeError::Condition);
+            let (plan, guard) = self.plan_people(by, (change, guarding), &history).await?;
+            if plan.events.is_empty() {
+                return Ok(plan.changed.outcome);
             }
-            let (event, version) = match &change.text {
-                None if current.is_none() => return Err(ChangeError::Unknown),
-                None => (ObjectEvent::Retired, None),
-                Some(text) if current.is_some_and(|current| current.body == *text) => {
-                    return Ok(current.cloned());
-                }
-                Some(text) => {
-                    let version = self.next_version(&history, change, text)?;
-                    (ObjectEvent::Published(version.clone()), Some(version))
-                }
-            };
-            let guard = self.superadmins_after(by, current, version.as_ref()).await?;
-            let record = self
-                .ledger
-                .record(history.next(), by.publisher().saying(), &[Event::Object(event)])
-                .map_err(ChangeError::Ra)?;
+            let record = self.object_record(&history, plan.events, by)?;
             let batch = Batch {
-                records: std::iter::once(record).chain(guard).collect(),
+                records: std::iter::once(record).chain(plan.opened).chain(guard).collect(),
                 ..Batch::default()
             };
             match self.parts.store.commit(batch).await {
-                Ok(()) => return Ok(version),
+                Ok(()) => {
+                    tracing::info!(kind = change.kind.as_str(), name = change.name, principal = %by.principal(),
+                                   outcome = plan.changed.outcome.word(), "operators changed");
+                    return Ok(plan.changed.outcome);
+                }
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => {
                     let stream = ObjectVersion::stream(change.kind, &change.name);
@@ -190,6 +198,43 @@ impl RegistrationAuthority {
                 }
             }
         }
+    }
+
+    /// What to commit for a change, and with it what guards the last superadmin.
+    async fn plan_people(
+        &self,
+        by: &Acting,
+        (change, guarding): (&PeopleChange, Guarding),
+        history: &Verified<ObjectHistory>,
+    ) -> Result<(Plan, Option<Record>), ChangeError> {
+        let current = history.value().current();
+        met(change.condition, current).map_err(|_| ChangeError::Condition)?;
+        let asks = (
+            by.standing.holds(&RoleName::superadmin()),
+            by.publisher().saying(),
+        );
+        let Some(text) = &change.text else {
+            let guard = self
+                .superadmins_after(asks, current.ok_or(ChangeError::Unknown).map(Some)?, None)
+                .await?;
+            return Ok((
+                Plan::of(ObjectEvent::Retired, Outcome::Retired, Vec::new()),
+                guard,
+            ));
+        };
+        if let Some(same) = current.filter(|current| current.body == *text) {
+            return Ok((Plan::nothing(same.clone()), None));
+        }
+        let version = self.next_version(history, change, text)?;
+        let guard = self.superadmins_after(asks, current, Some(&version)).await?;
+        if guarding == Guarding::AsPolicySays
+            && let Some(policy) = self.guard(by.principal(), (current, &version)).await?
+        {
+            let asked = (history.value(), policy.as_ref(), Vec::new());
+            return Ok((self.plan_proposal(by, version, asked).await?, None));
+        }
+        let event = ObjectEvent::Published(version.clone());
+        Ok((Plan::of(event, Outcome::InForce(version), Vec::new()), guard))
     }
 
     fn next_version(
@@ -205,79 +250,22 @@ impl RegistrationAuthority {
             body: checked(&change.name, text.to_owned())
                 .map_err(|error| ChangeError::Unreadable(error.to_string()))?,
         };
-        let read = match change.kind {
-            ObjectKind::Role => self.policy().role(&version).map(drop),
-            ObjectKind::Team => self.policy().team(&version).map(drop),
-            ObjectKind::Operator => self.policy().operator(&version).map(drop),
+        self.readable(&version)?;
+        Ok(version)
+    }
+
+    /// Refuses a text that is none of a role, a team or an operator.
+    pub(crate) fn readable(&self, version: &ObjectVersion) -> Result<(), ChangeError> {
+        let read = match version.kind {
+            ObjectKind::Role => self.policy().role(version).map(drop),
+            ObjectKind::Team => self.policy().team(version).map(drop),
+            ObjectKind::Operator => self.policy().operator(version).map(drop),
             other => {
                 let word = other.as_str();
                 return Err(ChangeError::Unreadable(format!("a {word} is not about people")));
             }
         };
-        read.map_err(|error| ChangeError::Unreadable(error.reason))?;
-        Ok(version)
-    }
-
-    /// Looks after the superadmins when the text of an operator changes. The record, if there is one, stands in a stream
-    /// that all who take the role from somebody write to: two who do so at once cannot both succeed.
-    async fn superadmins_after(
-        &self,
-        by: &Acting,
-        before: Option<&ObjectVersion>,
-        after: Option<&ObjectVersion>,
-    ) -> Result<Option<Record>, ChangeError> {
-        let read = |object: Option<&ObjectVersion>| {
-            let operator = object.filter(|object| object.kind == ObjectKind::Operator);
-            operator.and_then(|object| self.policy().operator(object).ok())
-        };
-        let (before, after) = (read(before), read(after));
-        let superadmin = RoleName::superadmin();
-        let is_one = |operator: &Option<Arc<Operator>>| {
-            operator
-                .as_ref()
-                .is_some_and(|one| one.roles.contains(&superadmin))
-        };
-        if (is_one(&before) || is_one(&after)) && !by.standing.holds(&superadmin) {
-            return Err(ChangeError::SuperadminOnly);
-        }
-        let Some(before) = before else { return Ok(None) };
-        if !self.is_able_superadmin(&before).await? {
-            return Ok(None);
-        }
-        if let Some(after) = after
-            && self.is_able_superadmin(&after).await?
-        {
-            return Ok(None);
-        }
-        // Read before the others are looked at: whoever takes the role from one of them meanwhile moves it on.
-        let guard = self.objects().load(ObjectKind::Role, superadmin.as_str()).await?;
-        let mut left = Vec::new();
-        for other in self.operators().await? {
-            if other.name != before.name && self.is_able_superadmin(&other).await? {
-                left.push(other.name.to_string());
-            }
-        }
-        if left.is_empty() {
-            return Err(ChangeError::LastSuperadmin);
-        }
-        let version = ObjectVersion {
-            kind: ObjectKind::Role,
-            name: superadmin.as_str().to_owned(),
-            version: guard.value().next_version(),
-            body: format!(
-                "# Built in. Superadmins who could sign in when {} ceased to be one: {}\n",
-                before.name,
-                left.join(" ")
-            ),
-        };
-        let event = Event::Object(ObjectEvent::Published(version));
-        let saying = by.publisher().saying();
-        Ok(Some(self.ledger.record(guard.next(), saying, &[event])?))
-    }
-
-    async fn is_able_superadmin(&self, operator: &Operator) -> Result<bool, Error> {
-        Ok(operator.is_superadmin()
-            && (!operator.certificates.is_empty() || self.password(&operator.name).await?.is_some()))
+        read.map_err(|error| ChangeError::Unreadable(error.reason))
     }
 }
 
@@ -286,6 +274,19 @@ fn unreadable(error: PolicyError) -> Error {
         name: error.name,
         reason: error.reason,
     })
+}
+
+impl From<ConfigurationError> for ChangeError {
+    fn from(error: ConfigurationError) -> Self {
+        match error {
+            ConfigurationError::Ra(error) => Self::Ra(error),
+            ConfigurationError::Forbidden(lacks) => Self::Forbidden(lacks),
+            ConfigurationError::Condition => Self::Condition,
+            ConfigurationError::Unknown => Self::Unknown,
+            ConfigurationError::TooManyDrafts => Self::TooManyDrafts,
+            other => Self::Unreadable(other.to_string()),
+        }
+    }
 }
 
 impl From<InternalError> for ChangeError {

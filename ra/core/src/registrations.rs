@@ -6,10 +6,10 @@ use portreeve_pkix::sha256;
 
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Event, KnownRegistration, Registration, RegistrationEvent, RegistrationId, RegistrationState, StreamId,
+    Event, KnownRegistration, Record, RegistrationEvent, RegistrationId, RegistrationState, StreamId,
 };
 use crate::error::Error;
-use crate::ledger::{Ledger, first};
+use crate::ledger::{Ledger, Saying, first};
 use crate::objects::Publisher;
 use crate::ports::{Batch, CommitError, Conflict, Projection, RegistrationRow, Reservation, Space};
 use crate::steps::{Verified, verify};
@@ -44,27 +44,26 @@ impl Registrations {
         Self { ledger }
     }
 
-    /// Records a new registration, which was checked. `None` when its name is taken.
+    /// Records the first event of a registration, which was checked, and what belongs to it. `None` when its name is taken.
     pub(crate) async fn create(
         &self,
-        registration: Registration,
+        (id, name): (RegistrationId, &str),
+        (event, besides): (RegistrationEvent, Option<Record>),
         by: &Publisher,
     ) -> Result<Option<KnownRegistration>, Error> {
-        let id = RegistrationId::new(self.ledger.now(), &*self.ledger.random);
         let stream = StreamId::registration(id);
         let taken = Reservation::Take {
             space: Space::RegistrationName,
-            key: name_key(&registration.name),
+            key: name_key(name),
             stream,
         };
-        let event = RegistrationEvent::Defined(registration);
         let mut known = None;
         KnownRegistration::apply(&mut known, id, &event, &by.actor);
         let record = self
             .ledger
             .record(first(stream), by.saying(), &[Event::Registration(event)])?;
         let batch = Batch {
-            records: vec![record],
+            records: std::iter::once(record).chain(besides).collect(),
             reservations: vec![taken],
             projections: known.iter().map(row).map(Projection::Registration).collect(),
             ..Batch::default()
@@ -74,6 +73,11 @@ impl Registrations {
             Err(CommitError::Conflict(Conflict::Reservation(_))) => Ok(None),
             Err(error) => Err(commit_error(error, stream)),
         }
+    }
+
+    /// A new id.
+    pub(crate) fn new_id(&self) -> RegistrationId {
+        RegistrationId::new(self.ledger.now(), &*self.ledger.random)
     }
 
     /// The registration with this id.
@@ -136,23 +140,55 @@ impl Registrations {
             if ended || after.as_ref() == Some(before) {
                 return Ok(Changed::To(Box::new(before.clone())));
             }
-            if known.next().position > RECORDS_MAX && event != RegistrationEvent::Ended {
+            if event != RegistrationEvent::Ended && known.has_grown() {
                 return Ok(Changed::TooOften);
             }
-            let record = self
-                .ledger
-                .record(known.next(), by.saying(), &[Event::Registration(event)])?;
-            let batch = Batch {
-                records: vec![record],
-                projections: after.iter().map(row).map(Projection::Registration).collect(),
-                ..Batch::default()
-            };
-            match self.ledger.store.commit(batch).await {
-                Ok(()) => return Ok(after.map_or(Changed::Absent, |after| Changed::To(Box::new(after)))),
+            match self.append(&known, (event, None), by).await? {
+                Ok(after) => return Ok(Changed::To(Box::new(after))),
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, StreamId::registration(id))),
             }
         }
+    }
+
+    /// Records what happened to a registration as it is known, and what belongs to it.
+    pub(crate) async fn append(
+        &self,
+        known: &Verified<KnownRegistration>,
+        (event, besides): (RegistrationEvent, Option<Record>),
+        by: &Publisher,
+    ) -> Result<Result<KnownRegistration, CommitError>, Error> {
+        let (record, row, after) = self.appending(known, event, by.saying())?;
+        let batch = Batch {
+            records: std::iter::once(record).chain(besides).collect(),
+            projections: vec![row],
+            ..Batch::default()
+        };
+        Ok(self.ledger.store.commit(batch).await.map(|()| after))
+    }
+
+    /// What to commit for what happened to a registration, and what it is then.
+    pub(crate) fn appending(
+        &self,
+        known: &Verified<KnownRegistration>,
+        event: RegistrationEvent,
+        saying: Saying,
+    ) -> Result<(Record, Projection, KnownRegistration), Error> {
+        let before = known.value();
+        let mut after = Some(before.clone());
+        KnownRegistration::apply(&mut after, before.id, &event, &saying.actor);
+        let after = after.unwrap_or_else(|| before.clone());
+        let record = self
+            .ledger
+            .record(known.next(), saying, &[Event::Registration(event)])?;
+        Ok((record, Projection::Registration(row(&after)), after))
+    }
+}
+
+impl Verified<KnownRegistration> {
+    /// Whether it has been changed so often that it can only be ended.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.next().position > RECORDS_MAX
     }
 }
 

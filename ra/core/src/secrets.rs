@@ -12,8 +12,8 @@ use portreeve_pkix::{Timestamp, sha256};
 
 use crate::accounts::{commit_error, from, may_race};
 use crate::domain::{
-    Alongside, Event, KnownSecret, Purpose, Secret, SecretCheck, SecretEvent, SecretId, SecretKind,
-    SecretOwner, SecretState, StreamId,
+    Alongside, Event, KnownSecret, ProposalId, Purpose, Record, Secret, SecretCheck, SecretEvent, SecretId,
+    SecretKind, SecretOwner, SecretState, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying, first};
@@ -47,11 +47,55 @@ pub struct NewSecret {
     pub until: Option<Timestamp>,
 }
 
+/// A secret that was made and is not recorded yet.
+pub(crate) struct Drawn {
+    pub(crate) id: SecretId,
+    pub(crate) secret: Secret,
+}
+
+/// What belongs to a secret that is recorded.
+#[derive(Default)]
+pub(crate) struct Besides {
+    /// Documents by which it is found.
+    pub(crate) alongside: Alongside,
+    /// What people are asked first, if they are.
+    pub(crate) waits: Option<Waits>,
+}
+
+/// That people are asked about a secret.
+pub(crate) struct Waits {
+    /// Where.
+    pub(crate) proposal: ProposalId,
+    /// For how long.
+    pub(crate) until: Timestamp,
+    /// The first record of the proposal.
+    pub(crate) opened: Record,
+}
+
+/// The event by which a secret comes to be, and what else is recorded with it.
+pub(crate) fn issuing(secret: Secret, waits: Option<Waits>) -> (SecretEvent, Option<Record>) {
+    match waits {
+        None => (SecretEvent::Issued(secret), None),
+        Some(Waits {
+            proposal,
+            until,
+            opened,
+        }) => {
+            let event = SecretEvent::Proposed {
+                secret,
+                proposal,
+                until,
+            };
+            (event, Some(opened))
+        }
+    }
+}
+
 /// What is committed with whatever a secret was used for. Empty for one that is good any number of times: what it was
 /// used for names it.
 #[derive(Default)]
 pub(crate) struct Use {
-    pub(crate) records: Vec<crate::domain::Record>,
+    pub(crate) records: Vec<Record>,
     pub(crate) reservations: Vec<Reservation>,
 }
 
@@ -80,10 +124,10 @@ impl Secrets {
         }
     }
 
-    /// Makes a secret by chance and records what is kept of it. `None` when its reference is taken.
-    pub async fn make(&self, new: NewSecret, by: &Publisher) -> Result<Option<ShownSecret>, Error> {
+    /// Makes a secret by chance. Nothing is recorded.
+    pub(crate) fn draw(&self, new: NewSecret) -> Result<(Drawn, ShownSecret), Error> {
         let (reference, value) = generate::secret(&*self.ledger.random, new.kind, new.reference.clone());
-        self.keep(new, (reference, value), by).await
+        self.keeping(new, (reference, value))
     }
 
     /// Records what is kept of a secret that is known already. Only for `dev`, whose secrets are the same on every node.
@@ -94,15 +138,17 @@ impl Secrets {
         by: &Publisher,
     ) -> Result<Option<ShownSecret>, Error> {
         let reference = new.reference.clone().unwrap_or_default();
-        self.keep(new, (reference, value), by).await
+        let (drawn, shown) = self.keeping(new, (reference, value))?;
+        let recorded = self.record(drawn, by, Besides::default()).await?;
+        Ok(recorded.then_some(shown))
     }
 
-    async fn keep(
+    /// What is kept of a secret, and what is shown of it.
+    fn keeping(
         &self,
         new: NewSecret,
         (reference, value): (String, portreeve_pkix::Secret),
-        by: &Publisher,
-    ) -> Result<Option<ShownSecret>, Error> {
+    ) -> Result<(Drawn, ShownSecret), Error> {
         let id = SecretId::new(self.ledger.now(), &*self.ledger.random);
         let check = if new.kind.makes_macs() {
             let sealed = self.sealer.seal(SEALED_FOR, &associated(id), value.expose());
@@ -110,9 +156,10 @@ impl Secrets {
         } else {
             SecretCheck::Sha256(sha256(value.expose()))
         };
+        let kind = new.kind;
         let secret = Secret {
             owner: new.owner,
-            kind: new.kind,
+            kind,
             reference: reference.clone(),
             check,
             uses_max: new.uses_max,
@@ -120,38 +167,22 @@ impl Secrets {
             bound_to: None,
             until: new.until,
         };
-        let kind = secret.kind;
-        let recorded = self.record_new(id, secret, (by, Alongside::default())).await?;
-        Ok(recorded.then_some(ShownSecret {
+        let shown = ShownSecret {
             id,
             kind,
             reference,
             value,
-        }))
+            proposal: None,
+        };
+        Ok((Drawn { id, secret }, shown))
     }
 
-    /// Records a secret. `None` when its reference is taken.
-    pub async fn issue(&self, secret: Secret, by: &Publisher) -> Result<Option<SecretId>, Error> {
-        self.issue_listed(secret, by, |_| Alongside::default()).await
-    }
-
-    /// Records a secret, with documents that help to find it by its id. `None` when its reference is taken.
-    pub(crate) async fn issue_listed(
+    /// Records a secret that was made, with what belongs to it. Says whether it did: not when its reference is taken.
+    pub(crate) async fn record(
         &self,
-        secret: Secret,
+        Drawn { id, secret }: Drawn,
         by: &Publisher,
-        listed: impl FnOnce(SecretId) -> Alongside,
-    ) -> Result<Option<SecretId>, Error> {
-        let id = SecretId::new(self.ledger.now(), &*self.ledger.random);
-        let recorded = self.record_new(id, secret, (by, listed(id))).await?;
-        Ok(recorded.then_some(id))
-    }
-
-    async fn record_new(
-        &self,
-        id: SecretId,
-        secret: Secret,
-        (by, alongside): (&Publisher, Alongside),
+        besides: Besides,
     ) -> Result<bool, Error> {
         let stream = StreamId::secret(id);
         let taken = Reservation::Take {
@@ -159,20 +190,45 @@ impl Secrets {
             key: reference_key(secret.kind, &secret.reference),
             stream,
         };
-        let row = row(id, &secret, (self.ledger.now(), SecretState::Live));
-        let event = Event::Secret(SecretEvent::Issued(secret));
-        let record = self.ledger.record(first(stream), by.saying(), &[event])?;
+        let state = match besides.waits {
+            Some(_) => SecretState::Pending,
+            None => SecretState::Live,
+        };
+        let row = row(id, &secret, (self.ledger.now(), state));
+        let (event, opened) = issuing(secret, besides.waits);
+        let record = self
+            .ledger
+            .record(first(stream), by.saying(), &[Event::Secret(event)])?;
         let batch = Batch {
-            records: vec![record],
+            records: std::iter::once(record).chain(opened).collect(),
             reservations: vec![taken],
             projections: vec![Projection::Secret(row)],
-            ..from(alongside)
+            ..from(besides.alongside)
         };
         match self.ledger.store.commit(batch).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conflict(Conflict::Reservation(_))) => Ok(false),
             Err(error) => Err(commit_error(error, stream)),
         }
+    }
+
+    /// What to commit when people have decided on a secret.
+    pub(crate) fn settling(
+        &self,
+        known: &Verified<KnownSecret>,
+        event: SecretEvent,
+        saying: Saying,
+    ) -> Result<(Record, Option<Projection>), Error> {
+        let mut after = Some(known.value().clone());
+        let at = self.ledger.now();
+        KnownSecret::apply(&mut after, known.value().id, &event, (at, &saying.actor));
+        let record = self
+            .ledger
+            .record(known.next(), saying, &[Event::Secret(event)])?;
+        // Passwords are in no list.
+        let listed = after.filter(|known| known.secret.kind != SecretKind::Password);
+        let row = listed.map(|known| row(known.id, &known.secret, (known.issued_at, known.state(at))));
+        Ok((record, row.map(Projection::Secret)))
     }
 
     /// The secret with this id.

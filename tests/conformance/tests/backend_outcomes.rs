@@ -45,7 +45,12 @@ async fn standing(authority: &TestAuthority, account: &TestAccount) -> Dispositi
     let credential = account.credential();
     authority
         .ra
-        .resume(&endpoint(), Operation::Enroll, &handle, &credential)
+        .resume(
+            &endpoint(),
+            Operation::Enroll,
+            &handle,
+            (&credential, &authority.origin()),
+        )
         .await
         .expect("resume")
 }
@@ -127,7 +132,12 @@ async fn another_request_under_a_live_handle_is_refused_and_a_stranger_learns_no
         let credential = stranger.credential();
         let answer = authority
             .ra
-            .resume(&endpoint(), Operation::Enroll, &handle, &credential)
+            .resume(
+                &endpoint(),
+                Operation::Enroll,
+                &handle,
+                (&credential, &authority.origin()),
+            )
             .await;
         assert!(
             matches!(answer, Err(Error::Refused(Refusal::UnknownRequest))),

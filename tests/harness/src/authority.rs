@@ -236,6 +236,11 @@ impl TestAuthority {
         published.expect("published");
     }
 
+    /// Where tests come from.
+    pub fn origin(&self) -> Origin {
+        Origin::node(self.ra.node())
+    }
+
     /// What an operator decides with who may do what their object says now.
     pub async fn vote(&self, name: &str) -> Vote {
         let standing = self.ra.standing(&operator(name)).await.expect("standing");

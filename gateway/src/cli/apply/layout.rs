@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use portreeve_ra::ObjectKind;
+use portreeve_ra::configuration::GUARD;
 
 use super::super::CliError;
 
@@ -63,6 +64,26 @@ pub(super) fn read(directory: &Path) -> Result<Vec<Found>, CliError> {
         directory.display(),
         known.join(", ")
     )))
+}
+
+/// What is to be put in force, in order. From the policy on that guards configuration people must agree to everything new,
+/// and it asks for people who have to be there: it comes last.
+pub(super) fn in_order(found: &[Found]) -> Vec<Found> {
+    let mut ordered = Vec::with_capacity(found.len());
+    let mut last = None;
+    for one in found {
+        let guards = |name: &str| one.place.kind == ObjectKind::ApprovalPolicy && name == GUARD;
+        let (guard, texts): (Vec<_>, Vec<_>) = one.texts.iter().cloned().partition(|(name, _)| guards(name));
+        let with = |texts| Found {
+            place: one.place,
+            there: one.there,
+            texts,
+        };
+        last = last.or_else(|| (!guard.is_empty()).then(|| with(guard)));
+        ordered.extend((!texts.is_empty()).then(|| with(texts)));
+    }
+    ordered.extend(last);
+    ordered
 }
 
 /// Name and text of every `.toml` file so many levels below the directory, by name. An absent directory has none.
@@ -130,5 +151,17 @@ mod tests {
         assert_eq!(names(ObjectKind::Role), (false, vec![]));
         let empty = tempfile::tempdir().unwrap();
         assert!(read(empty.path()).is_err());
+        for path in [
+            "approval-policies/configuration.toml",
+            "approval-policies/one.toml",
+            "roles/r.toml",
+        ] {
+            write(path);
+        }
+        let found = super::read(directory.path()).unwrap();
+        let ordered = in_order(&found);
+        let first = ordered.first().map(|one| one.texts[0].0.as_str());
+        let last = ordered.last().map(|one| one.texts[0].0.as_str());
+        assert_eq!((first, last), (Some("one"), Some("configuration")));
     }
 }

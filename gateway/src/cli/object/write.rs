@@ -14,6 +14,8 @@ use crate::control::{ClientError, OnlyIf};
 pub(in crate::cli) struct WriteOptions {
     pub(in crate::cli) mode: WriteMode,
     pub(in crate::cli) reason: String,
+    /// What must be in force before; anything when not given.
+    pub(in crate::cli) only_if: Option<OnlyIf>,
 }
 
 impl WriteOptions {
@@ -21,6 +23,7 @@ impl WriteOptions {
         Self {
             mode: WriteMode::Draft,
             reason,
+            only_if: None,
         }
     }
 
@@ -28,12 +31,13 @@ impl WriteOptions {
         Self {
             mode: WriteMode::Publish,
             reason,
+            only_if: None,
         }
     }
 }
 
 impl Resource {
-    /// Writes a text over the version that is in force now.
+    /// Writes a text over the version that is in force, which may have to be one that was looked at.
     pub(in crate::cli) async fn write(
         &self,
         (name, body, options): (&str, String, &WriteOptions),
@@ -44,7 +48,10 @@ impl Resource {
             mode: options.mode,
             reason: options.reason.clone(),
         };
-        self.client.post(self.path(), &body).await
+        match options.only_if {
+            Some(version) => self.client.post_if(self.path(), (&body, version)).await,
+            None => self.client.post(self.path(), &body).await,
+        }
     }
 }
 
@@ -84,6 +91,7 @@ pub(super) async fn lint(
     let options = WriteOptions {
         mode: WriteMode::Check,
         reason: String::new(),
+        only_if: None,
     };
     one(resource, (name, file, &options), around).await
 }

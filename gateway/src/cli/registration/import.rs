@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::time;
 use crate::cli::csv::{BYTES_MAX, Row, rows};
 use crate::cli::{CliError, Exit, Output, Table, Tone, beginning, plain};
-use crate::control::{ClientError, ControlClient};
+use crate::control::{ClientError, ControlClient, Done};
 
 const COLUMNS: [&str; 12] = [
     "name",
@@ -70,9 +70,12 @@ async fn create(client: &ControlClient, bodies: &Bodies) -> Result<Vec<Verdict>,
     for (line, body) in bodies {
         let Ok(body) = body else { continue };
         let created = client
-            .post::<RegistrationView>("/api/v1/registrations", body)
+            .ask::<RegistrationView>("/api/v1/registrations", body)
             .await;
-        let verdict = outcome(created.map(|_| "created".to_owned()))?;
+        let verdict = outcome(created.map(|done| match done {
+            Done::Now(_) => "created".to_owned(),
+            Done::Waits(proposal) => format!("waits for approval {}", proposal.id),
+        }))?;
         verdicts.push(of(*line, body.name.clone(), verdict));
     }
     Ok(verdicts)

@@ -6,6 +6,7 @@ use portreeve_console::{List, MadeSecretView, NewSecretBody, ReasonBody, SecretV
 use super::{path, time};
 use crate::cli::paging::Paging;
 use crate::cli::request::segment;
+use crate::cli::waiting::also_waits;
 use crate::cli::{CliError, Exit, Format, Output, Table, Tone, beginning, plain};
 use crate::control::ControlClient;
 
@@ -154,7 +155,8 @@ pub(in crate::cli) fn print_made(made: &MadeSecretView, output: Output) -> Resul
         .iter()
         .map(|(name, value)| format!("{name:<12} {value}\n"))
         .collect();
-    Ok(output.text(&format!("{text}It is not shown again.\n"))?)
+    output.text(&format!("{text}It is not shown again.\n"))?;
+    also_waits(made.proposal.as_deref(), output)
 }
 
 /// Secrets, without what they are.
@@ -171,7 +173,7 @@ pub(in crate::cli) fn table(found: &List<SecretView>, output: Output) -> Table {
     for row in &found.items {
         let tone = match row.state.as_str() {
             "live" | "new" | "active" => Tone::Good,
-            "locked" => Tone::Warning,
+            "locked" | "pending" => Tone::Warning,
             "revoked" | "expired" => Tone::Bad,
             _ => Tone::Plain,
         };

@@ -168,7 +168,8 @@ fn answer(
     }
 }
 
-fn view(name: &str, changed: Changed) -> ChangeView {
+/// What is shown of a change.
+pub(crate) fn view(name: &str, changed: Changed) -> ChangeView {
     let word = changed.outcome.word().to_owned();
     let version = version_of(&changed.outcome);
     ChangeView {
@@ -214,6 +215,7 @@ pub(crate) const fn worded(error: &ConfigurationError) -> (&'static str, StatusC
         ConfigurationError::Blocked(_) => ("lint_blocked", StatusCode::UNPROCESSABLE_ENTITY),
         ConfigurationError::NotADraft(_) => ("not_a_draft", StatusCode::CONFLICT),
         ConfigurationError::Overtaken { .. } => ("overtaken", StatusCode::CONFLICT),
+        ConfigurationError::Unfulfillable(_) => ("nobody_to_approve", StatusCode::UNPROCESSABLE_ENTITY),
         ConfigurationError::Named(_) => ("in_use", StatusCode::CONFLICT),
         ConfigurationError::Guard => ("guards_configuration", StatusCode::CONFLICT),
         ConfigurationError::TooManyDrafts => ("too_many_drafts", StatusCode::CONFLICT),

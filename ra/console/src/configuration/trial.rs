@@ -1,7 +1,7 @@
 //! Trying a profile on a request: what every rule, condition and lint says. Nothing is issued or recorded.
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::{EndpointName, ObjectKind, ObjectVersion};
+use portreeve_ra::{EndpointName, ObjectKind, ObjectVersion, Registration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,8 @@ use crate::signed_in::SignedIn;
 pub trait Workbench: Send + Sync {
     /// Every difference between two versions of one object, by meaning.
     fn compare(&self, old: &ObjectVersion, new: &ObjectVersion) -> Result<Vec<DiffEntry>, String>;
+    /// Every difference between two registrations.
+    fn compare_registrations(&self, old: &Registration, new: &Registration) -> Vec<DiffEntry>;
     /// What a profile makes of a request.
     fn test(&self, trial: &Trial<'_>) -> Result<TrialView, String>;
 }

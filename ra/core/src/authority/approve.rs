@@ -115,6 +115,7 @@ impl RegistrationAuthority {
         let electorate = Electorate {
             on: &constituency.on(),
             excluded: &constituency.excluded,
+            everywhere: constituency.everywhere,
             keys: &keys,
         };
         Ok(proposal.admit(&ballot, &electorate, self.now())?)
@@ -172,9 +173,13 @@ impl RegistrationAuthority {
                 .tasks
                 .push(self.task(StreamId::enrollment(*id), Duration::ZERO, None));
         }
-        if state == ProposalState::Approved {
-            batch.records.extend(self.giving(proposal, saying.clone()).await?);
-            self.take_effect(proposal, (saying, &mut batch)).await?;
+        match state {
+            ProposalState::Approved => {
+                batch.records.extend(self.giving(proposal, saying.clone()).await?);
+                self.take_effect(proposal, (saying, &mut batch)).await?;
+            }
+            ProposalState::Rejected => self.take_back(proposal, (saying, &mut batch)).await?,
+            ProposalState::Open | ProposalState::Expired => {}
         }
         Ok(batch)
     }

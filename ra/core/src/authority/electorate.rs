@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::RegistrationAuthority;
 use super::judge::object;
+use crate::configuration::{GUARD, whose};
 use crate::domain::{
     Application, ApprovalTerms, BackendName, CertificateMatch, EnrollmentId, Exclusion, KnownRegistration,
     ObjectKind, ObjectVersion, On, Principal, ProfileName, Proposal, ProposalSubject, Refusal,
-    RegistrationId, StreamId, TeamName,
+    RegistrationId, SecretId, SecretOwner, StreamId, TeamName,
 };
 use crate::error::Error;
 use crate::steps::verify;
@@ -28,6 +29,8 @@ pub struct Affected {
 pub struct Constituency {
     /// Where the right is needed.
     pub affected: BTreeSet<Affected>,
+    /// Whether it is needed on everything there is and will be: it is about what people may do.
+    pub everywhere: bool,
     /// Who counts as one of those who ask, each with why.
     pub excluded: Vec<(Principal, Exclusion)>,
 }
@@ -65,6 +68,8 @@ impl RegistrationAuthority {
             ProposalSubject::Certificates { enrollments, .. } => {
                 self.of_certificates(enrollments, &proposal.terms).await?
             }
+            ProposalSubject::Registration(id) => self.of_registration(*id, &proposal.terms).await?,
+            ProposalSubject::Secret(id) => self.of_secret(*id, &proposal.terms).await?,
         };
         if let Some(opener) = proposal.opened_by.principal() {
             found.exclude(opener, Exclusion::Asks);
@@ -161,9 +166,18 @@ impl RegistrationAuthority {
         terms: &ApprovalTerms,
     ) -> Result<Constituency, Error> {
         let mut found = Constituency::default();
-        let before = version.saturating_sub(1);
-        self.exclude_authors(&mut found, &[policy_of(terms), (kind, name, before)])
-            .await?;
+        if kind.is_of_people() {
+            self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
+            if let Some(whose) = whose(kind, name) {
+                found.exclude(&whose, Exclusion::Owner);
+            }
+        } else {
+            let before = version.saturating_sub(1);
+            self.exclude_authors(&mut found, &[policy_of(terms), (kind, name, before)])
+                .await?;
+        }
+        let guards = kind == ObjectKind::ApprovalPolicy && name == GUARD;
+        found.everywhere = kind.is_of_people() || guards;
         let mut affected = Affected::default();
         if kind == ObjectKind::Profile {
             affected.profile = ProfileName::new(name).ok();
@@ -173,6 +187,55 @@ impl RegistrationAuthority {
         {
             let endpoint = self.read_endpoint(Some(&object))?;
             affected.backend = Some(endpoint.backend.clone());
+        }
+        found.affected.insert(affected);
+        Ok(found)
+    }
+
+    /// Who may decide on a registration may on what it is and what it is to be.
+    async fn of_registration(
+        &self,
+        id: RegistrationId,
+        terms: &ApprovalTerms,
+    ) -> Result<Constituency, Error> {
+        let mut found = Constituency::default();
+        self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
+        let team = self.exclude_registration(&mut found, id).await?;
+        found.affected.insert(Affected {
+            team,
+            ..Affected::default()
+        });
+        let known = self.registrations.registration(id).await?;
+        if let Some(waiting) = known.and_then(|known| known.into_value().waiting) {
+            let asked = waiting.proposed.registration;
+            if let Some(owner) = &asked.owner {
+                found.exclude(owner, Exclusion::Owner);
+            }
+            if let Some(author) = &waiting.by {
+                found.exclude(author, Exclusion::WroteRegistration);
+            }
+            found.affected.insert(Affected {
+                team: asked.team,
+                ..Affected::default()
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whoever signs in with a secret does not approve it, nor does whoever asks for certificates with it.
+    async fn of_secret(&self, id: SecretId, terms: &ApprovalTerms) -> Result<Constituency, Error> {
+        let mut found = Constituency::default();
+        self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
+        let known = self.secrets.secret(id).await?.ok_or(Refusal::UnknownRequest)?;
+        let mut affected = Affected::default();
+        match &known.value().secret.owner {
+            SecretOwner::Registration(registration) => {
+                affected.team = self.exclude_registration(&mut found, *registration).await?;
+            }
+            SecretOwner::Operator(name) => {
+                found.everywhere = true;
+                found.exclude(&Principal::Operator(name.clone()), Exclusion::Owner);
+            }
         }
         found.affected.insert(affected);
         Ok(found)

@@ -1,17 +1,35 @@
-//! Grants: found, spent and given.
+//! Grants: found, spent, given and taken back.
+
+use portreeve_pkix::Timestamp;
 
 use super::RegistrationAuthority;
+use crate::access::{Acting, Target};
+use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Application, ApprovalTerms, EnrollmentId, Event, GrantEvent, GrantSubject, Grants, Origin,
-    Proposal, ProposalId, ProposalState, Purpose, Record,
+    Actor, Application, ApprovalTerms, DecisionRejection, EnrollmentId, Event, GrantEvent, GrantSubject,
+    GrantTerms, Grants, Origin, Proposal, ProposalId, ProposalState, Purpose, Record, Refusal, Right,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
+use crate::ports::{Batch, CommitError, Conflict};
 use crate::steps::issue;
 use crate::steps::{Verified, verify};
 
 /// Grants of one subject that are looked at, the newest first.
 const LOOKED_AT_MAX: usize = 8;
+
+/// Where a grant stands.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct GrantStanding {
+    /// What was given.
+    pub terms: GrantTerms,
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// How often it was used.
+    pub used: u16,
+    /// Whether it is void.
+    pub withdrawn: bool,
+}
 
 /// The right to pass without another decision, once.
 pub(super) struct Pass {
@@ -71,6 +89,63 @@ impl RegistrationAuthority {
         };
         self.ledger
             .record(pass.grants.next(), saying, &[Event::Grant(spent)])
+    }
+
+    /// Where a grant stands that was given with this proposal; `None` when none was.
+    pub async fn grant_standing(&self, proposal: &Proposal) -> Result<Option<GrantStanding>, Error> {
+        let (Some(subject), Some(terms), Some(from)) =
+            (proposal.grantable, proposal.granted(), proposal.approved_at())
+        else {
+            return Ok(None);
+        };
+        let grants = verify::grants(self.ledger.history(subject.stream()).await?);
+        let used = grants.value().used(proposal.id);
+        Ok(used.map(|used| GrantStanding {
+            terms,
+            until: terms.ends(from),
+            used,
+            withdrawn: grants.value().is_withdrawn(proposal.id),
+        }))
+    }
+
+    /// Makes a grant void that was given with this proposal: nothing passes by it from now on. Needs the right
+    /// `request.approve` on what it was given for; whoever asked for it may do so as well as anybody else. Doing so again
+    /// changes nothing. Refused when nothing was granted.
+    pub async fn withdraw_grant(&self, by: &Acting, id: ProposalId) -> Result<(), Error> {
+        let proposal = self.load_proposal(id).await?.ok_or(Refusal::UnknownRequest)?;
+        let constituency = self.constituency(proposal.value()).await?;
+        for on in constituency.on() {
+            let needed = (Target::Owned(on), &by.origin);
+            self.authorize(&by.standing, Right::RequestApprove, needed)
+                .await
+                .map_err(|_| Refusal::NotAuthorized)?;
+        }
+        let nothing = || Refusal::from(DecisionRejection::Grant("nothing was granted with it".to_owned()));
+        let subject = proposal.value().grantable.ok_or_else(nothing)?;
+        let mut turn = 0;
+        loop {
+            let grants = verify::grants(self.ledger.history(subject.stream()).await?);
+            if grants.value().is_withdrawn(id) {
+                return Ok(());
+            }
+            grants.value().used(id).ok_or_else(nothing)?;
+            let withdrawn = Event::Grant(GrantEvent::Withdrawn { proposal: id });
+            let record = self
+                .ledger
+                .record(grants.next(), by.publisher().saying(), &[withdrawn])?;
+            let batch = Batch {
+                records: vec![record],
+                ..Batch::default()
+            };
+            match self.parts.store.commit(batch).await {
+                Ok(()) => {
+                    tracing::info!(proposal = %id, principal = %by.principal(), "grant withdrawn");
+                    return Ok(());
+                }
+                Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
+                Err(error) => return Err(commit_error(error, subject.stream())),
+            }
+        }
     }
 
     /// The record that gives what was granted with a proposal that is approved now; none when nothing was.

@@ -1,27 +1,21 @@
-//! Proposals of operators: on versions of objects, and on the status of certificates. What is approved takes effect in the
-//! commit of the last approval.
+//! Proposals of operators: on what gives somebody more, and on the status of certificates.
 
 use std::sync::Arc;
-use std::time::Duration;
+
+use portreeve_pkix::Timestamp;
 
 use super::RegistrationAuthority;
-use super::begin::run;
 use super::judge::unreadable;
 use crate::access::Acting;
 use crate::accounts::commit_error;
-use crate::configuration::ConfigurationError;
 use crate::domain::{
-    Actor, ApprovalPolicy, Command, Decision, DecisionRejection, EnrollmentId, Event, ObjectEvent,
-    ObjectKind, Principal, Proposal, ProposalEvent, ProposalId, ProposalSubject, Purpose, Record, Refusal,
-    RequestedStatus, Right, StatusChange, StreamId, certificates_digest, object_digest,
+    Actor, ApprovalPolicy, Decision, DecisionRejection, EnrollmentId, Event, ObjectKind, Proposal,
+    ProposalEvent, ProposalId, ProposalSubject, Record, Refusal, Right, StatusChange, StreamId,
+    certificates_digest,
 };
-use crate::error::{Error, InternalError};
-use crate::ledger::{Saying, first};
+use crate::error::Error;
+use crate::ledger::first;
 use crate::ports::Batch;
-use crate::steps::verify;
-
-/// The approval policy that guards changes of configuration, when there is one.
-pub const CONFIGURATION_POLICY: &str = "configuration";
 
 /// The approval policy that guards revocation in bulk and release from hold, when there is one.
 pub const REVOCATION_POLICY: &str = "revocation";
@@ -57,12 +51,23 @@ impl RegistrationAuthority {
         policy: &ApprovalPolicy,
         by: &Acting,
     ) -> Result<(ProposalId, Record), Error> {
+        let until = self.now().saturating_add(policy.age_max);
+        self.raising_until((subject, digest), (policy, until), by)
+    }
+
+    /// The same with an end of its own.
+    pub(crate) fn raising_until(
+        &self,
+        (subject, digest): (ProposalSubject, [u8; 32]),
+        (policy, until): (&ApprovalPolicy, Timestamp),
+        by: &Acting,
+    ) -> Result<(ProposalId, Record), Error> {
         let id = ProposalId::new(self.now(), self.parts.random.as_ref());
         let opened = Event::Proposal(ProposalEvent::Opened {
             subject,
             digest,
             terms: policy.terms.clone(),
-            until: self.now().saturating_add(policy.age_max),
+            until,
             grantable: None,
         });
         let saying = by.publisher().saying();
@@ -145,92 +150,6 @@ impl RegistrationAuthority {
             after: after.unwrap_or_else(|| proposal.clone()),
             events,
         })
-    }
-
-    /// Refuses an approval of a version that another one has overtaken.
-    async fn not_overtaken(&self, proposal: &Proposal) -> Result<(), Error> {
-        let ProposalSubject::Object { kind, name, version } = &proposal.subject else {
-            return Ok(());
-        };
-        let history = self.objects.load(*kind, name).await?;
-        let in_force = history.value().current().map(|current| current.version);
-        let overtaken = || Error::from(Refusal::from(DecisionRejection::Overtaken));
-        let draft = history
-            .value()
-            .revision(*version)
-            .filter(|revision| revision.released.is_none())
-            .filter(|revision| object_digest(&revision.object, in_force) == proposal.digest)
-            .ok_or_else(overtaken)?;
-        // What was said about it when it was proposed may be another now that other objects are in force.
-        match self.acceptable(&draft.object).await {
-            Ok(_) => Ok(()),
-            Err(ConfigurationError::Ra(error)) => Err(error),
-            Err(_) => Err(overtaken()),
-        }
-    }
-
-    /// Adds what an approved proposal of an operator brings about.
-    pub(super) async fn take_effect(
-        &self,
-        proposal: &Proposal,
-        (saying, batch): (&Saying, &mut Batch),
-    ) -> Result<(), Error> {
-        match &proposal.subject {
-            ProposalSubject::Enrollment(_) => {}
-            ProposalSubject::Object { kind, name, version } => {
-                let history = self.objects.load(*kind, name).await?;
-                let approved_by: Vec<Principal> =
-                    proposal.approvals().map(|ruling| ruling.by.clone()).collect();
-                let released = Event::Object(ObjectEvent::Released {
-                    version: *version,
-                    approved_by,
-                });
-                let record = self.ledger.record(history.next(), saying.clone(), &[released])?;
-                batch.records.push(record);
-            }
-            ProposalSubject::Certificates { change, enrollments } => {
-                let by = proposal.opened_by.principal().ok_or(InternalError::Tampered {
-                    stream: StreamId::proposal(proposal.id),
-                    reason: "nobody asked for it",
-                })?;
-                let wish = RequestedStatus {
-                    change: *change,
-                    by: by.clone(),
-                    comment: format!("approved as proposal {}", proposal.id),
-                };
-                self.request_status(enrollments, (&wish, saying), batch).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the workers change every one of these certificates that may still be changed so.
-    async fn request_status(
-        &self,
-        enrollments: &[EnrollmentId],
-        (wish, saying): (&RequestedStatus, &Saying),
-        batch: &mut Batch,
-    ) -> Result<(), Error> {
-        let streams: Vec<StreamId> = enrollments.iter().copied().map(StreamId::enrollment).collect();
-        for (history, stream) in self.ledger.histories(&streams).await?.into_iter().zip(&streams) {
-            let Some(enrollment) = verify::enrollment(history) else {
-                continue;
-            };
-            if !enrollment.value().may_become(wish.change) {
-                continue;
-            }
-            let command = [Command::RequestStatus(wish.clone())];
-            let (_, events) = run(enrollment.value().clone(), command, self.now())?;
-            let saying = Saying {
-                purpose: Purpose::Console,
-                ..saying.clone()
-            };
-            batch
-                .records
-                .push(self.ledger.record(enrollment.next(), saying, &events)?);
-            batch.tasks.push(self.task(*stream, Duration::ZERO, None));
-        }
-        Ok(())
     }
 
     /// Refuses to let somebody alone do what a policy guards.

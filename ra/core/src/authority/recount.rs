@@ -78,6 +78,7 @@ impl RegistrationAuthority {
             let electorate = Electorate {
                 on: &constituency.on(),
                 excluded: &constituency.excluded,
+                everywhere: constituency.everywhere,
                 keys: &keys,
             };
             if let Err(why) = proposal.still_counts(&ruling.by, standing.as_ref(), &electorate) {

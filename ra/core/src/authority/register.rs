@@ -6,16 +6,13 @@ use std::collections::BTreeMap;
 use super::RegistrationAuthority;
 use crate::access::{Acting, Target};
 use crate::domain::{
-    Actor, KnownRegistration, KnownSecret, On, Origin, Refusal, Registration, RegistrationEvent,
-    RegistrationId, RegistrationState, Right, SecretId, SecretKind, SecretOwner, TeamName, USES_MAX,
+    KnownRegistration, KnownSecret, On, Refusal, Registration, RegistrationEvent, RegistrationId,
+    RegistrationState, Right, SecretId, SecretKind, SecretOwner, TeamName,
 };
 use crate::error::Error;
-use crate::objects::Publisher;
 use crate::ports::{Cursor, Page, RegistrationFilter, SecretFilter};
 use crate::registrations::Changed;
-use crate::secrets::{NewSecret, REFERENCE_MAX, ShownSecret};
 use crate::steps::Verified;
-use portreeve_pkix::Timestamp;
 
 /// Teams of one operator by which a list is narrowed, at most.
 const TEAMS_MAX: usize = 256;
@@ -33,7 +30,7 @@ fn sees(by: &Acting, registration: &Registration) -> bool {
 }
 
 /// A registration, as something that a team may own.
-fn owned(registration: &Registration) -> On<'_> {
+pub(super) fn owned(registration: &Registration) -> On<'_> {
     On {
         team: registration.team.as_ref(),
         ..On::default()
@@ -60,64 +57,7 @@ pub struct ListedRegistration {
     pub secret: Option<KnownSecret>,
 }
 
-/// A secret that is to be made for a registration.
-#[derive(Clone, Debug)]
-pub struct NewRegistrationSecret {
-    /// What for.
-    pub kind: SecretKind,
-    /// What its holder names it by; `None` makes one up. Only for kinds whose protocol has a place for it.
-    pub reference: Option<String>,
-    /// How often it may be used, 1 to [`USES_MAX`]; `None` is any number of times.
-    pub uses_max: Option<u32>,
-    /// After this it is refused.
-    pub until: Option<Timestamp>,
-}
-
 impl RegistrationAuthority {
-    /// Whether a registration could be created now; if not, why.
-    pub async fn check_registration(&self, by: &Acting, registration: &Registration) -> Result<(), Error> {
-        self.may_define(by, registration).await?;
-        self.check_defined(registration)?;
-        match self.registrations.find(&registration.name).await? {
-            Some(_) => Err(Refusal::NameTaken.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Creates a registration.
-    pub async fn create_registration(
-        &self,
-        by: &Acting,
-        registration: Registration,
-    ) -> Result<KnownRegistration, Error> {
-        self.may_define(by, &registration).await?;
-        self.check_defined(&registration)?;
-        let created = self.registrations.create(registration, &by.publisher()).await?;
-        created.ok_or_else(|| Refusal::NameTaken.into())
-    }
-
-    /// Changes what a registration may have; its name stays. With an expected version, only if it has that: refused as
-    /// stale otherwise. `None` when there is none that they may see.
-    pub async fn define_registration(
-        &self,
-        by: &Acting,
-        id: RegistrationId,
-        (registration, expected): (Registration, Option<u32>),
-    ) -> Result<Option<KnownRegistration>, Error> {
-        let Some(known) = self.registration_seen(by, id).await? else {
-            return Ok(None);
-        };
-        self.may_define(by, &known.registration).await?;
-        self.may_define(by, &registration).await?;
-        let named = Registration {
-            name: known.registration.name,
-            ..registration
-        };
-        self.check_defined(&named)?;
-        self.change_registration(by, id, (RegistrationEvent::Defined(named), expected))
-            .await
-    }
-
     /// Lets nothing be issued for a registration, until it is resumed.
     pub async fn suspend_registration(
         &self,
@@ -125,15 +65,6 @@ impl RegistrationAuthority {
         id: RegistrationId,
     ) -> Result<Option<KnownRegistration>, Error> {
         self.record_change(by, id, RegistrationEvent::Suspended).await
-    }
-
-    /// Ends a suspension.
-    pub async fn resume_registration(
-        &self,
-        by: &Acting,
-        id: RegistrationId,
-    ) -> Result<Option<KnownRegistration>, Error> {
-        self.record_change(by, id, RegistrationEvent::Resumed).await
     }
 
     /// Ends a registration for good. Its certificates stay as they are.
@@ -249,68 +180,6 @@ impl RegistrationAuthority {
             .collect())
     }
 
-    /// Makes a secret for a registration. It can be read this once. `None` when there is none that they may see.
-    pub async fn issue_secret(
-        &self,
-        by: &Acting,
-        id: RegistrationId,
-        new: NewRegistrationSecret,
-    ) -> Result<Option<ShownSecret>, Error> {
-        let Some(known) = self.registration_seen(by, id).await? else {
-            return Ok(None);
-        };
-        self.need(by, Right::SecretWrite, owned(&known.registration))
-            .await?;
-        if known.lasting_state() == RegistrationState::Ended {
-            return Err(Refusal::RegistrationClosed.into());
-        }
-        self.check_secret(&new)?;
-        let new = NewSecret {
-            owner: SecretOwner::Registration(id),
-            kind: new.kind,
-            reference: new.reference,
-            uses_max: new.uses_max,
-            until: new.until,
-        };
-        let shown = self.secrets.make(new, &by.publisher()).await?;
-        shown.map(Some).ok_or_else(|| Refusal::NameTaken.into())
-    }
-
-    /// Sees to it that a registration of this name exists, with a secret that is known already and may be used any number
-    /// of times. Only for `dev`, whose secrets are the same on every node; nobody counts as their author.
-    pub async fn ship_secret(
-        &self,
-        registration: Registration,
-        kind: SecretKind,
-        (reference, value): (String, portreeve_pkix::Secret),
-    ) -> Result<(), Error> {
-        if self.secrets.find(kind, &reference).await?.is_some() {
-            return Ok(());
-        }
-        let by = Publisher {
-            actor: Actor::Node,
-            origin: Origin::node(self.parts.node),
-            reason: "shipped with portreeve dev".to_owned(),
-        };
-        let name = registration.name.clone();
-        let id = match self.registrations.create(registration, &by).await? {
-            Some(known) => known.id,
-            None => {
-                let known = self.registrations.find(&name).await?;
-                known.ok_or(Refusal::NameTaken)?.value().id
-            }
-        };
-        let new = NewSecret {
-            owner: SecretOwner::Registration(id),
-            kind,
-            reference: Some(reference),
-            uses_max: None,
-            until: None,
-        };
-        self.secrets.make_known(new, value, &by).await?;
-        Ok(())
-    }
-
     /// Refuses a secret of a registration from now on; accounts that it was used to bind get no more orders. `None` when
     /// there is none that they may see.
     pub async fn revoke_secret(&self, by: &Acting, id: SecretId) -> Result<Option<KnownSecret>, Error> {
@@ -406,7 +275,7 @@ impl RegistrationAuthority {
     }
 
     /// Refuses, and records it, when they lack the right on something that a team may own.
-    async fn need(&self, by: &Acting, right: Right, on: On<'_>) -> Result<(), Error> {
+    pub(super) async fn need(&self, by: &Acting, right: Right, on: On<'_>) -> Result<(), Error> {
         let needed = self.authorize(&by.standing, right, (Target::Owned(on), &by.origin));
         needed.await.map_err(|_| Refusal::NotAuthorized.into())
     }
@@ -415,55 +284,5 @@ impl RegistrationAuthority {
         let needed = (Target::Installation, &by.origin);
         let may = self.authorize(&by.standing, Right::RegistrationRead, needed);
         may.await.map_err(|_| Refusal::NotAuthorized.into())
-    }
-
-    /// Whether they may make a registration like this: for its team, and for each of its profiles.
-    async fn may_define(&self, by: &Acting, registration: &Registration) -> Result<(), Error> {
-        let on = owned(registration);
-        self.need(by, Right::RegistrationWrite, on).await?;
-        for profile in &registration.profiles {
-            let with = On {
-                profile: Some(profile),
-                ..on
-            };
-            self.need(by, Right::RegistrationWrite, with).await?;
-        }
-        Ok(())
-    }
-
-    fn check_defined(&self, registration: &Registration) -> Result<(), Refusal> {
-        registration
-            .check()
-            .map_err(|error| Refusal::Malformed(error.to_string()))?;
-        self.check_until(registration.until)
-    }
-
-    fn check_until(&self, until: Option<Timestamp>) -> Result<(), Refusal> {
-        match until {
-            Some(until) if until <= self.now() => {
-                Err(Refusal::Malformed("until: is over already".to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_secret(&self, new: &NewRegistrationSecret) -> Result<(), Refusal> {
-        let refuse = |why: &str| Err(Refusal::Malformed(why.to_owned()));
-        if !SecretKind::OF_REGISTRATIONS.contains(&new.kind) {
-            return refuse("kind: not one of a registration");
-        }
-        if new.uses_max.is_some_and(|uses| !(1..=USES_MAX).contains(&uses)) {
-            return refuse("uses: 1 to 500, or any number");
-        }
-        if let Some(reference) = &new.reference {
-            let legal = |octet: u8| octet.is_ascii_graphic() && octet != b':';
-            if matches!(new.kind, SecretKind::AcmeEab | SecretKind::ScepChallenge) {
-                return refuse("reference: is made up for secrets of this kind");
-            }
-            if reference.is_empty() || reference.len() > REFERENCE_MAX || !reference.bytes().all(legal) {
-                return refuse("reference: 1 to 128 printable ASCII characters without spaces and colons");
-            }
-        }
-        self.check_until(new.until)
     }
 }

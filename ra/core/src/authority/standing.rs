@@ -22,17 +22,17 @@ use crate::steps::{Verified, verify};
 const SOON: Duration = Duration::from_secs(1);
 
 impl RegistrationAuthority {
-    /// Where the enrollment under this handle stands. Changes nothing and never waits. A handle that is unknown
-    /// and one of somebody else are refused alike.
+    /// Where the enrollment under this handle stands. Changes nothing and never waits; a wrong secret is counted against
+    /// where it comes from. A handle that is unknown and one of somebody else are refused alike.
     pub async fn resume(
         self: &Arc<Self>,
         endpoint: &EndpointName,
         operation: Operation,
         handle: &ClaimHandle,
-        credential: &Credential,
+        (credential, origin): (&Credential, &Origin),
     ) -> Result<Disposition, Error> {
         let key = ClaimKey::new(endpoint, operation, handle);
-        let caller = self.caller(credential, &Origin::node(self.parts.node)).await?;
+        let caller = self.caller(credential, origin).await?;
         let who = (&caller.requester, None);
         let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint)).await;
         let (admitted, found) = self.admit_returning((credential, &caller), endpoint, &scene?)?;
@@ -48,9 +48,9 @@ impl RegistrationAuthority {
         endpoint: &EndpointName,
         operation: Operation,
         handle: &ClaimHandle,
-        credential: &Credential,
+        (credential, origin): (&Credential, &Origin),
     ) -> Result<(), Error> {
-        let caller = self.caller(credential, &Origin::node(self.parts.node)).await?;
+        let caller = self.caller(credential, origin).await?;
         let scene = self.scene((&caller.requester, None), endpoint).await?;
         let (admitted, _) = self.admit_returning((credential, &caller), endpoint, &scene)?;
         let key = ClaimKey::new(endpoint, operation, handle);
@@ -66,8 +66,12 @@ impl RegistrationAuthority {
             }
             let event = Event::Enrollment(enrollment.value().decide(Command::Confirm)?);
             let actor = Actor::Requester(admitted.requester().clone());
-            let origin = Origin::node(self.parts.node);
-            let saying = Saying::new(self.parts.roles.voice(), actor, origin, "client confirmed");
+            let saying = Saying::new(
+                self.parts.roles.voice(),
+                actor,
+                origin.clone(),
+                "client confirmed",
+            );
             let batch = Batch {
                 records: vec![self.ledger.record(enrollment.next(), saying, &[event])?],
                 ..Batch::default()

@@ -38,6 +38,9 @@ pub enum ConfigurationError {
     /// The text gives away more than it says reasons for.
     #[error("the text gives away more than is safe: {}", in_words(.0))]
     Blocked(Vec<Remark>),
+    /// Nobody could agree to anything any more.
+    #[error("the approval policy {GUARD} asks for people who are not there: {0}")]
+    Unfulfillable(String),
     /// Objects in force name it.
     #[error("it is named by {}: change them first", .0.join(", "))]
     Named(Vec<String>),

@@ -2,27 +2,32 @@
 
 use std::sync::Arc;
 
-use super::{Changed, ConfigurationError, GUARD, Outcome, Plan};
+use super::{Changed, ConfigurationError, Outcome, Plan};
 use crate::access::Acting;
-use crate::authority::RegistrationAuthority;
+use crate::authority::{Extent, RegistrationAuthority};
 use crate::domain::{
-    ApprovalPolicy, ObjectEvent, ObjectHistory, ObjectVersion, ProposalId, ProposalState, ProposalSubject,
-    Remark, object_digest,
+    ApprovalPolicy, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, OperatorName, Principal,
+    ProposalId, ProposalState, ProposalSubject, Remark, object_digest,
 };
 use crate::error::Error;
 
 impl RegistrationAuthority {
     /// The policy by which people must agree before this version is in force; `None` when it gives nobody more, or when no
     /// policy guards configuration.
-    pub(super) async fn guard(
+    pub(crate) async fn guard(
         &self,
-        current: Option<&ObjectVersion>,
-        version: &ObjectVersion,
+        by: &Principal,
+        (current, version): (Option<&ObjectVersion>, &ObjectVersion),
     ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
-        match self.policy().widens(current, version) {
-            true => self.approval_policy(GUARD).await,
-            false => Ok(None),
+        if !self.policy().widens(current, version) {
+            return Ok(None);
         }
+        let extent = match version.kind.is_of_people() {
+            true => Extent::Everywhere,
+            false => Extent::Somewhere,
+        };
+        let whose = whose(version.kind, &version.name);
+        self.guarding((by, whose.as_ref()), extent).await
     }
 
     /// The proposal on this version that is open, if one is.
@@ -42,7 +47,7 @@ impl RegistrationAuthority {
     }
 
     /// Asks people whether a version may be in force. The same text is asked about once at a time.
-    pub(super) async fn plan_proposal(
+    pub(crate) async fn plan_proposal(
         &self,
         by: &Acting,
         version: ObjectVersion,
@@ -82,6 +87,12 @@ impl RegistrationAuthority {
             changed: waits(id),
         })
     }
+}
+
+/// The operator whom an object is about: they do not approve what they get themselves.
+pub(crate) fn whose(kind: ObjectKind, name: &str) -> Option<Principal> {
+    let operator = (kind == ObjectKind::Operator).then(|| OperatorName::new(name).ok());
+    operator.flatten().map(Principal::Operator)
 }
 
 /// What people agree to who agree to this version, over what is in force now.

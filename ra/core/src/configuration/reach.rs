@@ -6,8 +6,7 @@ use super::{ConfigurationError, GUARD};
 use crate::access::{Acting, Forbidden, Target};
 use crate::authority::RegistrationAuthority;
 use crate::domain::{
-    ApprovalPolicyName, BackendName, Endpoint, ObjectKind, ObjectVersion, On, ProfileName, Reach, Right,
-    Standing,
+    ApprovalPolicyName, BackendName, Endpoint, ObjectKind, ObjectVersion, On, ProfileName, Right,
 };
 use crate::error::Error;
 
@@ -35,7 +34,7 @@ impl RegistrationAuthority {
         self.authorize(&by.standing, right, somewhere).await?;
         for version in versions.into_iter().flatten() {
             let guards = version.kind == ObjectKind::ApprovalPolicy && version.name == GUARD;
-            if guards && !everywhere(&by.standing, right) {
+            if guards && !by.standing.may_everywhere(right) {
                 return Err(Forbidden(right).into());
             }
             for (backend, profile) in self.about(version).await? {
@@ -138,14 +137,6 @@ fn offers(endpoint: &Endpoint) -> Vec<About> {
     profiles
         .map(|profile| (Some(backend.clone()), Some(profile.clone())))
         .collect()
-}
-
-/// Whether one role gives this right on all CAs and profiles there are and will be.
-fn everywhere(standing: &Standing, right: Right) -> bool {
-    standing.may_somewhere(right)
-        && standing.roles.iter().any(|role| {
-            role.rights.contains(&right) && role.backends == Reach::All && role.profiles == Reach::All
-        })
 }
 
 /// Whether an endpoint names this object.

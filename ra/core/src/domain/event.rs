@@ -157,6 +157,10 @@ kinds! {
     RegistrationResumed = 0x0904, "registration.resumed";
     /// It is over.
     RegistrationEnded = 0x0905, "registration.ended";
+    /// People are asked whether it may be so.
+    RegistrationProposed = 0x0906, "registration.proposed";
+    /// It is as was proposed from now on.
+    RegistrationReleased = 0x0907, "registration.released";
     /// A secret was made.
     SecretIssued = 0x0a01, "secret.issued";
     /// It was revoked.
@@ -165,6 +169,12 @@ kinds! {
     SecretUsed = 0x0a03, "secret.used";
     /// It was locked after wrong attempts.
     SecretLocked = 0x0a04, "secret.locked";
+    /// A secret was made, and is good once people have agreed.
+    SecretProposed = 0x0a05, "secret.proposed";
+    /// It is good from now on.
+    SecretReleased = 0x0a06, "secret.released";
+    /// Somebody said no to it.
+    SecretDenied = 0x0a07, "secret.denied";
     /// An operator lacked a right.
     OperatorRefused = 0x0d01, "operator.refused";
     /// A name is locked for a while after wrong passwords.

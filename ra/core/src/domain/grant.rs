@@ -196,6 +196,18 @@ impl Grants {
         live.map(|given| given.proposal)
     }
 
+    /// Whether the grant of this proposal was given, and is void.
+    pub fn is_withdrawn(&self, proposal: ProposalId) -> bool {
+        let withdrawn = |given: &Given| given.proposal == proposal && given.withdrawn;
+        self.given.iter().any(withdrawn)
+    }
+
+    /// How often the grant of this proposal was used, void or not; `None` when there is none.
+    pub fn used(&self, proposal: ProposalId) -> Option<u16> {
+        let given = self.given.iter().find(|given| given.proposal == proposal);
+        given.map(|given| given.spent)
+    }
+
     /// How often the grant of this proposal was used; `None` when there is none or it is void.
     pub fn spent(&self, proposal: ProposalId) -> Option<u16> {
         self.given

@@ -33,6 +33,7 @@ mod seconds;
 mod secret;
 mod trust;
 mod verdict;
+mod waiting;
 
 pub use access::AccessEvent;
 pub use account::{Account, AccountBinding, AccountEvent, AccountStatus};
@@ -86,3 +87,4 @@ pub use secret::{
 };
 pub use trust::TrustAnchorSet;
 pub use verdict::{Agreement, Facts, Finding, Outcome, Verdict};
+pub use waiting::{ProposedRegistration, WaitingRegistration, WaitingSecret, secret_digest};

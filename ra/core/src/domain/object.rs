@@ -43,6 +43,14 @@ impl ObjectKind {
         Self::Operator,
     ];
 
+    /// Whether it is about those who operate: a role, a team or an operator.
+    pub const fn is_of_people(self) -> bool {
+        match self {
+            Self::Role | Self::Team | Self::Operator => true,
+            Self::Profile | Self::Endpoint | Self::Ca | Self::ApprovalPolicy | Self::TrustAnchors => false,
+        }
+    }
+
     /// The word used in directories and commands.
     pub const fn as_str(self) -> &'static str {
         match self {

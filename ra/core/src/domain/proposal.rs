@@ -13,7 +13,7 @@ use super::enrollment::StatusChange;
 use super::event::EventKind;
 use super::evidence::Evidence;
 use super::grant::{GrantSubject, GrantTerms};
-use super::ids::{EnrollmentId, ProposalId};
+use super::ids::{EnrollmentId, ProposalId, RegistrationId, SecretId};
 use super::object::{ObjectKind, ObjectVersion};
 use super::principal::Principal;
 use super::right::Right;
@@ -58,6 +58,10 @@ pub enum ProposalSubject {
         /// Which.
         enrollments: Vec<EnrollmentId>,
     },
+    /// What a registration is to be.
+    Registration(RegistrationId),
+    /// A secret that was made: of a registration, or one that an operator signs in with.
+    Secret(SecretId),
 }
 
 impl ProposalSubject {
@@ -68,7 +72,7 @@ impl ProposalSubject {
     pub const fn right(&self) -> Right {
         match self {
             Self::Enrollment(_) | Self::Certificates { .. } => Right::RequestApprove,
-            Self::Object { .. } => Right::ConfigurationApprove,
+            Self::Object { .. } | Self::Registration(_) | Self::Secret(_) => Right::ConfigurationApprove,
         }
     }
 
@@ -76,7 +80,7 @@ impl ProposalSubject {
     pub const fn enrollment(&self) -> Option<EnrollmentId> {
         match self {
             Self::Enrollment(id) => Some(*id),
-            Self::Object { .. } | Self::Certificates { .. } => None,
+            Self::Object { .. } | Self::Certificates { .. } | Self::Registration(_) | Self::Secret(_) => None,
         }
     }
 
@@ -86,6 +90,8 @@ impl ProposalSubject {
             Self::Enrollment(_) => "request",
             Self::Object { .. } => "object",
             Self::Certificates { .. } => "certificates",
+            Self::Registration(_) => "registration",
+            Self::Secret(_) => "secret",
         }
     }
 }
@@ -157,9 +163,10 @@ impl ProposalEvent {
         match self {
             Self::Opened { subject, .. } => match subject {
                 ProposalSubject::Enrollment(_) => EventKind::ProposalOpened,
-                ProposalSubject::Object { .. } | ProposalSubject::Certificates { .. } => {
-                    EventKind::ProposalRaised
-                }
+                ProposalSubject::Object { .. }
+                | ProposalSubject::Certificates { .. }
+                | ProposalSubject::Registration(_)
+                | ProposalSubject::Secret(_) => EventKind::ProposalRaised,
             },
             Self::Decided { .. } => EventKind::ProposalDecided,
             Self::Discounted { .. } => EventKind::ProposalDiscounted,

@@ -98,8 +98,13 @@ impl Purpose {
             | K::RegistrationSuspended
             | K::RegistrationResumed
             | K::RegistrationEnded
+            | K::RegistrationProposed
+            | K::RegistrationReleased
             | K::SecretIssued
             | K::SecretRevoked
+            | K::SecretProposed
+            | K::SecretReleased
+            | K::SecretDenied
             | K::OperatorRefused
             | K::SignInLocked
             | K::OperatorBootstrapped => matches!(self, Self::Console),

@@ -9,9 +9,10 @@ pub use allowed::{AllowedName, AllowedNames, BadAllowedName};
 
 use super::actor::Actor;
 use super::event::EventKind;
-use super::ids::{EndpointName, ProfileName, RegistrationId, TeamName};
+use super::ids::{EndpointName, ProfileName, ProposalId, RegistrationId, TeamName};
 use super::principal::Principal;
 use super::refusal::Refusal;
+use super::waiting::{ProposedRegistration, WaitingRegistration};
 
 /// Characters of a registration's name, at most.
 pub const REGISTRATION_NAME_MAX: usize = 128;
@@ -179,6 +180,20 @@ pub enum RegistrationEvent {
     Resumed,
     /// It is over, for good.
     Ended,
+    /// People are asked whether it may be so.
+    Proposed {
+        /// As it is to be.
+        proposed: ProposedRegistration,
+        /// Where they decide.
+        proposal: ProposalId,
+    },
+    /// It is as was proposed from now on.
+    Released {
+        /// Where people decided.
+        proposal: ProposalId,
+        /// Who agreed.
+        approved_by: Vec<Principal>,
+    },
 }
 
 impl RegistrationEvent {
@@ -190,6 +205,8 @@ impl RegistrationEvent {
             Self::Suspended => EventKind::RegistrationSuspended,
             Self::Resumed => EventKind::RegistrationResumed,
             Self::Ended => EventKind::RegistrationEnded,
+            Self::Proposed { .. } => EventKind::RegistrationProposed,
+            Self::Released { .. } => EventKind::RegistrationReleased,
         }
     }
 }
@@ -205,6 +222,8 @@ pub enum RegistrationState {
     Ended,
     /// Its time is over.
     Expired,
+    /// People have not agreed to it yet.
+    Pending,
 }
 
 impl RegistrationState {
@@ -215,6 +234,7 @@ impl RegistrationState {
             Self::Suspended => "suspended",
             Self::Ended => "ended",
             Self::Expired => "expired",
+            Self::Pending => "pending",
         }
     }
 }
@@ -224,13 +244,15 @@ impl RegistrationState {
 pub struct KnownRegistration {
     /// Its id.
     pub id: RegistrationId,
-    /// As it is now.
+    /// As it is now; while it never was in force, as it is to be.
     pub registration: Registration,
-    /// How often it was defined.
+    /// How often it was defined; 0 while people have not agreed to it.
     pub version: u32,
     /// Who made it what it is now, and has not been confirmed by another person: they count as requesters of what is
     /// issued through it.
     pub unconfirmed_authors: Vec<Principal>,
+    /// What people were asked about last, and have not agreed to.
+    pub waiting: Option<WaitingRegistration>,
     suspended: bool,
     ended: bool,
 }
@@ -241,21 +263,35 @@ impl KnownRegistration {
         match (this.as_mut(), event) {
             (None, RegistrationEvent::Defined(registration)) => {
                 *this = Some(Self {
-                    id,
-                    registration: registration.clone(),
                     version: 1,
                     unconfirmed_authors: by.principal().cloned().into_iter().collect(),
-                    suspended: false,
-                    ended: false,
+                    ..Self::new(id, registration)
+                });
+            }
+            (None, RegistrationEvent::Proposed { proposed, proposal }) => {
+                *this = Some(Self {
+                    waiting: Some(WaitingRegistration::new(proposed, *proposal, by)),
+                    ..Self::new(id, &proposed.registration)
                 });
             }
             (Some(known), RegistrationEvent::Defined(registration)) => {
-                known.registration = registration.clone();
-                known.version = known.version.saturating_add(1);
-                let author = by
-                    .principal()
-                    .filter(|by| !known.unconfirmed_authors.contains(by));
-                known.unconfirmed_authors.extend(author.cloned());
+                known.waiting = None;
+                known.define(registration, by.principal());
+            }
+            (Some(known), RegistrationEvent::Proposed { proposed, proposal }) => {
+                if known.version == 0 {
+                    known.registration = proposed.registration.clone();
+                }
+                known.waiting = Some(WaitingRegistration::new(proposed, *proposal, by));
+            }
+            (
+                Some(known),
+                RegistrationEvent::Released {
+                    proposal,
+                    approved_by,
+                },
+            ) => {
+                known.release(*proposal, approved_by);
             }
             (Some(known), RegistrationEvent::Confirmed { by }) => {
                 if !known.unconfirmed_authors.contains(by) {
@@ -264,15 +300,64 @@ impl KnownRegistration {
             }
             (Some(known), RegistrationEvent::Suspended) => known.suspended = true,
             (Some(known), RegistrationEvent::Resumed) => known.suspended = false,
-            (Some(known), RegistrationEvent::Ended) => known.ended = true,
+            (Some(known), RegistrationEvent::Ended) => {
+                known.waiting = None;
+                known.ended = true;
+            }
             (None, _) => {}
         }
+    }
+
+    fn new(id: RegistrationId, registration: &Registration) -> Self {
+        Self {
+            id,
+            registration: registration.clone(),
+            version: 0,
+            unconfirmed_authors: Vec::new(),
+            waiting: None,
+            suspended: false,
+            ended: false,
+        }
+    }
+
+    fn define(&mut self, registration: &Registration, author: Option<&Principal>) {
+        self.registration = registration.clone();
+        self.version = self.version.saturating_add(1);
+        let author = author.filter(|by| !self.unconfirmed_authors.contains(by));
+        self.unconfirmed_authors.extend(author.cloned());
+    }
+
+    /// Whoever agrees to what it becomes agrees to all that it came from, as if they confirmed it.
+    fn release(&mut self, proposal: ProposalId, approved_by: &[Principal]) {
+        let Some(waiting) = self.waiting.take_if(|waiting| waiting.proposal == proposal) else {
+            return;
+        };
+        self.define(&waiting.proposed.registration, waiting.by.as_ref());
+        if waiting.proposed.resumes {
+            self.suspended = false;
+        }
+        let foreign = |by: &Principal| !self.unconfirmed_authors.contains(by);
+        if approved_by.iter().any(foreign) {
+            self.unconfirmed_authors.clear();
+        }
+    }
+
+    /// Whether it is suspended, whatever else it is.
+    pub const fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// As it is in force; `None` while people have not agreed to it.
+    pub fn in_force(&self) -> Option<&Registration> {
+        (self.version > 0).then_some(&self.registration)
     }
 
     /// Where it stands at `now`.
     pub fn state(&self, now: Timestamp) -> RegistrationState {
         if self.ended {
             RegistrationState::Ended
+        } else if self.version == 0 {
+            RegistrationState::Pending
         } else if self.suspended {
             RegistrationState::Suspended
         } else if self.registration.until.is_some_and(|until| now >= until) {
@@ -284,10 +369,11 @@ impl KnownRegistration {
 
     /// Where it stands, as far as that does not depend on the time.
     pub fn lasting_state(&self) -> RegistrationState {
-        match (self.ended, self.suspended) {
-            (true, _) => RegistrationState::Ended,
-            (false, true) => RegistrationState::Suspended,
-            (false, false) => RegistrationState::Active,
+        match (self.ended, self.version, self.suspended) {
+            (true, ..) => RegistrationState::Ended,
+            (false, 0, _) => RegistrationState::Pending,
+            (false, _, true) => RegistrationState::Suspended,
+            (false, _, false) => RegistrationState::Active,
         }
     }
 

@@ -223,6 +223,14 @@ impl Standing {
                 .any(|role| role.rights.contains(&right) && covers(role, on))
     }
 
+    /// Whether one role gives this right on all CAs and profiles there are and will be.
+    pub fn may_everywhere(&self, right: Right) -> bool {
+        self.within_scopes(right)
+            && self.roles.iter().any(|role| {
+                role.rights.contains(&right) && role.backends == Reach::All && role.profiles == Reach::All
+            })
+    }
+
     /// Whether this role is among those held.
     pub fn holds(&self, role: &RoleName) -> bool {
         self.roles.iter().any(|held| held.name == *role)

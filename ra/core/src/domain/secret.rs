@@ -6,7 +6,9 @@ use std::fmt;
 
 use super::actor::Actor;
 use super::event::EventKind;
-use super::ids::{OperatorName, RegistrationId, SecretId};
+use super::ids::{OperatorName, ProposalId, RegistrationId, SecretId};
+use super::principal::Principal;
+use super::waiting::WaitingSecret;
 
 /// How often a secret may be used that is good for a number of times, at most: each use of it reads all the earlier.
 pub const USES_MAX: u32 = 500;
@@ -162,6 +164,27 @@ pub enum SecretEvent {
         /// Up to here.
         until: Timestamp,
     },
+    /// It was made and shown once, and is good once people have agreed.
+    Proposed {
+        /// As it was made.
+        secret: Secret,
+        /// Where they decide.
+        proposal: ProposalId,
+        /// After this they can no longer agree.
+        until: Timestamp,
+    },
+    /// It is good from now on.
+    Released {
+        /// Where people decided.
+        proposal: ProposalId,
+        /// Who agreed.
+        approved_by: Vec<Principal>,
+    },
+    /// Somebody said no: it never becomes good.
+    Denied {
+        /// Where.
+        proposal: ProposalId,
+    },
 }
 
 impl SecretEvent {
@@ -172,6 +195,9 @@ impl SecretEvent {
             Self::Revoked => EventKind::SecretRevoked,
             Self::Used { .. } => EventKind::SecretUsed,
             Self::Locked { .. } => EventKind::SecretLocked,
+            Self::Proposed { .. } => EventKind::SecretProposed,
+            Self::Released { .. } => EventKind::SecretReleased,
+            Self::Denied { .. } => EventKind::SecretDenied,
         }
     }
 }
@@ -189,6 +215,8 @@ pub enum SecretState {
     Locked,
     /// Its time is over.
     Expired,
+    /// People have not agreed to it yet.
+    Pending,
 }
 
 impl SecretState {
@@ -200,6 +228,7 @@ impl SecretState {
             Self::Revoked => "revoked",
             Self::Locked => "locked",
             Self::Expired => "expired",
+            Self::Pending => "pending",
         }
     }
 }
@@ -221,8 +250,12 @@ pub struct KnownSecret {
     pub used_at: Option<Timestamp>,
     /// Until when it is locked, if it was.
     pub locked_until: Option<Timestamp>,
-    /// Whether it was revoked.
+    /// Whether it was revoked, or denied.
     pub revoked: bool,
+    /// Whether it ever was good: not while it waits for people.
+    pub released: bool,
+    /// What people were asked about last, and have not agreed to. With a password in force, one in its place.
+    pub waiting: Option<WaitingSecret>,
 }
 
 impl KnownSecret {
@@ -230,41 +263,111 @@ impl KnownSecret {
     pub fn apply(this: &mut Option<Self>, id: SecretId, event: &SecretEvent, (at, by): (Timestamp, &Actor)) {
         match (this.as_mut(), event) {
             (None, SecretEvent::Issued(secret)) => {
+                *this = Some(Self::new(id, secret, (at, by)));
+            }
+            (
+                None,
+                SecretEvent::Proposed {
+                    secret,
+                    proposal,
+                    until,
+                },
+            ) => {
                 *this = Some(Self {
-                    id,
-                    secret: secret.clone(),
-                    issued_at: at,
-                    issued_by: by.clone(),
-                    used: 0,
-                    used_at: None,
-                    locked_until: None,
-                    revoked: false,
+                    released: false,
+                    waiting: Some(WaitingSecret {
+                        secret: secret.clone(),
+                        proposal: *proposal,
+                        until: *until,
+                        at,
+                        by: by.clone(),
+                    }),
+                    ..Self::new(id, secret, (at, by))
                 });
             }
             // A password is one stream, in which each takes the place of the one before.
-            (Some(known), SecretEvent::Issued(secret))
-                if [known.secret.kind, secret.kind] == [SecretKind::Password; 2] =>
-            {
-                known.secret = secret.clone();
-                known.issued_at = at;
-                known.issued_by = by.clone();
-                known.revoked = false;
-                known.locked_until = None;
+            (Some(known), SecretEvent::Issued(secret)) if known.is_replaced_by(secret) => {
+                *known = Self::new(id, secret, (at, by));
             }
-            (Some(known), SecretEvent::Revoked) => known.revoked = true,
+            (
+                Some(known),
+                SecretEvent::Proposed {
+                    secret,
+                    proposal,
+                    until,
+                },
+            ) if known.is_replaced_by(secret) => {
+                let waiting = Some(WaitingSecret {
+                    secret: secret.clone(),
+                    proposal: *proposal,
+                    until: *until,
+                    at,
+                    by: by.clone(),
+                });
+                match known.released {
+                    true => known.waiting = waiting,
+                    false => {
+                        *known = Self {
+                            released: false,
+                            waiting,
+                            ..Self::new(id, secret, (at, by))
+                        }
+                    }
+                }
+            }
+            (Some(known), SecretEvent::Released { proposal, .. }) => {
+                if let Some(waiting) = known.waiting.take_if(|waiting| waiting.proposal == *proposal) {
+                    *known = Self::new(id, &waiting.secret, (waiting.at, &waiting.by));
+                }
+            }
+            (Some(known), SecretEvent::Denied { proposal }) => {
+                let denied = known.waiting.take_if(|waiting| waiting.proposal == *proposal);
+                known.revoked |= denied.is_some() && !known.released;
+            }
+            (Some(known), SecretEvent::Revoked) => {
+                known.waiting = None;
+                known.revoked = true;
+            }
             (Some(known), SecretEvent::Locked { until }) => known.locked_until = Some(*until),
             (Some(known), SecretEvent::Used { n }) => {
                 known.used = known.used.max(*n);
                 known.used_at = Some(at);
             }
-            (None, _) | (Some(_), SecretEvent::Issued(_)) => {}
+            (None, _) | (Some(_), SecretEvent::Issued(_) | SecretEvent::Proposed { .. }) => {}
         }
+    }
+
+    fn new(id: SecretId, secret: &Secret, (at, by): (Timestamp, &Actor)) -> Self {
+        Self {
+            id,
+            secret: secret.clone(),
+            issued_at: at,
+            issued_by: by.clone(),
+            used: 0,
+            used_at: None,
+            locked_until: None,
+            revoked: false,
+            released: true,
+            waiting: None,
+        }
+    }
+
+    fn is_replaced_by(&self, secret: &Secret) -> bool {
+        [self.secret.kind, secret.kind] == [SecretKind::Password; 2]
     }
 
     /// Where it stands at `now`.
     pub fn state(&self, now: Timestamp) -> SecretState {
         if self.revoked {
             return SecretState::Revoked;
+        }
+        if !self.released {
+            let open = self.waiting.as_ref().is_some_and(|waiting| now < waiting.until);
+            return if open {
+                SecretState::Pending
+            } else {
+                SecretState::Expired
+            };
         }
         if self.secret.until.is_some_and(|until| now >= until) {
             return SecretState::Expired;
@@ -370,6 +473,159 @@ mod tests {
             assert_eq!(
                 known.unwrap().state(Timestamp::from_unix_seconds(now)),
                 expected,
+                "{case}"
+            );
+        }
+    }
+
+    fn made(kind: SecretKind, reference: &str) -> Secret {
+        Secret {
+            owner: SecretOwner::Registration(RegistrationId::from_bytes([1; 16])),
+            kind,
+            reference: reference.into(),
+            check: SecretCheck::Sha256([1; 32]),
+            uses_max: None,
+            scopes: Vec::new(),
+            bound_to: None,
+            until: None,
+        }
+    }
+
+    #[test]
+    fn what_waits_for_people_is_good_once_they_agree() {
+        use SecretEvent::{Issued, Revoked};
+        use SecretKind::{Password, Token};
+        let proposal = |number| ProposalId::from_bytes([number; 16]);
+        let asked = |kind, reference: &str, number| SecretEvent::Proposed {
+            secret: made(kind, reference),
+            proposal: proposal(number),
+            until: Timestamp::from_unix_seconds(50),
+        };
+        let agreed = |number| SecretEvent::Released {
+            proposal: proposal(number),
+            approved_by: Vec::new(),
+        };
+        let denied = |number| SecretEvent::Denied {
+            proposal: proposal(number),
+        };
+        let own = |reference: &str| Issued(made(Password, reference));
+        type Row = (&'static str, Vec<SecretEvent>, i64, SecretState, &'static str);
+        let rows: Vec<Row> = vec![
+            ("waits", vec![asked(Token, "a", 1)], 49, SecretState::Pending, "a"),
+            (
+                "for too long",
+                vec![asked(Token, "a", 1)],
+                50,
+                SecretState::Expired,
+                "a",
+            ),
+            (
+                "agreed to",
+                vec![asked(Token, "a", 1), agreed(1)],
+                99,
+                SecretState::Live,
+                "a",
+            ),
+            (
+                "another one",
+                vec![asked(Token, "a", 1), agreed(2)],
+                9,
+                SecretState::Pending,
+                "a",
+            ),
+            (
+                "denied",
+                vec![asked(Token, "a", 1), denied(1)],
+                9,
+                SecretState::Revoked,
+                "a",
+            ),
+            (
+                "denied and agreed to",
+                vec![asked(Token, "a", 1), denied(1), agreed(1)],
+                9,
+                SecretState::Revoked,
+                "a",
+            ),
+            (
+                "revoked and agreed to",
+                vec![asked(Token, "a", 1), Revoked, agreed(1)],
+                9,
+                SecretState::Revoked,
+                "a",
+            ),
+            (
+                "agreed to and revoked",
+                vec![asked(Token, "a", 1), agreed(1), Revoked],
+                9,
+                SecretState::Revoked,
+                "a",
+            ),
+            (
+                "a token is not replaced",
+                vec![Issued(made(Token, "a")), asked(Token, "b", 1), agreed(1)],
+                9,
+                SecretState::Live,
+                "a",
+            ),
+            (
+                "a first password",
+                vec![asked(Password, "a", 1)],
+                9,
+                SecretState::Pending,
+                "a",
+            ),
+            (
+                "another first one",
+                vec![asked(Password, "a", 1), asked(Password, "b", 2), agreed(1)],
+                9,
+                SecretState::Pending,
+                "b",
+            ),
+            (
+                "a password in force",
+                vec![own("a"), asked(Password, "b", 1)],
+                9,
+                SecretState::Live,
+                "a",
+            ),
+            (
+                "in its place",
+                vec![own("a"), asked(Password, "b", 1), agreed(1)],
+                9,
+                SecretState::Live,
+                "b",
+            ),
+            (
+                "denied in its place",
+                vec![own("a"), asked(Password, "b", 1), denied(1)],
+                9,
+                SecretState::Live,
+                "a",
+            ),
+            (
+                "one's own since",
+                vec![own("a"), asked(Password, "b", 1), own("c"), agreed(1)],
+                9,
+                SecretState::Live,
+                "c",
+            ),
+            (
+                "after a denial",
+                vec![asked(Password, "a", 1), denied(1), own("b")],
+                9,
+                SecretState::Live,
+                "b",
+            ),
+        ];
+        for (case, events, now, expected, reference) in rows {
+            let mut known = None;
+            events.iter().for_each(|event| apply(&mut known, event, 5));
+            let known = known.unwrap();
+            let state = known.state(Timestamp::from_unix_seconds(now));
+            assert_eq!(
+                (state, known.secret.reference.as_str()),
+                (expected, reference),
                 "{case}"
             );
         }

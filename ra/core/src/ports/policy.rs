@@ -5,8 +5,8 @@ use std::sync::Arc;
 use portreeve_pkix::Timestamp;
 
 use crate::domain::{
-    ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Remark, Team, TrustAnchorSet,
-    Verdict,
+    ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Registration, Remark, Team,
+    TrustAnchorSet, Verdict,
 };
 use crate::steps::ProvenRequest;
 
@@ -47,6 +47,8 @@ pub trait Policy: Send + Sync {
     /// Whether somebody may get by the new version what nobody gets by the old one. Whatever is not plain counts as yes; a
     /// first version does as well.
     fn widens(&self, old: Option<&ObjectVersion>, new: &ObjectVersion) -> bool;
+    /// The same for a registration.
+    fn widens_registration(&self, old: Option<&Registration>, new: &Registration) -> bool;
     /// Judges a request by a profile. Refers when the endpoint asks for approval.
     fn evaluate(
         &self,

@@ -81,7 +81,7 @@ impl Secrets {
         match found {
             Some(known) if right => match known.value().state(self.ledger.now()) {
                 SecretState::Live | SecretState::Spent => Ok(known),
-                SecretState::Revoked | SecretState::Locked | SecretState::Expired => {
+                SecretState::Revoked | SecretState::Locked | SecretState::Expired | SecretState::Pending => {
                     Err(Refusal::NotAuthorized.into())
                 }
             },

@@ -2,7 +2,7 @@
 
 use portreeve_pkix::Secret;
 
-use crate::domain::{SecretId, SecretKind};
+use crate::domain::{ProposalId, SecretId, SecretKind};
 use crate::ports::Random;
 
 /// Characters of a reference, at most.
@@ -31,6 +31,8 @@ pub struct ShownSecret {
     pub reference: String,
     /// The secret itself: text, or for an ACME external account key octets.
     pub value: Secret,
+    /// Where people decide on it, if they must before it is good.
+    pub proposal: Option<ProposalId>,
 }
 
 /// A new secret of this kind and its reference, which is made up unless it is given.

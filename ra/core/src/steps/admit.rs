@@ -79,7 +79,7 @@ pub(crate) fn admit_behalf(known: Known, endpoint: &EndpointName, now: Timestamp
         return Err(Refusal::RegistrationClosed);
     };
     registration.admits(endpoint, now)?;
-    if secret.revoked || secret.registration() != Some(registration.id) {
+    if secret.revoked || !secret.released || secret.registration() != Some(registration.id) {
         return Err(Refusal::RegistrationClosed);
     }
     Ok(Behalf {

@@ -35,10 +35,20 @@ async fn ask_all(
 ) -> [(&'static str, Result<(), Error>); 3] {
     let (ra, credential) = (&authority.ra, account.credential());
     let resumed = ra
-        .resume(&endpoint(), Operation::Enroll, &handle(order), &credential)
+        .resume(
+            &endpoint(),
+            Operation::Enroll,
+            &handle(order),
+            (&credential, &authority.origin()),
+        )
         .await;
     let confirmed = ra
-        .confirm(&endpoint(), Operation::Enroll, &handle(order), &credential)
+        .confirm(
+            &endpoint(),
+            Operation::Enroll,
+            &handle(order),
+            (&credential, &authority.origin()),
+        )
         .await;
     let enrolled = enroll(authority, account, (order, request)).await;
     [
@@ -61,7 +71,12 @@ async fn a_certificate_is_confirmed_once_and_not_before_it_is_there() {
     let credential = account.credential();
     let early = authority
         .ra
-        .confirm(&endpoint(), Operation::Enroll, &handle("order"), &credential)
+        .confirm(
+            &endpoint(),
+            Operation::Enroll,
+            &handle("order"),
+            (&credential, &authority.origin()),
+        )
         .await;
     refused("early", early, &Refusal::UnknownRequest);
     reach(&authority, "issued").await;
@@ -70,8 +85,13 @@ async fn a_certificate_is_confirmed_once_and_not_before_it_is_there() {
         let (authority, credential) = (authority.clone(), account.credential());
         racing.spawn(async move {
             let ra = &authority.ra;
-            ra.confirm(&endpoint(), Operation::Enroll, &handle("order"), &credential)
-                .await
+            ra.confirm(
+                &endpoint(),
+                Operation::Enroll,
+                &handle("order"),
+                (&credential, &authority.origin()),
+            )
+            .await
         });
     }
     for result in racing.join_all().await {
@@ -122,7 +142,7 @@ async fn a_client_comes_back_when_its_endpoint_says() {
             &endpoint(),
             Operation::Enroll,
             &handle("order"),
-            &account.credential(),
+            (&account.credential(), &authority.origin()),
         )
         .await;
     for answer in [pending, resumed] {

@@ -38,7 +38,10 @@ async fn person(authority: &TestAuthority, name: &str, (rights, limited): (&str,
     let role = format!("rights = [{rights}]\n{reach}");
     let texts = [
         (ObjectKind::Role, role),
-        (ObjectKind::Operator, format!("roles = [\"{name}\"]")),
+        (
+            ObjectKind::Operator,
+            format!("roles = [\"{name}\"]\n{}", key_of(name)),
+        ),
     ];
     for (kind, text) in texts {
         let change = PeopleChange {
@@ -53,6 +56,13 @@ async fn person(authority: &TestAuthority, name: &str, (rights, limited): (&str,
     let principal = Principal::Operator(OperatorName::new(name).unwrap());
     let standing = authority.ra.standing(&principal).await.unwrap();
     acting(authority, standing.unwrap())
+}
+
+/// A certificate that nobody else signs in with.
+fn key_of(name: &str) -> String {
+    let key = sha256(name.as_bytes());
+    let digits: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("certificates = [{{ spki = \"{digits}\" }}]\n")
 }
 
 async fn author(authority: &TestAuthority, name: &str) -> Acting {

@@ -100,7 +100,7 @@ async fn an_expired_certificate_is_erased_and_nothing_else_changes() {
             &endpoint(),
             Operation::Enroll,
             &handle("order"),
-            &account.credential(),
+            (&account.credential(), &authority.origin()),
         )
         .await;
     refused("the handle", standing, &Refusal::UnknownRequest);

@@ -151,7 +151,7 @@ async fn a_request_is_finished_by_the_versions_it_was_judged_by() {
                     &endpoint(),
                     Operation::Enroll,
                     &handle("order"),
-                    &account.credential(),
+                    (&account.credential(), &authority.origin()),
                 )
                 .await;
             assert!(

@@ -15,6 +15,7 @@ mod backends;
 mod certificates;
 mod configuration;
 mod erasure;
+mod guarded;
 mod judgement;
 mod nodes;
 mod operators;

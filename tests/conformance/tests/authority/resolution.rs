@@ -82,7 +82,7 @@ async fn giving_up_ends_it_and_frees_the_handle() {
             &endpoint(),
             Operation::Enroll,
             &handle("order"),
-            &account.credential(),
+            (&account.credential(), &authority.origin()),
         )
         .await;
     assert!(

@@ -69,7 +69,12 @@ impl Installation {
         let handle = ClaimHandle(handle.as_bytes().to_vec());
         let credential = self.account.credential();
         self.edge
-            .resume(&endpoint(), Operation::Enroll, &handle, &credential)
+            .resume(
+                &endpoint(),
+                Operation::Enroll,
+                &handle,
+                (&credential, &Origin::node(self.edge.node())),
+            )
             .await
             .unwrap()
     }

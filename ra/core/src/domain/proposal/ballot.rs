@@ -32,6 +32,8 @@ pub struct Ballot<'a> {
 pub struct Electorate<'a> {
     /// On what the right to decide is needed: on all of this.
     pub on: &'a [On<'a>],
+    /// Whether it is needed on everything there is and will be: where it is about what people may do.
+    pub everywhere: bool,
     /// Who counts as one of those who ask.
     pub excluded: &'a [(Principal, Exclusion)],
     /// The keys of whoever decides, each by the SHA-256 of its SubjectPublicKeyInfo.
@@ -86,7 +88,9 @@ impl Proposal {
             ProposalSubject::Object { .. } => standing.may_whatever_the_team(right, *on),
             _ => standing.may(right, *on),
         };
-        let may = !electorate.on.is_empty() && electorate.on.iter().all(may_on);
+        let may = !electorate.on.is_empty()
+            && electorate.on.iter().all(may_on)
+            && (!electorate.everywhere || standing.may_everywhere(right));
         if !may {
             return Err(DecisionRejection::lacks(right));
         }

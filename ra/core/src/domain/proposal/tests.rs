@@ -83,6 +83,7 @@ const NOBODY: Electorate<'static> = Electorate {
         profile: None,
         team: None,
     }],
+    everywhere: false,
     excluded: &[],
     keys: &[],
 };
@@ -249,6 +250,7 @@ fn rights_and_exclusions() {
     for (name, on, excluded, expected) in rows {
         let electorate = Electorate {
             on: &on,
+            everywhere: false,
             excluded,
             keys: &[],
         };

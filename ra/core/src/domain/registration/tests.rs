@@ -296,3 +296,156 @@ proptest! {
         prop_assert!(!with(&fewer).covers(&name) || with(&every).covers(&name));
     }
 }
+
+fn by(name: &str) -> Actor {
+    Actor::Operator(principal(name))
+}
+
+fn principal(name: &str) -> Principal {
+    Principal::Operator(OperatorName::new(name).unwrap())
+}
+
+/// A registration after these events, each with who caused it.
+fn after(events: &[(RegistrationEvent, &str)]) -> KnownRegistration {
+    let mut known = None;
+    let id = RegistrationId::from_bytes([1; 16]);
+    for (event, name) in events {
+        KnownRegistration::apply(&mut known, id, event, &by(name));
+    }
+    known.expect("defined or proposed")
+}
+
+fn proposed(names: &[&str], (number, resumes): (u8, bool)) -> RegistrationEvent {
+    RegistrationEvent::Proposed {
+        proposed: ProposedRegistration {
+            registration: with(names),
+            resumes,
+        },
+        proposal: ProposalId::from_bytes([number; 16]),
+    }
+}
+
+fn released(number: u8, approvers: &[&str]) -> RegistrationEvent {
+    RegistrationEvent::Released {
+        proposal: ProposalId::from_bytes([number; 16]),
+        approved_by: approvers.iter().map(|name| principal(name)).collect(),
+    }
+}
+
+#[test]
+fn what_is_proposed_counts_once_it_is_released() {
+    use RegistrationEvent::{Defined, Ended, Suspended};
+    use RegistrationState as S;
+    let (a, b) = (&["a.test"] as &[&str], &["b.test"] as &[&str]);
+    let first = (proposed(a, (1, false)), "ann");
+    let defined = (Defined(with(a)), "ann");
+    let wider = (proposed(b, (2, false)), "abe");
+    type Row<'a> = (
+        &'a str,
+        Vec<(RegistrationEvent, &'a str)>,
+        (u32, S, &'a str, Vec<&'a str>),
+    );
+    let rows: Vec<Row<'_>> = vec![
+        ("waits", vec![first.clone()], (0, S::Pending, "a.test", vec![])),
+        (
+            "agreed to",
+            vec![first.clone(), (released(1, &["bob"]), "bob")],
+            (1, S::Active, "a.test", vec![]),
+        ),
+        (
+            "another proposal",
+            vec![first.clone(), (released(9, &["bob"]), "bob")],
+            (0, S::Pending, "a.test", vec![]),
+        ),
+        (
+            "asked otherwise",
+            vec![first.clone(), wider.clone(), (released(1, &["bob"]), "bob")],
+            (0, S::Pending, "b.test", vec![]),
+        ),
+        (
+            "one in force waits for more",
+            vec![defined.clone(), wider.clone()],
+            (1, S::Active, "a.test", vec!["ann"]),
+        ),
+        (
+            "and gets it",
+            vec![defined.clone(), wider.clone(), (released(2, &["bob"]), "bob")],
+            (2, S::Active, "b.test", vec![]),
+        ),
+        (
+            "by its own author",
+            vec![defined.clone(), wider.clone(), (released(2, &["ann"]), "ann")],
+            (2, S::Active, "b.test", vec!["ann", "abe"]),
+        ),
+        (
+            "released twice",
+            vec![
+                defined.clone(),
+                wider.clone(),
+                (released(2, &["bob"]), "bob"),
+                (released(2, &["bob"]), "bob"),
+            ],
+            (2, S::Active, "b.test", vec![]),
+        ),
+        (
+            "defined meanwhile",
+            vec![
+                defined.clone(),
+                wider.clone(),
+                defined.clone(),
+                (released(2, &["bob"]), "bob"),
+            ],
+            (2, S::Active, "a.test", vec!["ann"]),
+        ),
+        (
+            "ended meanwhile",
+            vec![
+                defined.clone(),
+                wider.clone(),
+                (Ended, "ann"),
+                (released(2, &["bob"]), "bob"),
+            ],
+            (1, S::Ended, "a.test", vec!["ann"]),
+        ),
+        (
+            "suspended meanwhile",
+            vec![
+                defined.clone(),
+                wider.clone(),
+                (Suspended, "ann"),
+                (released(2, &["bob"]), "bob"),
+            ],
+            (2, S::Suspended, "b.test", vec![]),
+        ),
+        (
+            "resumed",
+            vec![
+                defined.clone(),
+                (Suspended, "ann"),
+                (proposed(a, (3, true)), "ann"),
+                (released(3, &["bob"]), "bob"),
+            ],
+            (2, S::Active, "a.test", vec![]),
+        ),
+        (
+            "a rejected first one, ended",
+            vec![first, (Ended, "ann")],
+            (0, S::Ended, "a.test", vec![]),
+        ),
+    ];
+    for (case, events, (version, state, name, authors)) in rows {
+        let known = after(&events);
+        let now = Timestamp::from_unix_seconds(0);
+        assert_eq!((known.version, known.state(now)), (version, state), "{case}");
+        assert_eq!(known.lasting_state(), state, "{case}");
+        assert_eq!(
+            known.registration.names.words(),
+            Some(vec![name.to_owned()]),
+            "{case}"
+        );
+        let expected: Vec<_> = authors.into_iter().map(principal).collect();
+        assert_eq!(known.unconfirmed_authors, expected, "{case}");
+        let open = EndpointName::new("acme/a").unwrap();
+        assert_eq!(known.admits(&open, now).is_ok(), state == S::Active, "{case}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Grants: who passes again, how often, and when no more.
 
 use super::*;
+use portreeve_ra::EventKind;
+use portreeve_ra::access::Acting;
 
 /// Two approvals, each granting this.
 async fn approve_granting(authority: &TestAuthority, id: ProposalId, grant: [Option<GrantTerms>; 2]) {
@@ -74,6 +76,68 @@ async fn a_grant_needs_everybody_and_ends_with_the_profile_and_with_its_givers()
         )
         .await;
     refer(&authority, &account, "another version of the profile").await;
+}
+
+#[tokio::test]
+async fn a_grant_that_was_withdrawn_lets_nobody_pass() {
+    let (authority, _) = Odd::new(Vec::new()).start(ONE).await;
+    let ra = &authority.ra;
+    let account = authority.account(&["a.test"]).await;
+    let (_, id) = refer(&authority, &account, "first").await;
+    let acting = |standing| Acting {
+        standing,
+        origin: authority.origin(),
+        reason: "the host was lost".to_owned(),
+    };
+    let dave = acting(authority.vote("dave").await.standing);
+    let nothing = rejection(ra.withdraw_grant(&dave, id).await);
+    assert!(
+        matches!(nothing, DecisionRejection::Grant(_)),
+        "nothing was granted: {nothing:?}"
+    );
+    let vote = Vote {
+        grant: GrantTerms::new(3, 1),
+        ..authority.vote("alice").await
+    };
+    ra.approve(id, vote).await.unwrap();
+    issued(&authority, &account, ("passes", &csr("a.test"))).await;
+    authority.put(ObjectKind::Operator, "eve", "roles = []").await;
+    let eve = acting(ra.standing(&operator("eve")).await.unwrap().unwrap());
+    refused(
+        "without the right",
+        ra.withdraw_grant(&eve, id).await,
+        &Refusal::NotAuthorized,
+    );
+    for _ in 0..2 {
+        ra.withdraw_grant(&dave, id).await.expect("withdrawn");
+    }
+    let standing = ra
+        .grant_standing(&proposal(&authority, id).await)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((standing.used, standing.withdrawn), (1, true));
+    let (_, again) = refer(&authority, &account, "no longer passes").await;
+    assert_ne!(again, id);
+    let stream = proposal(&authority, id).await.grantable.unwrap().stream();
+    let records = authority.store.load(&[stream]).await.unwrap().remove(0);
+    let kinds: Vec<_> = records
+        .iter()
+        .flat_map(|record| record.header().kinds.clone())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            EventKind::GrantGiven,
+            EventKind::GrantSpent,
+            EventKind::GrantWithdrawn
+        ]
+    );
+    let last = records.last().unwrap().header();
+    assert_eq!(
+        (last.actor.principal(), last.reason.as_str()),
+        (Some(&operator("dave")), "the host was lost")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

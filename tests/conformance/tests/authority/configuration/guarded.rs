@@ -8,6 +8,18 @@ use super::*;
 /// An installation with a policy that guards configuration: anyone who may, one person.
 async fn guarded() -> TestAuthority {
     let authority = started().await;
+    let policy_text = "age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned();
+    let early = to(POLICY, "configuration", Step::Publish(policy_text));
+    let nobody = authority.ra.change_object(&host(&authority), &early).await;
+    assert!(
+        matches!(nobody, Err(ConfigurationError::Unfulfillable(_))),
+        "there is nobody who could agree: {nobody:?}"
+    );
+    for name in ["alice", "bob", "carol"] {
+        author(&authority, name).await;
+    }
+    let root = format!("roles = [\"superadmin\"]\n{}", key_of("root"));
+    authority.put(ObjectKind::Operator, "root", &root).await;
     let policy = Step::Publish("age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned());
     let change = to(POLICY, "configuration", policy);
     let made = authority

@@ -60,7 +60,11 @@ async fn operators_act_within_their_teams() {
     ];
     let ann = standing("ann", "web", &rights);
     let ann = acting(ra, &ann);
-    let own = ra.create_registration(&ann, of("web-1", "web")).await.unwrap();
+    let own = ra
+        .create_registration(&ann, of("web-1", "web"))
+        .await
+        .unwrap()
+        .known;
     assert!(
         denied(ra.create_registration(&ann, of("db-1", "db")).await),
         "another team's"
@@ -119,7 +123,11 @@ async fn another_person_confirms_what_was_written() {
     let both = [Right::RegistrationWrite, Right::ConfigurationApprove];
     let (ann, bob) = (standing("ann", "web", &both), standing("bob", "web", &both));
     let (ann, bob) = (acting(ra, &ann), acting(ra, &bob));
-    let known = ra.create_registration(&ann, of("web-1", "web")).await.unwrap();
+    let known = ra
+        .create_registration(&ann, of("web-1", "web"))
+        .await
+        .unwrap()
+        .known;
     assert_eq!(known.unconfirmed_authors, [operator("ann")]);
     assert!(
         denied(ra.confirm_registration(&ann, known.id).await),
@@ -135,7 +143,8 @@ async fn another_person_confirms_what_was_written() {
         .define_registration(&bob, known.id, (wider, Some(1)))
         .await
         .unwrap()
-        .unwrap();
+        .unwrap()
+        .known;
     assert_eq!(
         (known.version, known.unconfirmed_authors),
         (2, vec![operator("bob")])

@@ -146,7 +146,7 @@ async fn a_one_time_secret_used_twice_at_once_gives_one_certificate_which_it_sti
             &endpoint(),
             Operation::Enroll,
             &handle,
-            &password(&shown, shown.value.clone()),
+            (&password(&shown, shown.value.clone()), &these.authority.origin()),
         )
         .await;
     assert!(matches!(resumed, Ok(Disposition::Issued(_))), "{resumed:?}");
@@ -175,7 +175,7 @@ async fn secrets_are_checked_at_an_edge_that_only_receives() {
     let worker = these.node(&[Role::Worker], 3);
     let by = host();
     let by = acting(&console, &by);
-    let known = console.create_registration(&by, vouched()).await.unwrap();
+    let known = console.create_registration(&by, vouched()).await.unwrap().known;
     let new = |kind| portreeve_ra::authority::NewRegistrationSecret {
         kind,
         reference: None,
@@ -324,6 +324,51 @@ async fn a_secret_is_locked_by_very_many_wrong_attempts() {
     let records = these.records(StreamId::secret(key.id)).await;
     let locks = records.iter().flat_map(|record| &record.header().kinds);
     assert_eq!(locks.filter(|kind| **kind == EventKind::SecretLocked).count(), 1);
+}
+
+/// What is tried when an enrollment is asked after is counted like what is tried when it is asked for.
+#[tokio::test]
+async fn wrong_secrets_are_counted_whatever_they_are_tried_for() {
+    let these = These::start("").await;
+    let known = these.register(vouched()).await;
+    let shown = these.secret(&known, SecretKind::EstPassword, Some(1)).await;
+    let request = csr("a.device.test");
+    let ra = &these.authority.ra;
+    ra.enroll(asking(&these, &shown, "order", &request))
+        .await
+        .unwrap();
+    let from = |last: u8| Origin {
+        address: Some([198, 51, 100, last].into()),
+        ..these.authority.origin()
+    };
+    let wrong = password(&shown, Secret::new(b"not it".to_vec()));
+    let (operation, order) = (Operation::Enroll, handle("order"));
+    for number in 0..5 {
+        let origin = from(1);
+        let tried = match number % 2 {
+            0 => ra
+                .resume(&endpoint(), operation, &order, (&wrong, &origin))
+                .await
+                .map(drop),
+            _ => {
+                ra.confirm(&endpoint(), operation, &order, (&wrong, &origin))
+                    .await
+            }
+        };
+        refused("wrong", tried, &Refusal::NotAuthorized);
+    }
+    let right = password(&shown, shown.value.clone());
+    let held_up = ra
+        .resume(&endpoint(), operation, &order, (&right, &from(1)))
+        .await;
+    assert!(
+        matches!(held_up, Err(Error::Refused(Refusal::RateLimited(_)))),
+        "{held_up:?}"
+    );
+    let elsewhere = ra
+        .resume(&endpoint(), operation, &order, (&right, &from(2)))
+        .await;
+    assert!(matches!(elsewhere, Ok(Disposition::Issued(_))), "{elsewhere:?}");
 }
 
 #[tokio::test]

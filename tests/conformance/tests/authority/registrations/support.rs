@@ -83,9 +83,8 @@ impl These {
 
     pub(super) async fn register(&self, registration: Registration) -> KnownRegistration {
         let (ra, by) = (&self.authority.ra, host());
-        ra.create_registration(&acting(ra, &by), registration)
-            .await
-            .unwrap()
+        let registered = ra.create_registration(&acting(ra, &by), registration).await;
+        registered.unwrap().known
     }
 
     pub(super) async fn key(&self, known: &KnownRegistration, uses_max: Option<u32>) -> ShownSecret {

@@ -1,0 +1,283 @@
+//! The approval policy that guards changes which give somebody more, and that there is somebody to ask.
+//!
+//! Nobody does alone what the policy guards, and no policy may ask for people who do not exist: then nobody could ever
+//! change anything again, not even the policy. So one that could not be fulfilled is not published. Where it can no longer
+//! be fulfilled, because people have left since, one superadmin agrees who is not the one that asks. There always is one:
+//! the host is one, and the last operator who is one and can sign in stays one.
+
+use std::sync::Arc;
+
+use super::RegistrationAuthority;
+use crate::configuration::GUARD;
+use crate::domain::{
+    ApprovalPolicy, ApprovalTerms, Approvers, CertificateMatch, EvidenceRule, ObjectKind, ObjectVersion,
+    Principal, Right, RoleName, Standing, Step, StreamId,
+};
+use crate::error::Error;
+
+/// On how much the right to approve is needed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    /// On what the change is about; whoever has it somewhere may be somebody who can.
+    Somewhere,
+    /// On everything there is and will be: it is about what people may do.
+    Everywhere,
+}
+
+/// Somebody who can sign in.
+struct Person {
+    standing: Standing,
+    /// Whether they have a key that they sign decisions with.
+    signs: bool,
+}
+
+impl RegistrationAuthority {
+    /// The policy by which people must agree to what somebody asks, who and `whose` do not count among them; `None` when no
+    /// policy guards configuration, or no operator could ever sign in, so that the host makes the first one alone.
+    pub(crate) async fn guarding(
+        &self,
+        (asks, whose): (&Principal, Option<&Principal>),
+        extent: Extent,
+    ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
+        let Some(policy) = self.approval_policy(GUARD).await? else {
+            return Ok(None);
+        };
+        let people = self.people().await?;
+        let others: Vec<&Person> = people
+            .iter()
+            .filter(|person| {
+                let principal = &person.standing.principal;
+                principal != asks && Some(principal) != whose
+            })
+            .collect();
+        if fulfillable(&policy.terms, &others, extent) {
+            return Ok(Some(policy));
+        }
+        if *asks == Principal::Host && !self.was_operated().await? {
+            return Ok(None);
+        }
+        tracing::warn!(principal = %asks, "the approval policy {GUARD} cannot be fulfilled: one superadmin is asked");
+        let mut terms = ApprovalTerms {
+            steps: vec![Step {
+                who: Approvers::Role(RoleName::superadmin()),
+                min: 1,
+            }],
+            ..policy.terms.clone()
+        };
+        if !fulfillable(&terms, &others, extent) {
+            terms.evidence = EvidenceRule::Accepted;
+        }
+        Ok(Some(Arc::new(ApprovalPolicy {
+            terms,
+            age_max: policy.age_max,
+        })))
+    }
+
+    /// Why a policy must not guard configuration: whoever asks, others must be able to agree, and a superadmin besides the
+    /// host must be there for when they no longer are. `None` when it may.
+    pub(crate) async fn unfulfillable(&self, version: &ObjectVersion) -> Result<Option<String>, Error> {
+        if version.kind != ObjectKind::ApprovalPolicy || version.name != GUARD {
+            return Ok(None);
+        }
+        let Ok(policy) = self.parts.policy.approval_policy(version) else {
+            return Ok(None);
+        };
+        let people = self.people().await?;
+        let superadmin = RoleName::superadmin();
+        let is_one = |person: &Person| {
+            person.standing.principal != Principal::Host && person.standing.holds(&superadmin)
+        };
+        if !people.iter().any(is_one) {
+            return Ok(Some("no operator is a superadmin who can sign in".to_owned()));
+        }
+        for asks in &people {
+            let others: Vec<&Person> = people
+                .iter()
+                .filter(|person| person.standing.principal != asks.standing.principal)
+                .collect();
+            if !fulfillable(&policy.terms, &others, Extent::Everywhere) {
+                let who = &asks.standing.principal;
+                return Ok(Some(format!(
+                    "when {who} asks, there are not enough others who can sign in and may approve"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether any operator could ever sign in.
+    async fn was_operated(&self) -> Result<bool, Error> {
+        for history in self.objects.histories(ObjectKind::Operator).await? {
+            let released = history.revisions().iter().filter(|one| one.released.is_some());
+            for operator in released.filter_map(|one| self.parts.policy.operator(&one.object).ok()) {
+                let password = StreamId::password(&operator.name);
+                if !operator.certificates.is_empty()
+                    || !self.ledger.history(password).await?.value().is_empty()
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The host, and every operator who can sign in.
+    async fn people(&self) -> Result<Vec<Person>, Error> {
+        let mut people = vec![Person {
+            standing: Standing::superadmin(Principal::Host),
+            signs: false,
+        }];
+        for operator in self.operators().await? {
+            if operator.disabled || !self.can_sign_in(&operator).await? {
+                continue;
+            }
+            let key = |one: &CertificateMatch| matches!(one, CertificateMatch::Spki(_));
+            people.push(Person {
+                standing: self.standing_of(&operator).await?,
+                signs: operator.certificates.iter().any(key),
+            });
+        }
+        Ok(people)
+    }
+}
+
+/// Whether each of these people, acting once, can make up the steps.
+fn fulfillable(terms: &ApprovalTerms, people: &[&Person], extent: Extent) -> bool {
+    let seats: Vec<Vec<usize>> = terms
+        .steps
+        .iter()
+        .flat_map(|step| std::iter::repeat_n(eligible(step, (terms.evidence, people), extent), step.people()))
+        .collect();
+    let mut seated: Vec<Option<usize>> = vec![None; people.len()];
+    !seats.is_empty()
+        && (0..seats.len()).all(|seat| seat_one(seat, &seats, (&mut seated, &mut vec![false; people.len()])))
+}
+
+/// The people who may approve in a step, by their places.
+fn eligible(step: &Step, (evidence, people): (EvidenceRule, &[&Person]), extent: Extent) -> Vec<usize> {
+    let right = Right::ConfigurationApprove;
+    let may = |person: &Person| {
+        let standing = &person.standing;
+        let entitled = match extent {
+            Extent::Somewhere => standing.may_somewhere(right),
+            Extent::Everywhere => standing.may_everywhere(right),
+        };
+        entitled && step.who.include(standing) && (evidence == EvidenceRule::Accepted || person.signs)
+    };
+    let found = people.iter().enumerate().filter(|(_, person)| may(person));
+    found.map(|(place, _)| place).collect()
+}
+
+/// Finds somebody for a seat; whoever has another seat may have to move to a third one. There are at most 128 seats.
+fn seat_one(
+    seat: usize,
+    seats: &[Vec<usize>],
+    (seated, asked): (&mut Vec<Option<usize>>, &mut Vec<bool>),
+) -> bool {
+    for person in seats.get(seat).into_iter().flatten() {
+        match asked.get_mut(*person) {
+            Some(asked) if !*asked => *asked = true,
+            _ => continue,
+        }
+        let free = match seated.get(*person).copied().flatten() {
+            None => true,
+            Some(other) => seat_one(other, seats, (seated, asked)),
+        };
+        if free && let Some(place) = seated.get_mut(*person) {
+            *place = Some(seat);
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ApprovalPolicyName, OperatorName, OperatorRole, Reach, TeamReach};
+    use std::time::Duration;
+
+    fn person(name: &str, roles: &[&str]) -> Person {
+        let role = |role: &&str| OperatorRole {
+            name: RoleName::new(role).unwrap(),
+            rights: [Right::ConfigurationApprove].into(),
+            backends: Reach::All,
+            profiles: Reach::All,
+            teams: TeamReach::All,
+        };
+        Person {
+            standing: Standing {
+                principal: Principal::Operator(OperatorName::new(name).unwrap()),
+                roles: roles.iter().map(role).collect(),
+                teams: std::collections::BTreeSet::new(),
+                scopes: None,
+            },
+            signs: name.starts_with("signs"),
+        }
+    }
+
+    fn terms(steps: &[(&str, u8)], evidence: EvidenceRule) -> ApprovalTerms {
+        let step = |(role, min): &(&str, u8)| Step {
+            who: match *role {
+                "" => Approvers::Anyone,
+                role => Approvers::Role(RoleName::new(role).unwrap()),
+            },
+            min: *min,
+        };
+        ApprovalTerms {
+            policy: ApprovalPolicyName::new(GUARD).unwrap(),
+            version: 1,
+            steps: steps.iter().map(step).collect(),
+            evidence,
+            issue_within: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn steps_are_fulfilled_by_different_people() {
+        let people = [
+            person("a", &["x", "y"]),
+            person("b", &["x"]),
+            person("signs", &["y", "z"]),
+            person("nobody", &[]),
+        ];
+        let others: Vec<&Person> = people.iter().collect();
+        let (accepted, required) = (EvidenceRule::Accepted, EvidenceRule::Required);
+        type Row = (&'static str, &'static [(&'static str, u8)], EvidenceRule, bool);
+        let rows: [Row; 9] = [
+            ("nobody may", &[], accepted, false),
+            ("one", &[("x", 1)], accepted, true),
+            ("as many as there are", &[("", 3)], accepted, true),
+            ("one more than there are", &[("", 4)], accepted, false),
+            (
+                "one moves for another",
+                &[("x", 1), ("x", 1), ("y", 1)],
+                accepted,
+                true,
+            ),
+            ("one seat too many", &[("x", 2), ("y", 2)], accepted, false),
+            ("a role that nobody holds", &[("w", 1)], accepted, false),
+            ("with a key", &[("z", 1)], required, true),
+            ("without one", &[("x", 1)], required, false),
+        ];
+        for (case, steps, evidence, expected) in rows {
+            let terms = terms(steps, evidence);
+            assert_eq!(
+                fulfillable(&terms, &others, Extent::Everywhere),
+                expected,
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_may_approve_on_something_counts_for_that_alone() {
+        let mut limited = person("a", &["x"]);
+        for role in &mut limited.standing.roles {
+            role.profiles = Reach::Only(std::collections::BTreeSet::new());
+        }
+        let terms = terms(&[("", 1)], EvidenceRule::Accepted);
+        assert!(fulfillable(&terms, &[&limited], Extent::Somewhere));
+        assert!(!fulfillable(&terms, &[&limited], Extent::Everywhere));
+    }
+}

@@ -1,0 +1,77 @@
+//! That somebody is left who has every right and can sign in.
+
+use std::sync::Arc;
+
+use super::ChangeError;
+use crate::authority::RegistrationAuthority;
+use crate::domain::{Event, ObjectEvent, ObjectKind, ObjectVersion, Operator, Record, RoleName};
+use crate::error::Error;
+use crate::ledger::Saying;
+
+impl RegistrationAuthority {
+    /// Looks after the superadmins when the text of an operator changes; says whether whoever asks is one. The record, if
+    /// there is one, stands in a stream that all who take the role from somebody write to: two who do so at once cannot
+    /// both succeed.
+    pub(crate) async fn superadmins_after(
+        &self,
+        (asks_as_one, saying): (bool, Saying),
+        before: Option<&ObjectVersion>,
+        after: Option<&ObjectVersion>,
+    ) -> Result<Option<Record>, ChangeError> {
+        let read = |object: Option<&ObjectVersion>| {
+            let operator = object.filter(|object| object.kind == ObjectKind::Operator);
+            operator.and_then(|object| self.policy().operator(object).ok())
+        };
+        let (before, after) = (read(before), read(after));
+        let superadmin = RoleName::superadmin();
+        let is_one = |operator: &Option<Arc<Operator>>| {
+            operator
+                .as_ref()
+                .is_some_and(|one| one.roles.contains(&superadmin))
+        };
+        if (is_one(&before) || is_one(&after)) && !asks_as_one {
+            return Err(ChangeError::SuperadminOnly);
+        }
+        let Some(before) = before else { return Ok(None) };
+        if !self.is_able_superadmin(&before).await? {
+            return Ok(None);
+        }
+        if let Some(after) = after
+            && self.is_able_superadmin(&after).await?
+        {
+            return Ok(None);
+        }
+        // Read before the others are looked at: whoever takes the role from one of them meanwhile moves it on.
+        let guard = self.objects().load(ObjectKind::Role, superadmin.as_str()).await?;
+        let mut left = Vec::new();
+        for other in self.operators().await? {
+            if other.name != before.name && self.is_able_superadmin(&other).await? {
+                left.push(other.name.to_string());
+            }
+        }
+        if left.is_empty() {
+            return Err(ChangeError::LastSuperadmin);
+        }
+        let version = ObjectVersion {
+            kind: ObjectKind::Role,
+            name: superadmin.as_str().to_owned(),
+            version: guard.value().next_version(),
+            body: format!(
+                "# Built in. Superadmins who could sign in when {} ceased to be one: {}\n",
+                before.name,
+                left.join(" ")
+            ),
+        };
+        let event = Event::Object(ObjectEvent::Published(version));
+        Ok(Some(self.ledger.record(guard.next(), saying, &[event])?))
+    }
+
+    async fn is_able_superadmin(&self, operator: &Operator) -> Result<bool, Error> {
+        Ok(operator.is_superadmin() && self.can_sign_in(operator).await?)
+    }
+
+    /// Whether an operator has a certificate or a password, disabled or not.
+    pub(crate) async fn can_sign_in(&self, operator: &Operator) -> Result<bool, Error> {
+        Ok(!operator.certificates.is_empty() || self.password(&operator.name).await?.is_some())
+    }
+}

@@ -1,0 +1,159 @@
+//! No policy asks for people who do not exist: one that would is not published, and where people have left since one
+//! superadmin agrees. The first operator needs nobody.
+
+use portreeve_ra::configuration::{ConfigurationError, ObjectChange, Step};
+use portreeve_ra::credentials::Bootstrapped;
+use portreeve_ra::{Approvers, SecretState};
+
+use super::*;
+
+async fn publish(authority: &TestAuthority, text: &str) -> Result<Outcome, ConfigurationError> {
+    let change = ObjectChange {
+        kind: POLICY,
+        name: "configuration".to_owned(),
+        step: Step::Publish(text.to_owned()),
+        condition: Condition::Any,
+    };
+    let changed = authority.ra.change_object(&host(authority), &change).await;
+    changed.map(|changed| changed.outcome)
+}
+
+#[tokio::test]
+async fn a_policy_that_nobody_could_fulfil_is_not_published() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let role =
+        "rights = [\"configuration.approve\"]\nbackends = [\"*\"]\nprofiles = [\"*\"]\nteams = \"all\"\n";
+    authority.put(ObjectKind::Role, "officer", role).await;
+    let refused = |found: Result<Outcome, ConfigurationError>| {
+        matches!(found, Err(ConfigurationError::Unfulfillable(_)))
+    };
+    assert!(refused(publish(&authority, ONE).await), "there is the host alone");
+    for name in ["bob", "carol"] {
+        authority
+            .put(ObjectKind::Operator, name, &holder(name, "officer"))
+            .await;
+    }
+    assert!(
+        refused(publish(&authority, ONE).await),
+        "no superadmin would be left"
+    );
+    authority
+        .put(ObjectKind::Operator, "root", "roles = [\"superadmin\"]")
+        .await;
+    assert!(refused(publish(&authority, ONE).await), "who cannot sign in");
+    authority
+        .put(ObjectKind::Operator, "root", &holder("root", "superadmin"))
+        .await;
+    assert!(
+        refused(publish(&authority, OFFICERS).await),
+        "when one of two officers asks"
+    );
+    let signed = ONE.replace("[[step]]", "evidence = \"required\"\n[[step]]\nmin = 3");
+    assert!(refused(publish(&authority, &signed).await), "the host has no key");
+    authority
+        .put(ObjectKind::Operator, "dora", &holder("dora", "officer"))
+        .await;
+    assert!(matches!(
+        publish(&authority, OFFICERS).await,
+        Ok(Outcome::InForce(_))
+    ));
+}
+
+#[tokio::test]
+async fn where_people_have_left_one_superadmin_agrees_who_is_not_the_one_that_asks() {
+    let authority = guarded(OFFICERS).await;
+    let host = host(&authority);
+    for name in ["bob", "carol"] {
+        change(&authority, &host, (ObjectKind::Operator, name, None))
+            .await
+            .unwrap();
+    }
+    let ann = person(&authority, "ann").await;
+    let asked = proposed(
+        &authority,
+        &ann,
+        (ObjectKind::Operator, "eve", &holder("eve", "officer")),
+    )
+    .await;
+    let proposal = authority.ra.proposal(asked).await.unwrap().unwrap();
+    let steps: Vec<_> = proposal
+        .terms
+        .steps
+        .iter()
+        .map(|step| (step.who.clone(), step.min))
+        .collect();
+    let superadmin = portreeve_ra::RoleName::superadmin();
+    assert_eq!(steps, [(Approvers::Role(superadmin), 1)]);
+    assert_eq!(
+        rejection(approve(&authority, asked, "dora").await),
+        DecisionRejection::NoStep
+    );
+    assert_eq!(
+        approve(&authority, asked, "root").await.unwrap(),
+        ProposalState::Approved
+    );
+    // The host, which could make everybody else leave, does not agree to what it asks itself.
+    let asked = proposed(
+        &authority,
+        &host,
+        (ObjectKind::Operator, "hal", &holder("hal", "superadmin")),
+    )
+    .await;
+    let own = rejection(authority.ra.approve(asked, vote(&host)).await);
+    assert_eq!(own, DecisionRejection::Excluded(Exclusion::Asks));
+    let last = change(&authority, &host, (ObjectKind::Operator, "root", None)).await;
+    assert!(matches!(last, Err(ChangeError::LastSuperadmin)), "{last:?}");
+}
+
+#[tokio::test]
+async fn the_host_makes_the_first_operator_alone_and_takes_over_none() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let (ra, by) = (&authority.ra, host(&authority));
+    // Such a policy cannot be published by anybody; here it is in force all the same.
+    authority.put(POLICY, "configuration", ONE).await;
+    let made = ra.bootstrap(&by, &name_of("first")).await.unwrap();
+    let Bootstrapped::Made(made) = made else {
+        panic!("nobody is there to ask")
+    };
+    assert_eq!(made.proposal, None);
+    let state = |id| async move {
+        ra.secrets()
+            .secret(id)
+            .await
+            .unwrap()
+            .unwrap()
+            .value()
+            .state(ra.now())
+    };
+    let first = person(&authority, "first").await;
+    ra.set_password(&first, &name_of("first"), ("hash".to_owned(), Some(made.id)))
+        .await
+        .expect("their own, with the credential");
+    assert_eq!(state(made.id).await, SecretState::Spent);
+
+    let Bootstrapped::Waits(asked) = ra.bootstrap(&by, &name_of("second")).await.unwrap() else {
+        panic!("a second one is somebody else's decision")
+    };
+    assert_eq!(
+        rejection(ra.approve(asked, vote(&by)).await),
+        DecisionRejection::Excluded(Exclusion::Asks)
+    );
+    approve(&authority, asked, "first").await.unwrap();
+    let Bootstrapped::Made(made) = ra.bootstrap(&by, &name_of("second")).await.unwrap() else {
+        panic!("they exist now")
+    };
+    assert_eq!(
+        state(made.id).await,
+        SecretState::Pending,
+        "else the host could act as them"
+    );
+    let second = person(&authority, "second").await;
+    let early = ra.spend_bootstrap(&second, &name_of("second"), made.id).await;
+    assert!(matches!(early, Err(ChangeError::Spent)), "{early:?}");
+    approve(&authority, made.proposal.unwrap(), "first")
+        .await
+        .unwrap();
+    ra.set_password(&second, &name_of("second"), ("hash".to_owned(), Some(made.id)))
+        .await
+        .expect("agreed to");
+}
