@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+use portreeve_harness::postgres::PostgresServer;
+
 use super::*;
 
 /// An installation that is guarded: the clerks ann and bea may make operators, registrations and secrets, and approve.
@@ -59,7 +61,29 @@ async fn decide(caller: &Caller, id: &str, verb: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_and_what_they_sign_in_with_wait() {
     let directory = home();
-    let running = gateway(directory.path(), &[]).await;
+    operators_wait(gateway(directory.path(), &[]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registrations_and_their_keys_wait() {
+    let directory = home();
+    registrations_wait(gateway(directory.path(), &[]).await).await;
+}
+
+/// The same where several nodes could share the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_them_wait_with_postgresql() {
+    let server = PostgresServer::shared().unwrap();
+    let in_database = |directory: std::path::PathBuf| async move {
+        let database = format!("database.url={}", json!(server.database().unwrap()));
+        gateway(&directory, &[&database]).await
+    };
+    let (one, other) = (home(), home());
+    operators_wait(in_database(one.path().to_owned()).await).await;
+    registrations_wait(in_database(other.path().to_owned()).await).await;
+}
+
+async fn operators_wait(running: Running) {
     let (ann, bea) = guarded(&running).await;
     let new = json!({"name": "mallory", "body": "roles = [\"clerk\"]", "reason": "a friend"});
     let asked = ann.post("operators", new).await;
@@ -136,10 +160,7 @@ async fn operators_and_what_they_sign_in_with_wait() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn registrations_and_their_keys_wait() {
-    let directory = home();
-    let running = gateway(directory.path(), &[]).await;
+async fn registrations_wait(running: Running) {
     let (ann, bea) = guarded(&running).await;
     let web = |names: Value| json!({"name": "web", "names": names});
     let trial = ann

@@ -1,7 +1,7 @@
 //! A Registration Authority in this process: real store, keyset, policies and queue, any CA backend.
 
 use portreeve_keyset::{Kek, KekSet, WrappedKeyset};
-use portreeve_pkix::{DnsName, Identifier, PublicKey};
+use portreeve_pkix::{DnsName, Identifier, PublicKey, sha256};
 use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::accounts::{Change, OpenAccount};
@@ -410,6 +410,15 @@ fn opened(directory: &Path, purposes: &[Purpose]) -> portreeve_keyset::Keyset {
     let keks = KekSet::shared(Kek::from_file(&kek_path).expect("kek"));
     let wrapped = WrappedKeyset::parse(&std::fs::read(&path).expect("read")).expect("keyset");
     wrapped.open(&keks, purposes).expect("open")
+}
+
+/// The line of an operator's text by which they sign in, with a key that nobody else has.
+pub fn key_of(name: &str) -> String {
+    let digits: String = sha256(name.as_bytes())
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    format!("certificates = [{{ spki = \"{digits}\" }}]\n")
 }
 
 /// The operator with this name, as a principal.

@@ -10,8 +10,8 @@ use crate::access::Acting;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, ApprovalPolicy, Decision, DecisionRejection, EnrollmentId, Event, ObjectKind, Proposal,
-    ProposalEvent, ProposalId, ProposalSubject, Record, Refusal, Right, StatusChange, StreamId,
-    certificates_digest,
+    ProposalEvent, ProposalId, ProposalState, ProposalSubject, Record, Refusal, Right, StatusChange,
+    StreamId, certificates_digest,
 };
 use crate::error::Error;
 use crate::ledger::first;
@@ -144,7 +144,10 @@ impl RegistrationAuthority {
                 Proposal::apply(&mut after, proposal.id, &event, (&Actor::Node, self.now()));
                 events.push(Event::Proposal(event));
             }
-            self.not_overtaken(proposal).await?;
+            let open = |after: &Proposal| after.state(self.now()) == ProposalState::Open;
+            if after.as_ref().is_some_and(open) {
+                self.not_overtaken(proposal).await?;
+            }
         }
         Ok(Discounts {
             after: after.unwrap_or_else(|| proposal.clone()),

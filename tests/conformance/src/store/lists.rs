@@ -232,7 +232,7 @@ pub async fn registrations(subject: &mut dyn StoreUnderTest) {
     let store = subject.store();
     for number in 1..=30 {
         let earlier = RegistrationRow {
-            state: "ended".to_owned(),
+            state: "pending".to_owned(),
             ..registration_row(number)
         };
         for row in [earlier, registration_row(number)] {
@@ -262,7 +262,7 @@ pub async fn registrations(subject: &mut dyn StoreUnderTest) {
         ("by teams", filter(None, Some(&["db", "web"]), None), 20),
         ("by no team", filter(None, Some(&[]), None), 0),
         ("by state", filter(None, None, Some("suspended")), 6),
-        ("a state of before", filter(None, None, Some("ended")), 0),
+        ("a state of before", filter(None, None, Some("pending")), 0),
         (
             "by all",
             filter(Some("web_2"), Some(&["web"]), Some("suspended")),

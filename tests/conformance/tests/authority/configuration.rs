@@ -3,6 +3,7 @@
 mod guarded;
 
 use futures_util::future::join_all;
+use portreeve_harness::authority::key_of;
 use portreeve_ra::access::{Acting, Forbidden};
 use portreeve_ra::configuration::{Changed, ConfigurationError, DRAFTS_MAX, ObjectChange, Outcome, Step};
 use portreeve_ra::operators::{Condition, PeopleChange};
@@ -56,13 +57,6 @@ async fn person(authority: &TestAuthority, name: &str, (rights, limited): (&str,
     let principal = Principal::Operator(OperatorName::new(name).unwrap());
     let standing = authority.ra.standing(&principal).await.unwrap();
     acting(authority, standing.unwrap())
-}
-
-/// A certificate that nobody else signs in with.
-fn key_of(name: &str) -> String {
-    let key = sha256(name.as_bytes());
-    let digits: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("certificates = [{{ spki = \"{digits}\" }}]\n")
 }
 
 async fn author(authority: &TestAuthority, name: &str) -> Acting {

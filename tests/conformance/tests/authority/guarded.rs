@@ -6,7 +6,7 @@ mod reaching;
 mod registrations;
 mod secrets;
 
-use portreeve_harness::authority::operator;
+use portreeve_harness::authority::{key_of, operator};
 use portreeve_ra::access::Acting;
 use portreeve_ra::authority::Vote;
 use portreeve_ra::configuration::Outcome;
@@ -18,13 +18,6 @@ use super::*;
 const POLICY: ObjectKind = ObjectKind::ApprovalPolicy;
 const ONE: &str = "age_max = \"7d\"\n[[step]]\nanyone = true\n";
 const OFFICERS: &str = "age_max = \"7d\"\n[[step]]\nrole = \"officer\"\nmin = 2\n";
-
-/// A certificate that nobody else signs in with.
-fn key_of(name: &str) -> String {
-    let key = sha256(name.as_bytes());
-    let digits: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("certificates = [{{ spki = \"{digits}\" }}]\n")
-}
 
 fn holder(name: &str, role: &str) -> String {
     format!("roles = [\"{role}\"]\n{}", key_of(name))

@@ -1,5 +1,6 @@
 //! What operators propose: versions of objects, and the status of certificates.
 
+use portreeve_harness::authority::key_of;
 use portreeve_ra::access::Acting;
 use portreeve_ra::authority::StatusRequest;
 use portreeve_ra::configuration::{ObjectChange, Outcome, Step};
@@ -29,12 +30,14 @@ async fn guarded(endpoint_text: &str) -> (TestAuthority, Arc<ScriptedBackend>, A
         .put(ObjectKind::Role, "keeper", &format!("{rights}\n{everywhere}"))
         .await;
     for name in ["alice", "bob", "carol"] {
-        authority
-            .put(ObjectKind::Operator, name, "roles = [\"keeper\"]")
-            .await;
+        authority.put(ObjectKind::Operator, name, &keeper(name)).await;
     }
     let alice = acting(authority.vote("alice").await);
     (authority, backend, alice)
+}
+
+fn keeper(name: &str) -> String {
+    format!("roles = [\"keeper\"]\n{}", key_of(name))
 }
 
 /// What alice publishes in place of the policy `one`, which is guarded.
@@ -139,9 +142,7 @@ async fn of_two_approvals_one_whose_giver_lost_the_right_is_replaced() {
     authority
         .put(ObjectKind::ApprovalPolicy, "configuration", two)
         .await;
-    authority
-        .put(ObjectKind::Operator, "dave", "roles = [\"keeper\"]")
-        .await;
+    authority.put(ObjectKind::Operator, "dave", &keeper("dave")).await;
     let text = "age_max = \"8d\"\n[[step]]\nanyone = true\n".to_owned();
     let (version, id) = propose(&authority, &alice, text).await;
     authority
