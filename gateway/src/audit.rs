@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::config::{Config, ConfigError};
 use crate::installation::Installation;
 
-pub use api::{AuditApi, CheckpointView, ErasedView, ErasingBody, EventView, LogView, ProofView};
+pub use api::{
+    AuditApi, CheckpointView, ErasedView, ErasingBody, EventView, LogView, ProofView, description,
+};
 pub use file::{CheckpointFile, is_of, read_checkpoints};
 pub use syslog::Syslog;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use portreeve_audit::{Checkpoint, RecordProof, SignedNote, StoredTree, TreeError, VerifierKey};
 use portreeve_console::{List, Problem, SignedIn};
@@ -16,6 +15,10 @@ use portreeve_ra::{
     EnrollmentId, Error, EventKind, InternalError, Record, RegistrationAuthority, Right, StreamId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{log_keys, origin};
 use crate::authorities::Authorities;
@@ -35,7 +38,7 @@ pub struct AuditApi {
 }
 
 /// The log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LogView {
     /// Its name.
     pub origin: String,
@@ -48,24 +51,26 @@ pub struct LogView {
 }
 
 /// One checkpoint.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CheckpointView {
     /// Which, from 1.
     pub number: u64,
     /// Records under it.
     pub size: u64,
     /// When it was signed.
+    #[schema(value_type = String, format = DateTime)]
     pub signed_at: Timestamp,
     /// The signed note.
     pub note: String,
 }
 
 /// One sealed record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventView {
     /// Which leaf it is, from 0.
     pub index: u64,
     /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     /// What, as dotted words; empty when the record is gone or cannot be read.
     pub events: Vec<String>,
@@ -88,7 +93,7 @@ pub struct EventView {
 }
 
 /// A proof that a certificate was recorded.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProofView {
     /// The serial number, in hex.
     pub serial: String,
@@ -101,7 +106,7 @@ pub struct ProofView {
 }
 
 /// Why an enrollment is erased.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasingBody {
     /// Why; must not be empty, at most 1,024 characters count.
@@ -109,7 +114,7 @@ pub struct ErasingBody {
 }
 
 /// What was erased.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErasedView {
     /// The request.
     pub request: String,
@@ -119,15 +124,23 @@ pub struct ErasedView {
     pub records: u64,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct PageQuery {
+    /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
+    /// How many rows, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
 impl PageQuery {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX)
+    fn limit(&self) -> Result<u32, Problem> {
+        match self.limit.unwrap_or(LIMIT_DEFAULT) {
+            limit @ 1..=LIMIT_MAX => Ok(limit),
+            _ => Err(Problem::Malformed(format!("limit is from 1 to {LIMIT_MAX}"))),
+        }
     }
 
     /// Where the list goes on: below this number.
@@ -145,13 +158,7 @@ impl AuditApi {
 
     /// Its paths.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/api/v1/audit", get(log))
-            .route("/api/v1/audit/events", get(events))
-            .route("/api/v1/audit/checkpoints", get(checkpoints))
-            .route("/api/v1/audit/proofs/{serial}", get(proof))
-            .route("/api/v1/requests/{id}/erase", post(erase))
-            .with_state(self)
+        described().split_for_parts().0.with_state(self)
     }
 
     fn keys(&self) -> Vec<VerifierKey> {
@@ -226,6 +233,21 @@ impl AuditApi {
     }
 }
 
+/// Every call, each described where it is written.
+fn described() -> OpenApiRouter<AuditApi> {
+    OpenApiRouter::new()
+        .routes(routes!(log))
+        .routes(routes!(events))
+        .routes(routes!(checkpoints))
+        .routes(routes!(proof))
+        .routes(routes!(erase))
+}
+
+/// What the description of the API says of the audit log.
+pub fn description() -> OpenApi {
+    described().into_openapi()
+}
+
 impl AuditApi {
     /// Refuses who lacks a right on the log.
     async fn may(&self, signed_in: &SignedIn, right: Right) -> Result<(), Problem> {
@@ -233,6 +255,7 @@ impl AuditApi {
     }
 }
 
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", responses((status = 200, body = LogView), Problem))]
 async fn log(State(api): State<AuditApi>, signed_in: SignedIn) -> Result<Json<LogView>, Problem> {
     api.may(&signed_in, Right::AuditRead).await?;
     let progress = api.installation.store.audit.progress().await.map_err(store)?;
@@ -244,6 +267,8 @@ async fn log(State(api): State<AuditApi>, signed_in: SignedIn) -> Result<Json<Lo
     }))
 }
 
+#[utoipa::path(get, path = "/api/v1/audit/checkpoints", tag = "audit", params(PageQuery),
+    responses((status = 200, body = List<CheckpointView>), Problem))]
 async fn checkpoints(
     State(api): State<AuditApi>,
     signed_in: SignedIn,
@@ -251,12 +276,9 @@ async fn checkpoints(
 ) -> Result<Json<List<CheckpointView>>, Problem> {
     api.may(&signed_in, Right::AuditRead).await?;
     let Query(page) = query?;
-    let log = &api.installation.store.audit;
-    let found = log
-        .checkpoints(page.below()?, page.limit())
-        .await
-        .map_err(store)?;
-    let full = found.len() == usize::try_from(page.limit()).unwrap_or(0);
+    let (log, limit) = (&api.installation.store.audit, page.limit()?);
+    let found = log.checkpoints(page.below()?, limit).await.map_err(store)?;
+    let full = found.len() == usize::try_from(limit).unwrap_or(0);
     let next = found
         .last()
         .map(|row| row.number)
@@ -273,6 +295,8 @@ async fn checkpoints(
     }))
 }
 
+#[utoipa::path(get, path = "/api/v1/audit/events", tag = "audit", params(PageQuery),
+    responses((status = 200, body = List<EventView>), Problem))]
 async fn events(
     State(api): State<AuditApi>,
     signed_in: SignedIn,
@@ -280,11 +304,11 @@ async fn events(
 ) -> Result<Json<List<EventView>>, Problem> {
     api.may(&signed_in, Right::AuditRead).await?;
     let Query(page) = query?;
-    let log = &api.installation.store.audit;
+    let (log, limit) = (&api.installation.store.audit, page.limit()?);
     let size = log.progress().await.map_err(store)?.size;
     let below = page.below()?.unwrap_or(size).min(size);
-    let from = below.saturating_sub(u64::from(page.limit()));
-    let found = log.leaves(from, page.limit()).await.map_err(store)?;
+    let from = below.saturating_sub(u64::from(limit));
+    let found = log.leaves(from, limit).await.map_err(store)?;
     let items = found.iter().rev().filter(|leaf| leaf.index < below).map(event);
     Ok(Json(List {
         items: items.collect(),
@@ -292,6 +316,9 @@ async fn events(
     }))
 }
 
+#[utoipa::path(get, path = "/api/v1/audit/proofs/{serial}", tag = "audit",
+    params(("serial" = String, Path, description = "The serial number, in hex")),
+    responses((status = 200, body = ProofView), Problem))]
 async fn proof(
     State(api): State<AuditApi>,
     signed_in: SignedIn,
@@ -315,6 +342,8 @@ async fn proof(
     }))
 }
 
+#[utoipa::path(post, path = "/api/v1/requests/{id}/erase", tag = "audit", params(("id" = String, Path)),
+    request_body = ErasingBody, responses((status = 200, body = ErasedView), Problem))]
 async fn erase(
     State(api): State<AuditApi>,
     principal: SignedIn,

@@ -70,7 +70,8 @@ pub struct ProposalBody {
 pub(crate) struct ListQuery {
     /// Where the list goes on.
     cursor: Option<String>,
-    /// Rows looked at, at most 200.
+    /// How many rows are looked at, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Only those in this state.
     state: Option<String>,

@@ -126,7 +126,8 @@ pub(crate) struct ListQuery {
     q: Option<String>,
     /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
-    /// How many rows, at most 200; 50 when not given.
+    /// How many rows, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -35,7 +35,8 @@ pub use views::{AssentView, ConfigurationView, DiffEntry, DiffView, RemarkView, 
 pub(crate) struct ListQuery {
     /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
-    /// How many rows, at most 200; 50 when not given.
+    /// How many rows, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `in_force` when not given; `draft` for those with drafts that wait, `retired`, `all`.
     state: Option<String>,
@@ -117,7 +118,7 @@ macro_rules! resource {
                 read::list(&parts, &signed_in, (KIND, query)).await.map(Json)
             }
 
-            #[utoipa::path(post, path = $all, tag = $tag, request_body = WriteBody,
+            #[utoipa::path(post, path = $all, tag = $tag, params(ExpectedIfSaid), request_body = WriteBody,
                            responses((status = 200, body = ChangeView, description = "nothing changed, or only looked at"),
                                      (status = 201, body = ChangeView, description = "there is a new version"),
                                      (status = 202, body = ChangeView, description = "it waits for approval"), Problem))]
@@ -141,7 +142,7 @@ macro_rules! resource {
                 read::show(&parts, &signed_in, (KIND, &path.name())).await
             }
 
-            #[utoipa::path(delete, path = $one, tag = $tag, params($($param,)* RetireQuery),
+            #[utoipa::path(delete, path = $one, tag = $tag, params($($param,)* RetireQuery, Expected),
                            responses((status = 204, description = "it is no longer in force"), Problem))]
             pub(crate) async fn retire(
                 State(parts): State<ConsoleParts>,
@@ -176,7 +177,8 @@ macro_rules! resource {
                 read::version(&parts, &signed_in, (KIND, &name, number)).await.map(Json)
             }
 
-            #[utoipa::path(post, path = $publish, tag = $tag, params($($param,)* ("version" = u32, Path)),
+            #[utoipa::path(post, path = $publish, tag = $tag,
+                           params($($param,)* ("version" = u32, Path), ExpectedIfSaid),
                            request_body = ReasonBody,
                            responses((status = 200, body = ChangeView, description = "it is in force"),
                                      (status = 202, body = ChangeView, description = "it waits for approval"), Problem))]

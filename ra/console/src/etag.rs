@@ -5,6 +5,8 @@ use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portreeve_ra::operators::Condition;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use crate::problem::Problem;
 
@@ -40,6 +42,40 @@ impl<S: Send + Sync> FromRequestParts<S> for ExpectedIfSaid {
             said => said.map(Self),
         }
     }
+}
+
+/// In the description of the API.
+impl utoipa::IntoParams for Expected {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        conditions("One of If-Match and If-None-Match is needed.")
+    }
+}
+
+impl utoipa::IntoParams for ExpectedIfSaid {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        conditions("Without one of If-Match and If-None-Match, whatever is in force is replaced.")
+    }
+}
+
+fn conditions(otherwise: &str) -> Vec<Parameter> {
+    let described = |name: &str, said: &str, example: &str| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(format!("{said} {otherwise}")))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .example(Some(example.into()))
+            .build()
+    };
+    vec![
+        described(
+            "If-Match",
+            "Only if this version is in force, as its ETag says, or any with *.",
+            "\"v1\"",
+        ),
+        described("If-None-Match", "Only if no version is in force: *.", "*"),
+    ]
 }
 
 fn expected(headers: &HeaderMap) -> Result<Condition, Problem> {

@@ -37,7 +37,8 @@ impl<T> List<T> {
 pub(crate) struct PageQuery {
     /// Where an earlier page ended: its `next_cursor`.
     pub(crate) cursor: Option<String>,
-    /// How many rows, at most 200; 50 when not given.
+    /// How many rows, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u32>,
 }
 
@@ -53,9 +54,9 @@ impl PageQuery {
     }
 
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
-        match self.limit {
-            Some(0) => Err(Problem::Malformed("limit must be at least 1".to_owned())),
-            limit => Ok(limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)),
+        match self.limit.unwrap_or(LIMIT_DEFAULT) {
+            limit @ 1..=LIMIT_MAX => Ok(limit),
+            _ => Err(Problem::Malformed(format!("limit is from 1 to {LIMIT_MAX}"))),
         }
     }
 }
@@ -121,7 +122,8 @@ mod tests {
             ("absent", None, Some(50)),
             ("small", Some(3), Some(3)),
             ("none", Some(0), None),
-            ("huge", Some(9_999), Some(200)),
+            ("as many as there may be", Some(200), Some(200)),
+            ("more", Some(201), None),
         ];
         for (name, limit, expected) in rows {
             let read = PageQuery { cursor: None, limit }.limit();

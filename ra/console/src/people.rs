@@ -110,7 +110,7 @@ macro_rules! texts {
             Ok((created, tag, at, Json($view(&parts, version).await?)).into_response())
         }
 
-        #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = TextBody,
+        #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path), Expected), request_body = TextBody,
             responses((status = 200, body = $shown), (status = 202, body = ProposalView), Problem))]
         pub(crate) async fn $replace_fn(
             State(parts): State<ConsoleParts>,
@@ -133,7 +133,7 @@ macro_rules! texts {
             Ok((tag(version.version), Json($view(&parts, version).await?)).into_response())
         }
 
-        #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)),
+        #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path), Expected),
             responses((status = 204), Problem))]
         pub(crate) async fn $remove_fn(
             State(parts): State<ConsoleParts>,

@@ -127,7 +127,8 @@ pub(crate) struct Search {
     state: Option<String>,
     /// Where an earlier page ended: its `next_cursor`.
     cursor: Option<String>,
-    /// How many rows, at most 200; 50 when not given.
+    /// How many rows, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
@@ -210,7 +211,7 @@ pub(crate) async fn show(
 }
 
 #[utoipa::path(put, path = "/api/v1/registrations/{registration}", tag = "registrations",
-    params(("registration" = String, Path)), request_body = RegistrationBody,
+    params(("registration" = String, Path), Expected), request_body = RegistrationBody,
     responses((status = 200, body = RegistrationView), (status = 202, body = ProposalView), Problem))]
 pub(crate) async fn define(
     State(parts): State<ConsoleParts>,
