@@ -148,7 +148,7 @@ impl RegistrationAuthority {
             kind: StreamKind::Access,
             id: *id.as_bytes(),
         };
-        let saying = Saying::new(Purpose::Console, actor, origin.clone(), event.kind().as_str());
+        let saying = Saying::new(Purpose::Console, actor, origin.clone(), &event.in_words());
         self.ledger.record(first(stream), saying, &[Event::Access(event)])
     }
 }

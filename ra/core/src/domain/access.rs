@@ -47,4 +47,19 @@ impl AccessEvent {
             Self::TurnedAway { .. } => EventKind::OperatorTurnedAway,
         }
     }
+
+    /// What happened, for people who read the log: the reason in the record's header. It stays when a payload is erased, so
+    /// it repeats nothing that strangers typed.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Refused { right, on } => format!("lacks {right} on {on}"),
+            Self::Locked { .. } => "too many wrong passwords for one name".to_owned(),
+            Self::Bootstrapped { name } => format!("one-time credential for {name}"),
+            Self::TurnedAway {
+                decision,
+                subject,
+                refusal,
+            } => format!("{decision} of {subject} refused: {}", refusal.code()),
+        }
+    }
 }
