@@ -45,6 +45,16 @@ impl Database {
         query.fetch_all(&mut self.0).await?.iter().map(record).collect()
     }
 
+    /// Which leaf of the audit log a record is.
+    pub async fn leaf_of(&mut self, stream: StreamId, position: u32) -> Result<u64, FaultError> {
+        let query = sqlx::query("SELECT leaf FROM audit_leaf WHERE kind = ? AND stream = ? AND position = ?")
+            .bind(i64::from(stream.kind.number()))
+            .bind(stream.id.to_vec())
+            .bind(position);
+        let leaf: i64 = query.fetch_one(&mut self.0).await?.try_get(0)?;
+        u64::try_from(leaf).map_err(|_| FaultError::Unreadable("leaf"))
+    }
+
     /// Adds a record, whatever it says.
     pub async fn insert(&mut self, record: &Record) -> Result<(), FaultError> {
         let (header, stored) = (record.header(), record.to_stored());

@@ -20,6 +20,7 @@ use crate::FaultError;
 use crate::cable::Cable;
 use crate::checker::{Known, Report, check_at};
 use crate::client::Client;
+use crate::console::Console;
 use crate::database::Database;
 use crate::export::export;
 use crate::front::Front;
@@ -151,11 +152,20 @@ impl Fleet {
 
     /// The node where people decide.
     pub fn console(&self) -> Result<&Node, FaultError> {
-        let mut members = self.nodes.values();
-        let console = members.find(|member| member.roles.contains("console"));
-        Ok(&console
-            .ok_or_else(|| FaultError::Absent("console".to_owned()))?
-            .process)
+        Ok(&self.node(self.console_name()?)?.process)
+    }
+
+    /// The name of the node where people decide; the first one if there are several.
+    pub fn console_name(&self) -> Result<&'static str, FaultError> {
+        let mut nodes = self.nodes.iter();
+        let console = nodes.find(|(_, member)| member.roles.contains("console"));
+        let absent = || FaultError::Absent("console".to_owned());
+        console.map(|(name, _)| *name).ok_or_else(absent)
+    }
+
+    /// A connection to the operator API of a node, on its host's socket.
+    pub async fn socket(&self, name: &str) -> Result<Console, FaultError> {
+        Console::at(&self.site.data_dir(name).join("c.sock")).await
     }
 
     /// From now on every connection goes to this edge, counted in the order of their names; with `None` they take

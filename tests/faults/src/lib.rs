@@ -4,6 +4,7 @@
 pub mod cable;
 pub mod checker;
 pub mod client;
+pub mod console;
 pub mod database;
 mod error;
 pub mod export;

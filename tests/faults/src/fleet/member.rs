@@ -47,6 +47,12 @@ impl Plan {
         ],
         ..Self::APART
     };
+
+    /// Two nodes of which each receives, judges, issues and lets people decide.
+    pub const PAIR: Self = Self {
+        nodes: &[("node1", "edge,worker,console"), ("node2", "edge,worker,console")],
+        ..Self::APART
+    };
 }
 
 /// A node.

@@ -12,9 +12,10 @@ use crate::walls::{insert, keys_of};
 
 /// Confirms what the host has published, so that the host does not count as one of those who ask.
 pub(crate) async fn confirms(fleet: &Fleet) {
-    let (wrapped, keks) = keys_of(fleet, "console1").await;
+    let name = fleet.console_name().unwrap();
+    let (wrapped, keks) = keys_of(fleet, name).await;
     let keys = wrapped.open(&keks, &[Purpose::Console]).unwrap();
-    let mut console = fleet.as_node("console1").await.unwrap();
+    let mut console = fleet.as_node(name).await.unwrap();
     let records = fleet.records().await.unwrap();
     let by: Principal = "operator:another".parse().unwrap();
     let objects = [

@@ -4,12 +4,14 @@
 #![cfg(test)]
 
 mod another;
+mod decisions;
 mod doctor;
 mod lease;
 mod load;
 mod partition;
 mod refusals;
 mod roles;
+mod rollback;
 mod sealing;
 mod walls;
 

@@ -5,6 +5,7 @@
 mod account;
 mod enrollment;
 mod identifier;
+mod people;
 mod profile;
 mod revocation;
 mod rollback;
