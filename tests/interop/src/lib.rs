@@ -1,6 +1,8 @@
 //! What every interop test needs: a DNS server, a gateway that asks it, and a folder. The tests are in `tests/`, one
 //! file per client; they are ignored unless asked for, because they need the clients that `cargo xtask tools` installs.
 
+pub mod person;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -42,13 +42,6 @@ fn awaiting(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn start(certbot: &Certbot, name: &str) -> portreeve_harness::process::Running {
-    let standalone = certbot.standalone();
-    let mut arguments: Vec<&str> = standalone.iter().map(String::as_str).collect();
-    arguments.extend(["-d", name]);
-    certbot.start("certonly", &arguments).unwrap()
-}
-
 #[test]
 #[ignore = "needs real clients: cargo xtask test --only interop"]
 fn debian_certbot_waits_and_gets_the_certificate_once_approved() {
@@ -69,7 +62,7 @@ fn debian_certbot_waits_at_an_edge_for_a_decision_at_a_console() {
 
 fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease, site: Site) {
     let certbot = certbot(release, &site);
-    let mut running = start(&certbot, "waits.test");
+    let mut running = certbot.start_standalone("waits.test", &[]).unwrap();
     let id = waiting_request(&site);
     assert!(running.is_running(), "certbot waits");
     let shown = site
@@ -96,7 +89,7 @@ fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease, site: S
 fn certbot_gets_a_terminal_error_once_rejected() {
     let site = Site::start().unwrap();
     let certbot = certbot(CertbotRelease::Newest, &site);
-    let running = start(&certbot, "denied.test");
+    let running = certbot.start_standalone("denied.test", &[]).unwrap();
     let id = waiting_request(&site);
     let reject = ["request", "reject", &id, "--comment", "not known here", "--yes"];
     site.console().control(&reject).unwrap().success().unwrap();

@@ -92,6 +92,22 @@ impl Certbot {
         .collect()
     }
 
+    /// Starts to issue for a name over http-01, with further options, and does not wait.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_standalone(
+        &self,
+        name: &str,
+        options: &[&str],
+    ) -> Result<crate::process::Running, HarnessError> {
+        let standalone = self.standalone();
+        let mut arguments: Vec<&str> = standalone.iter().map(String::as_str).collect();
+        arguments.extend(["-d", name]);
+        arguments.extend(options);
+        self.start("certonly", &arguments)
+    }
+
     /// Issues for `names` over http-01 and returns the certificate.
     ///
     /// # Errors
