@@ -6,6 +6,7 @@ mod challtest;
 mod lego;
 mod lint;
 mod npm;
+mod schemathesis;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ pub use challtest::Challtest;
 pub use lego::{Lego, LegoChallenge};
 pub use lint::lint;
 pub use npm::npm_acme_client;
+pub use schemathesis::schemathesis;
 
 use crate::error::HarnessError;
 
