@@ -28,8 +28,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_extractor, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_extractor, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use portreeve_pkix::{Certificate, PublicKey};
 use portreeve_ra::ports::{Documents, Random};
 use portreeve_ra::{ObjectKind, OperatorName, RegistrationAuthority};
@@ -114,7 +115,28 @@ fn guarded(router: Router) -> Router {
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(of_text))
         .layer(from_extractor::<SignedIn>())
+}
+
+/// A path whose octets are no UTF-8 names nothing. The router would say so in words that are no problem document.
+async fn of_text(request: Request, next: Next) -> Response {
+    match is_text(request.uri().path()) {
+        true => next.run(request).await,
+        false => Problem::NotFound("resource").into_response(),
+    }
+}
+
+/// Whether a path is UTF-8 once it is decoded.
+fn is_text(path: &str) -> bool {
+    let mut parts = path.split('%');
+    let mut octets = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let encoded = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        octets.push(encoded.unwrap_or(b'%'));
+        octets.extend(part.bytes().skip(if encoded.is_some() { 2 } else { 0 }));
+    }
+    std::str::from_utf8(&octets).is_ok()
 }
 
 /// Every call, each described where it is written.
@@ -195,9 +217,8 @@ fn of_registrations() -> OpenApiRouter<ConsoleParts> {
 mod tests {
     use super::*;
     use axum::body::Body;
-    use axum::response::Response;
+    use axum::extract::Path;
     use axum::routing::get;
-    use http::Request;
     use portreeve_ra::Standing;
     use std::future::Future;
     use std::pin::pin;
@@ -206,7 +227,10 @@ mod tests {
 
     /// The status of a request, with or without somebody signed in.
     fn status(method: &str, path: &str, principal: Option<&str>) -> u16 {
-        let mut router = guarded(Router::new().route("/api/v1/further", get(|| async { "fine" })));
+        let further = Router::new()
+            .route("/api/v1/further", get(|| async { "fine" }))
+            .route("/api/v1/further/{name}", get(|Path(name): Path<String>| async { name }));
+        let mut router = guarded(further);
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -233,6 +257,8 @@ mod tests {
             ("a path of the mounter", "GET", "/api/v1/further", 200),
             ("another method", "POST", "/api/v1/further", 405),
             ("no such path", "GET", "/api/v1/none", 404),
+            ("a name", "GET", "/api/v1/further/%c3%a4%2", 200),
+            ("a name that is no text", "GET", "/api/v1/further/%c3%2f", 404),
         ];
         for (name, method, path, expected) in rows {
             assert_eq!(status(method, path, None), 401, "{name}: nobody");
