@@ -289,6 +289,7 @@ async fn a_directory_is_applied_and_what_widens_waits_for_another_person() {
     let offer = "profiles = [\"web\"]\nbackend = \"issuing\"\napproval = \"team\"\n";
     std::fs::write(path.join("endpoints/acme/web.toml"), offer).unwrap();
     std::fs::write(path.join("approval-policies/team.toml"), people).unwrap();
+    std::fs::create_dir_all(path.join("teams")).unwrap();
     std::fs::write(path.join("teams/bad.toml"), "members = []\n").unwrap();
     let (_, applied, _) = apply(&["--dry-run"]);
     let dry = outcomes(&applied);
@@ -302,7 +303,7 @@ async fn a_directory_is_applied_and_what_widens_waits_for_another_person() {
     for (name, wanted) in expected {
         assert_eq!(outcome(&dry, name), wanted, "{name}: {applied}");
     }
-    std::fs::remove_file(path.join("teams/bad.toml")).unwrap();
+    std::fs::remove_dir_all(path.join("teams")).unwrap();
     std::fs::remove_file(path.join("operators/alice.toml")).unwrap();
     let (code, applied, _) = apply(&[]);
     let made = outcomes(&applied);

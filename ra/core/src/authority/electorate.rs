@@ -211,9 +211,6 @@ impl RegistrationAuthority {
             if let Some(owner) = &asked.owner {
                 found.exclude(owner, Exclusion::Owner);
             }
-            if let Some(author) = &waiting.by {
-                found.exclude(author, Exclusion::WroteRegistration);
-            }
             found.affected.insert(Affected {
                 team: asked.team,
                 ..Affected::default()
