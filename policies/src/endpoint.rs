@@ -1,16 +1,23 @@
 //! Endpoints: their text form.
 
+mod clients;
+
 use std::time::Duration;
 
 use portreeve_ra::{
     ApprovalPolicyName, BackendName, Endpoint, EndpointName, ExternalAccounts, NameAuthority, ProfileName,
-    RateLimit, RateLimits,
+    RateLimit, RateLimits, TrustAnchorsName,
 };
 use serde::Deserialize;
 
 use portreeve_pkix::duration;
 
 use crate::lints::{OverrideError, Overrides};
+
+use clients::{
+    WrittenKey, WrittenKind, WrittenLines, WrittenLinking, WrittenRegistration, WrittenRenewedNames,
+    WrittenSeveral, WrittenWindow,
+};
 
 const PROFILES_MAX: usize = 64;
 /// Counters are kept that long.
@@ -44,6 +51,12 @@ pub enum EndpointError {
     /// External accounts are a thing of ACME.
     #[error("eab: only endpoints of acme have external accounts")]
     ExternalAccounts,
+    /// Clients of ACME are accounts.
+    #[error("keys for clients that are no accounts have no meaning at an endpoint of acme")]
+    Clients,
+    /// Too many names, or one twice.
+    #[error("{0}: at most 32, none twice")]
+    Named(&'static str),
     /// A reason that is none, or for no lint of an offer.
     #[error("{0}")]
     Lint(#[from] OverrideError),
@@ -66,6 +79,22 @@ struct Written {
     eab: Option<WrittenExternalAccounts>,
     #[serde(default)]
     lint: Overrides,
+    authentication: Option<Vec<WrittenKind>>,
+    client_trust: Option<Vec<TrustAnchorsName>>,
+    client_registration: Option<WrittenRegistration>,
+    credentials: Option<WrittenSeveral>,
+    linking: Option<WrittenLinking>,
+    ra_trust: Option<Vec<TrustAnchorsName>>,
+    ra_registrations: Option<Vec<String>>,
+    renew_from: Option<Vec<EndpointName>>,
+    renew_newest_only: Option<bool>,
+    renew_window: Option<WrittenWindow>,
+    renew_key: Option<WrittenKey>,
+    renew_names: Option<WrittenRenewedNames>,
+    renew_first: Option<bool>,
+    generated_keys: Option<bool>,
+    template: Option<bool>,
+    lines: Option<WrittenLines>,
 }
 
 #[derive(Copy, Clone, Deserialize)]
@@ -107,7 +136,14 @@ struct WrittenRateLimit {
 /// Keys: `profiles`, `backend`, `approval` (the name of an approval policy; absent: nobody is asked), `names` (`"proven"`, the default, or `"profile"`),
 /// `inline_wait` (2 s for ACME, else 10 s), `retry_after` (3 s), `rate_limit` with any of `address`, `requester`,
 /// `registration` and `endpoint`, each `{ requests, period, burst }` (burst: as many as `requests`), `eab` (`"off"`,
-/// `"optional"`, the default, or `"required"`; ACME alone), `lint.override` (see [`crate::lints`]).
+/// `"optional"`, the default, or `"required"`; ACME alone), `lint.override` (see [`crate::lints`]); and where clients are no
+/// accounts `authentication` (of `"password"`, `"token"`, `"certificate"`; all), `client_trust` (names of trust anchors; none),
+/// `client_registration` (`"serial_number"`, the default, `"common_name"`, `"nobody"`), `credentials` (`"precedence"`, the
+/// default, or `"agree"`), `linking` (`"optional"`, the default, or `"required"`), `ra_trust`, `ra_registrations` (none),
+/// `renew_from` (endpoints besides this one; none), `renew_newest_only` (false), `renew_window` (`"last_third"`, the default,
+/// `"any"`, or a time before the end), `renew_key` (`"any"`, the default, `"new"`, `"same"`), `renew_names` (`"same"`, the
+/// default, or `"changed"`), `renew_first` (false), `generated_keys` (false), `template` (true), `lines` (`"one"`, the
+/// default, `"wrapped"`, `"by_user_agent"`).
 pub fn parse_endpoint(name: &str, version: u32, text: &str) -> Result<Endpoint, EndpointError> {
     parse_endpoint_with_overrides(name, version, text).map(|(endpoint, _)| endpoint)
 }
@@ -120,6 +156,7 @@ pub fn parse_endpoint_with_overrides(
 ) -> Result<(Endpoint, Overrides), EndpointError> {
     let (name, protocol) = endpoint_name(name)?;
     let written: Written = toml::from_str(text)?;
+    let (clients, renewal, offer) = written.clients(protocol)?;
     let profiles = written.profiles;
     let twice = profiles
         .iter()
@@ -155,6 +192,9 @@ pub fn parse_endpoint_with_overrides(
         retry_after: written.retry_after,
         rate_limit: rate_limits(written.rate_limit)?,
         eab: external_accounts(written.eab, protocol)?,
+        clients,
+        renewal,
+        offer,
     };
     Ok((endpoint, written.lint))
 }

@@ -10,8 +10,8 @@ use portreeve_pkix::{
     PossessionError, Timestamp, pem,
 };
 use portreeve_ra::{
-    Agreement, BackendName, BadName, Endpoint, EndpointName, ExternalAccounts, Facts, Finding, NameAuthority,
-    Outcome, ProfileName, RateLimits, Refusal, Requester, Verdict,
+    Agreement, BackendName, BadName, ClientRules, Endpoint, EndpointName, ExternalAccounts, Facts, Finding,
+    NameAuthority, Offer, Outcome, ProfileName, RateLimits, Refusal, RenewalRules, Requester, Verdict,
 };
 
 use crate::approval::ReadApproval;
@@ -166,6 +166,9 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
         retry_after: Duration::from_secs(1),
         rate_limit: RateLimits::default(),
         eab: ExternalAccounts::default(),
+        clients: ClientRules::default(),
+        renewal: RenewalRules::default(),
+        offer: Offer::default(),
     };
     let all = || {
         let common_names = request

@@ -27,6 +27,7 @@ mod remarks;
 pub mod rules;
 mod shipped;
 mod shown;
+mod template;
 
 pub use anchors::{TrustAnchorsError, parse_trust_anchors};
 pub use approval::{ApprovalPolicyError, AutomaticRule, ReadApproval, parse_approval_policy};

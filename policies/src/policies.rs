@@ -8,7 +8,7 @@ use portreeve_ra::ports::{Policy, PolicyError};
 use portreeve_ra::steps::ProvenRequest;
 use portreeve_ra::{
     Agreement, ApprovalPolicy, Endpoint, Facts, ObjectKind, ObjectVersion, Operator, OperatorRole,
-    Registration, Remark, Team, TrustAnchorSet, Verdict,
+    Registration, Remark, RequestTemplate, Team, TrustAnchorSet, Verdict,
 };
 
 use crate::anchors::parse_trust_anchors;
@@ -22,6 +22,7 @@ use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 use crate::remarks::remarks;
 use crate::rules::RULES;
+use crate::template::template;
 
 /// Objects kept compiled, of each kind. Older versions are wanted while enrollments judged by them are under way.
 const CACHED_MAX: usize = 256;
@@ -153,6 +154,10 @@ impl Policy for Policies {
         self.anchors.entry(object, |object| {
             parse_trust_anchors(&object.name, &object.body).map_err(|error| unreadable(object, &error))
         })
+    }
+
+    fn template(&self, profile: &ObjectVersion) -> Result<RequestTemplate, PolicyError> {
+        self.profile(profile).map(|profile| template(&profile))
     }
 
     fn examine(

@@ -1,6 +1,11 @@
 //! The keys of an endpoint. Every field is named here, so that a new one does not compile before it has its meaning.
 
-use portreeve_ra::{Endpoint, ExternalAccounts, NameAuthority, RateLimit, RateLimits};
+use portreeve_pkix::duration::Spelled;
+use portreeve_ra::{
+    CertificateRegistration, ClientRules, CredentialKind, Endpoint, ExternalAccounts, Linking, NameAuthority,
+    Offer, RateLimit, RateLimits, RenewalKey, RenewalNames, RenewalRules, RenewalWindow, SeveralCredentials,
+    TrustAnchorsName,
+};
 
 use super::Facet;
 use super::measure::{Amount, Measure};
@@ -19,6 +24,9 @@ pub(super) fn facets(endpoint: &Endpoint, overrides: &Overrides) -> Vec<Facet> {
         retry_after,
         eab,
         rate_limit,
+        clients,
+        renewal,
+        offer,
     } = endpoint;
     let offered = profiles.iter().map(|name| name.as_str().to_owned()).collect();
     let default = profiles.first().map(|name| name.as_str().to_owned());
@@ -62,8 +70,100 @@ pub(super) fn facets(endpoint: &Endpoint, overrides: &Overrides) -> Vec<Facet> {
         .iter()
         .filter_map(|(whose, limit)| Some((whose, limit.as_ref()?)));
     facets.extend(limits.flat_map(|(whose, limit)| of_rate_limit(whose, limit)));
+    facets.extend(of_clients(clients));
+    facets.extend(of_renewal(renewal));
+    facets.extend(of_offer(offer));
     facets.extend(of_overrides(overrides));
     facets
+}
+
+fn of_clients(clients: &ClientRules) -> [Facet; 7] {
+    let ClientRules {
+        authentication,
+        trust,
+        registration,
+        several,
+        linking,
+        ra_trust,
+        ra_registrations,
+    } = clients;
+    let kind = |kind: &CredentialKind| match kind {
+        CredentialKind::Password => "password",
+        CredentialKind::Token => "token",
+        CredentialKind::Certificate => "certificate",
+    };
+    let kinds = authentication.iter().map(|one| kind(one).to_owned()).collect();
+    let named = |names: &[TrustAnchorsName]| names.iter().map(|name| name.as_str().to_owned()).collect();
+    // Another attribute leads to other registrations.
+    let registration = match registration {
+        CertificateRegistration::SerialNumber => Measure::Limit("serial_number".to_owned()),
+        CertificateRegistration::CommonName => Measure::Limit("common_name".to_owned()),
+        CertificateRegistration::Nobody => Measure::Exact("nobody".to_owned()),
+    };
+    let several = match several {
+        SeveralCredentials::Agree => Measure::rank(0, "agree"),
+        SeveralCredentials::Precedence => Measure::rank(1, "precedence"),
+    };
+    let linking = match linking {
+        Linking::Required => Measure::rank(0, "required"),
+        Linking::Optional => Measure::rank(1, "optional"),
+    };
+    [
+        Facet::new("authentication", Measure::Set(kinds)),
+        Facet::new("client_trust", Measure::Set(named(trust))),
+        Facet::new("client_registration", registration),
+        Facet::new("credentials", several),
+        Facet::new("linking", linking),
+        Facet::new("ra_trust", Measure::Set(named(ra_trust))),
+        Facet::new("ra_registrations", Measure::Set(ra_registrations.clone())),
+    ]
+}
+
+fn of_renewal(renewal: &RenewalRules) -> [Facet; 6] {
+    let RenewalRules {
+        from,
+        newest_only,
+        window,
+        key,
+        names,
+        first,
+    } = renewal;
+    let from = from.iter().map(|name| name.as_str().to_owned()).collect();
+    let window = match window {
+        RenewalWindow::LastThird => Measure::Exact("last_third".to_owned()),
+        RenewalWindow::Before(time) => Measure::Exact(Spelled(*time).to_string()),
+        RenewalWindow::Any => Measure::Exact("any".to_owned()),
+    };
+    let key = match key {
+        RenewalKey::Any => Measure::Exact("any".to_owned()),
+        RenewalKey::New => Measure::Limit("new".to_owned()),
+        RenewalKey::Same => Measure::Limit("same".to_owned()),
+    };
+    let names = match names {
+        RenewalNames::Same => Measure::rank(0, "same"),
+        RenewalNames::Changed => Measure::rank(1, "changed"),
+    };
+    [
+        Facet::new("renew_from", Measure::Set(from)),
+        Facet::new("renew_newest_only", Measure::limits(*newest_only)),
+        Facet::new("renew_window", window),
+        Facet::new("renew_key", key),
+        Facet::new("renew_names", names),
+        Facet::new("renew_first", Measure::gives(*first)),
+    ]
+}
+
+fn of_offer(offer: &Offer) -> [Facet; 3] {
+    let Offer {
+        generated_keys,
+        template,
+        lines,
+    } = offer;
+    [
+        Facet::new("generated_keys", Measure::gives(*generated_keys)),
+        Facet::new("template", Measure::Note(template.to_string())),
+        Facet::new("lines", Measure::Note(format!("{lines:?}"))),
+    ]
 }
 
 fn of_rate_limit(whose: &str, limit: &RateLimit) -> [Facet; 3] {

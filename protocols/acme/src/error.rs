@@ -199,7 +199,15 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         | Refusal::Denied
         | Refusal::Expired
         | Refusal::RegistrationClosed
-        | Refusal::LimitReached => (StatusCode::FORBIDDEN, Type::Unauthorized),
+        | Refusal::LimitReached
+        | Refusal::CredentialMissing
+        | Refusal::CredentialNotAccepted
+        | Refusal::CredentialsDisagree
+        | Refusal::CertificateRequired
+        | Refusal::ClientCertificate(_)
+        | Refusal::NotOffered
+        | Refusal::NotItsNames
+        | Refusal::RenewalTooEarly(_) => (StatusCode::FORBIDDEN, Type::Unauthorized),
         Refusal::ClaimConflict => (StatusCode::FORBIDDEN, Type::OrderNotReady),
         Refusal::AlreadySpent => (StatusCode::BAD_REQUEST, Type::BadNonce),
         Refusal::Malformed(_) | Refusal::Validity(_) => (StatusCode::BAD_REQUEST, Type::Malformed),
@@ -207,7 +215,10 @@ pub(crate) fn of_refusal(refusal: &Refusal, site: &Site) -> Problem {
         | Refusal::PossessionNotProven
         | Refusal::Key(_)
         | Refusal::Subject(_)
-        | Refusal::Extension(_) => (StatusCode::BAD_REQUEST, Type::BadCsr),
+        | Refusal::Extension(_)
+        | Refusal::RenewalKeySame
+        | Refusal::RenewalKeyOther
+        | Refusal::ChannelBinding(_) => (StatusCode::BAD_REQUEST, Type::BadCsr),
         Refusal::Names(_) => (StatusCode::BAD_REQUEST, Type::RejectedIdentifier),
         Refusal::CaRejected | Refusal::NotIssued => (StatusCode::INTERNAL_SERVER_ERROR, Type::ServerInternal),
         Refusal::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, Type::RateLimited),

@@ -121,8 +121,10 @@ async fn enroll(
         endpoint: site.endpoint.clone(),
         operation: Operation::Enroll,
         credential: by.credential(),
-        handle: handle_of(OrderId::from_bytes(order.id)),
+        handle: handle_of(OrderId::from_bytes(order.id)).into(),
         request: request.der().to_vec(),
+        channel: None,
+        key_maker: None,
         profile_hint: None,
         not_before: order.value.not_before,
         not_after: order.value.not_after,
@@ -184,7 +186,18 @@ const fn ends_order(refusal: &Refusal) -> bool {
         | Refusal::BindingRequired
         | Refusal::BindingNotOffered
         | Refusal::NameTaken
-        | Refusal::Stale => false,
+        | Refusal::Stale
+        | Refusal::CredentialMissing
+        | Refusal::CredentialNotAccepted
+        | Refusal::CredentialsDisagree
+        | Refusal::CertificateRequired
+        | Refusal::ClientCertificate(_)
+        | Refusal::NotOffered
+        | Refusal::NotItsNames
+        | Refusal::RenewalTooEarly(_)
+        | Refusal::RenewalKeySame
+        | Refusal::RenewalKeyOther
+        | Refusal::ChannelBinding(_) => false,
     }
 }
 

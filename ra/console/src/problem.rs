@@ -228,7 +228,16 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::AccountUnknown
         | Refusal::UnknownRequest
         | Refusal::UnknownCertificate => StatusCode::NOT_FOUND,
-        Refusal::AccountDeactivated | Refusal::NotAuthorized | Refusal::Denied => StatusCode::FORBIDDEN,
+        Refusal::AccountDeactivated
+        | Refusal::NotAuthorized
+        | Refusal::Denied
+        | Refusal::CredentialMissing
+        | Refusal::CredentialNotAccepted
+        | Refusal::CredentialsDisagree
+        | Refusal::CertificateRequired
+        | Refusal::ClientCertificate(_)
+        | Refusal::NotOffered
+        | Refusal::NotItsNames => StatusCode::FORBIDDEN,
         Refusal::KeyInUse(_)
         | Refusal::ClaimConflict
         | Refusal::AlreadySpent
@@ -258,7 +267,11 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::CannotRevoke
         | Refusal::RevocationReason
         | Refusal::BindingRequired
-        | Refusal::BindingNotOffered => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::BindingNotOffered
+        | Refusal::RenewalTooEarly(_)
+        | Refusal::RenewalKeySame
+        | Refusal::RenewalKeyOther
+        | Refusal::ChannelBinding(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

@@ -306,7 +306,10 @@ impl Accounts {
 const fn signed_by(by: &Credential) -> Result<(AccountId, &PublicKey), Refusal> {
     match by {
         Credential::Account { account, key } => Ok((*account, key)),
-        Credential::Key(_) | Credential::Secret { .. } => Err(Refusal::NotAuthorized),
+        Credential::Key(_)
+        | Credential::Secret { .. }
+        | Credential::Certificate { .. }
+        | Credential::Several(_) => Err(Refusal::NotAuthorized),
     }
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod backend;
 mod heads;
+mod key_maker;
 mod keys;
 mod listed;
 mod policy;
@@ -19,6 +20,7 @@ pub use backend::{
     RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome,
 };
 pub use heads::{Head, HeadMemory};
+pub use key_maker::KeyMaker;
 pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
 pub use listed::{RegistrationFilter, RegistrationRow, SECRET_LISTED, SecretFilter, SecretRow};
 pub use policy::{Policy, PolicyError};

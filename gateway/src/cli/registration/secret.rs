@@ -71,6 +71,8 @@ enum Kind {
     ScepChallenge,
     /// A CMP reference and secret.
     CmpSecret,
+    /// A bearer token, for EST.
+    EnrollmentToken,
 }
 
 pub(super) async fn run(
@@ -93,6 +95,7 @@ pub(super) async fn run(
                 Kind::EstPassword => "est-password",
                 Kind::ScepChallenge => "scep-challenge",
                 Kind::CmpSecret => "cmp-secret",
+                Kind::EnrollmentToken => "enrollment-token",
             };
             let body = NewSecretBody {
                 kind: kind.to_owned(),

@@ -51,6 +51,17 @@ fn refusals() -> Vec<Refusal> {
         Refusal::BindingNotOffered,
         Refusal::NameTaken,
         Refusal::Stale,
+        Refusal::CredentialMissing,
+        Refusal::CredentialNotAccepted,
+        Refusal::CredentialsDisagree,
+        Refusal::CertificateRequired,
+        Refusal::ClientCertificate(CertificateRejection::Revoked),
+        Refusal::NotOffered,
+        Refusal::NotItsNames,
+        Refusal::RenewalTooEarly(Timestamp::from_unix_seconds(1_900_000_000)),
+        Refusal::RenewalKeySame,
+        Refusal::RenewalKeyOther,
+        Refusal::ChannelBinding(BindingRejection::Wrong),
     ]
 }
 

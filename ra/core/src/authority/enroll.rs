@@ -13,9 +13,9 @@ use super::standing::disposition;
 use super::waiting::is_moving;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, Claim, ClaimKey, Disposition,
-    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, KnownSecret, Origin, Purpose, Refusal,
-    RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
+    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, Claim, ClaimHandle, ClaimKey,
+    Disposition, EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Origin,
+    Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -48,11 +48,15 @@ impl RegistrationAuthority {
     ///
     /// The same requester with the same handle and the same request gets the same enrollment, however often it asks.
     pub async fn enroll(self: &Arc<Self>, request: EnrollmentRequest) -> Result<Disposition, Error> {
-        let key = ClaimKey::new(&request.endpoint, request.operation, &request.handle);
         let digest = sha256(&request.request);
         let mut turn = 0;
         loop {
             let caller = self.caller(&request.credential, &request.origin).await?;
+            let handle = match &request.handle {
+                Handle::Given(handle) => handle.clone(),
+                Handle::SameRequest => ClaimHandle::of_request(&caller.requester, &digest),
+            };
+            let key = ClaimKey::new(&request.endpoint, request.operation, &handle);
             let secret = caller.secret.as_ref().map(|secret| secret.value().id);
             let (claim, scene) = join(
                 self.parts.store.claim(&key),

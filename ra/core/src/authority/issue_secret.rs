@@ -135,7 +135,10 @@ impl RegistrationAuthority {
         }
         if let Some(reference) = &new.reference {
             let legal = |octet: u8| octet.is_ascii_graphic() && octet != b':';
-            if matches!(new.kind, SecretKind::AcmeEab | SecretKind::ScepChallenge) {
+            if matches!(
+                new.kind,
+                SecretKind::AcmeEab | SecretKind::ScepChallenge | SecretKind::EnrollmentToken
+            ) {
                 return refuse("reference: is made up for secrets of this kind");
             }
             if reference.is_empty() || reference.len() > REFERENCE_MAX || !reference.bytes().all(legal) {

@@ -8,8 +8,8 @@ use super::RegistrationAuthority;
 use super::caller::Caller;
 use crate::domain::{
     Account, Agreement, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
-    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, RateLimit, Refusal, Submission,
-    Verdict, key_report_stream, network, proof_stream,
+    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, RateLimit, Refusal, RequestTemplate,
+    Submission, Verdict, key_report_stream, network, proof_stream,
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{Admission, PolicyError};
@@ -179,6 +179,29 @@ impl RegistrationAuthority {
     pub async fn endpoint(&self, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
         let object = self.objects.current(ObjectKind::Endpoint, name.as_str()).await?;
         self.read_endpoint(object.as_ref())
+    }
+
+    /// What a request at this endpoint should look like, by the profile that is named or its first; `None` where clients are
+    /// not told.
+    pub async fn request_template(
+        &self,
+        name: &EndpointName,
+        profile_hint: Option<&ProfileName>,
+    ) -> Result<Option<RequestTemplate>, Error> {
+        let endpoint = self.endpoint(name).await?;
+        if !endpoint.offer.template {
+            return Ok(None);
+        }
+        let profile = chosen_profile(profile_hint, &endpoint, None)?;
+        let object = self
+            .objects
+            .current(ObjectKind::Profile, profile.as_str())
+            .await?;
+        let object = object.ok_or_else(|| Refusal::UnknownProfile(profile.to_string()))?;
+        let template = self.parts.policy.template(&object);
+        template
+            .map(Some)
+            .map_err(|error| Error::Internal(unreadable(error)))
     }
 
     pub(super) fn read_endpoint(&self, object: Option<&ObjectVersion>) -> Result<Arc<Endpoint>, Error> {

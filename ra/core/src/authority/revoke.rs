@@ -221,7 +221,10 @@ impl RegistrationAuthority {
     ) -> Result<Right, Error> {
         let account = match &request.credential {
             Credential::Key(key) if key == certificate.public_key() => return Ok(Right::Key),
-            Credential::Key(_) | Credential::Secret { .. } => return Err(Refusal::NotAuthorized.into()),
+            Credential::Key(_)
+            | Credential::Secret { .. }
+            | Credential::Certificate { .. }
+            | Credential::Several(_) => return Err(Refusal::NotAuthorized.into()),
             Credential::Account { account, .. } => *account,
         };
         let account = self.accounts.load(account).await?;

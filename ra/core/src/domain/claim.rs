@@ -11,6 +11,14 @@ use super::request::Operation;
 #[derive(Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize)]
 pub struct ClaimHandle(pub Vec<u8>);
 
+impl ClaimHandle {
+    /// The handle of whoever returns with the same request: each requester has its own.
+    pub fn of_request(requester: &Requester, digest: &[u8; 32]) -> Self {
+        let requester = requester.to_string();
+        Self([b"request\0".as_slice(), digest, requester.as_bytes()].concat())
+    }
+}
+
 /// The unique key of a claim: SHA-256 over endpoint, operation and handle, each with its length.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, BorshSerialize, BorshDeserialize)]
 pub struct ClaimKey(pub [u8; 32]);

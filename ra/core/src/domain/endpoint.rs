@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::client::{ClientRules, Offer, RenewalRules};
 use super::ids::{ApprovalPolicyName, BackendName, EndpointName, ProfileName};
 
 /// Where the right to a name comes from.
@@ -73,4 +74,10 @@ pub struct Endpoint {
     pub rate_limit: RateLimits,
     /// Whether accounts are bound to registrations.
     pub eab: ExternalAccounts,
+    /// Who is known here, and as what, where clients are no accounts.
+    pub clients: ClientRules,
+    /// How certificates are renewed.
+    pub renewal: RenewalRules,
+    /// What is offered besides.
+    pub offer: Offer,
 }

@@ -4,7 +4,9 @@ mod access;
 mod account;
 mod actor;
 mod approval;
+mod channel;
 mod claim;
+mod client;
 mod contents;
 mod endpoint;
 mod enrollment;
@@ -31,6 +33,7 @@ mod right;
 mod role;
 mod seconds;
 mod secret;
+mod template;
 mod trust;
 mod verdict;
 mod waiting;
@@ -41,7 +44,12 @@ pub use actor::{Actor, Origin, Requester, network};
 pub use approval::{
     ApprovalPolicy, ApprovalTerms, Approvers, DecisionRejection, EvidenceRule, Exclusion, Step,
 };
+pub use channel::{BindingRejection, Channel, ChannelVersion};
 pub use claim::{Claim, ClaimHandle, ClaimKey};
+pub use client::{
+    CertificateRegistration, CertificateRejection, ClientRules, CredentialKind, Lines, Linking, Offer,
+    RenewalKey, RenewalNames, RenewalRules, RenewalWindow, SeveralCredentials,
+};
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
 pub use endpoint::{Endpoint, ExternalAccounts, NameAuthority, RateLimit, RateLimits};
 pub use enrollment::{
@@ -78,13 +86,16 @@ pub use registration::{
     OverLimit, REGISTRATION_NAME_MAX, Registration, RegistrationError, RegistrationEvent, RegistrationState,
 };
 pub use remark::Remark;
-pub use request::{Alongside, Credential, Disposition, EnrollmentRequest, Operation, SecretProof, Waiting};
+pub use request::{
+    Alongside, Credential, Disposition, EnrollmentRequest, Handle, Operation, SecretProof, Waiting,
+};
 pub use revocation::{RevocationReason, RevocationRequest, RevocationTarget};
 pub use right::{On, OperatorRole, Reach, Right, Standing, TeamReach, UnknownRight};
 pub use role::{Role, Roles, UnknownRole};
 pub use secret::{
     KnownSecret, Secret, SecretCheck, SecretEvent, SecretKind, SecretOwner, SecretState, USES_MAX,
 };
+pub use template::{RequestTemplate, TemplateAttribute, TemplateKey, TemplateName};
 pub use trust::TrustAnchorSet;
 pub use verdict::{Agreement, Facts, Finding, Outcome, Verdict};
 pub use waiting::{ProposedRegistration, WaitingRegistration, WaitingSecret, secret_digest};

@@ -1,9 +1,12 @@
 //! Refusals are data: one closed list, mapped by each protocol in one exhaustive `match`.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use portreeve_pkix::Timestamp;
 use std::time::Duration;
 
 use super::approval::DecisionRejection;
+use super::channel::BindingRejection;
+use super::client::CertificateRejection;
 use super::ids::AccountId;
 use super::seconds;
 
@@ -163,6 +166,39 @@ pub enum Refusal {
     /// What is to be changed has changed since it was read.
     #[error("it has changed since it was read")]
     Stale,
+    /// Nothing was shown that says who asks.
+    #[error("who asks must be shown")]
+    CredentialMissing,
+    /// What was shown is right, and its kind is not accepted here.
+    #[error("this way to show who asks is not accepted here")]
+    CredentialNotAccepted,
+    /// Several credentials were shown, of different identities, where they must be of one.
+    #[error("credentials are of different identities")]
+    CredentialsDisagree,
+    /// A certificate must be shown: that which is to be renewed.
+    #[error("the certificate to be renewed must be shown")]
+    CertificateRequired,
+    /// The client's certificate does not let it in.
+    #[error("{0}")]
+    ClientCertificate(CertificateRejection),
+    /// The endpoint does not do this.
+    #[error("this is not offered here")]
+    NotOffered,
+    /// Subject or names are not those of the requester's certificate.
+    #[error("subject and alternative names must be those of the certificate")]
+    NotItsNames,
+    /// The certificate is renewed later.
+    #[error("the certificate is renewed from {0} on")]
+    RenewalTooEarly(Timestamp),
+    /// A renewed certificate must have another key.
+    #[error("a renewed certificate must have a new key")]
+    RenewalKeySame,
+    /// A renewed certificate must have the same key.
+    #[error("a renewed certificate must have the same key")]
+    RenewalKeyOther,
+    /// What the request says about its channel does not hold.
+    #[error("{0}")]
+    ChannelBinding(BindingRejection),
 }
 
 impl From<DecisionRejection> for Refusal {
@@ -213,6 +249,17 @@ impl Refusal {
             Self::BindingNotOffered => "binding_not_offered",
             Self::NameTaken => "name_taken",
             Self::Stale => "stale",
+            Self::CredentialMissing => "credential_missing",
+            Self::CredentialNotAccepted => "credential_not_accepted",
+            Self::CredentialsDisagree => "credentials_disagree",
+            Self::CertificateRequired => "certificate_required",
+            Self::ClientCertificate(_) => "client_certificate",
+            Self::NotOffered => "not_offered",
+            Self::NotItsNames => "not_its_names",
+            Self::RenewalTooEarly(_) => "renewal_too_early",
+            Self::RenewalKeySame => "renewal_key_same",
+            Self::RenewalKeyOther => "renewal_key_other",
+            Self::ChannelBinding(_) => "channel_binding",
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::{MacAlgorithm, PublicKey, Secret, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::Origin;
+use super::channel::Channel;
 use super::claim::ClaimHandle;
 use super::ids::{AccountId, EndpointName, EnrollmentId, ProfileName};
 use super::intent::Issuance;
 use super::refusal::Refusal;
 use super::secret::SecretKind;
-use crate::ports::{DocumentWrite, Spend};
+use crate::ports::{DocumentWrite, KeyMaker, Spend};
 
 /// What is asked for.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize)]
@@ -19,6 +21,9 @@ pub enum Operation {
     Enroll,
     /// A certificate in place of an earlier one.
     Renew,
+    /// A certificate and the key it is for. It has no claim: nobody but who made the key can deliver it, so that asking
+    /// again makes another.
+    GenerateKey,
 }
 
 impl Operation {
@@ -27,6 +32,7 @@ impl Operation {
         match self {
             Self::Enroll => "enroll",
             Self::Renew => "renew",
+            Self::GenerateKey => "generate-key",
         }
     }
 }
@@ -53,6 +59,72 @@ pub enum Credential {
         /// What shows that the holder knows it.
         proof: SecretProof,
     },
+    /// The client has the private key of the first of these certificates, which says nothing about trust.
+    Certificate {
+        /// As sent: its own first, then any number of issuers.
+        chain: Vec<Vec<u8>>,
+    },
+    /// Several at once, or none. Where a certificate is renewed the certificate says who asks; everywhere else the secret
+    /// does, and a certificate only where there is no secret. All of them must be right where they are looked at.
+    Several(Vec<Credential>),
+}
+
+impl Credential {
+    /// Credentials of one request, at most.
+    pub const SEVERAL_MAX: usize = 4;
+
+    /// These, of which there may be one, many, or none.
+    pub fn of(mut these: Vec<Self>) -> Self {
+        match (these.len(), these.pop()) {
+            (1, Some(one)) => one,
+            (_, last) => {
+                these.extend(last);
+                Self::Several(these)
+            }
+        }
+    }
+
+    /// The password of a registration, under the name that its holder gives it.
+    pub fn password(name: &str, password: Secret) -> Self {
+        Self::Secret {
+            kind: SecretKind::EstPassword,
+            reference: name.to_owned(),
+            proof: SecretProof::Value(password),
+        }
+    }
+
+    /// The token of a registration: what stands before its last full stop is its reference, and the whole is the secret.
+    /// `None` for a text that is none.
+    pub fn token(text: &str) -> Option<Self> {
+        let (reference, rest) = text.rsplit_once('.')?;
+        let legal = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 128
+                && text
+                    .bytes()
+                    .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+        };
+        (legal(reference) && legal(rest)).then(|| Self::Secret {
+            kind: SecretKind::EnrollmentToken,
+            reference: reference.to_owned(),
+            proof: SecretProof::Value(Secret::new(text.as_bytes().to_vec())),
+        })
+    }
+}
+
+/// By what a client finds its request again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Handle {
+    /// What it was given or has chosen.
+    Given(ClaimHandle),
+    /// The same request by the same requester.
+    SameRequest,
+}
+
+impl From<ClaimHandle> for Handle {
+    fn from(handle: ClaimHandle) -> Self {
+        Self::Given(handle)
+    }
 }
 
 /// What shows that somebody knows a secret.
@@ -90,9 +162,13 @@ pub struct EnrollmentRequest {
     /// Who asks.
     pub credential: Credential,
     /// What the client will return with.
-    pub handle: ClaimHandle,
+    pub handle: Handle,
     /// The PKCS#10 request in DER, as received.
     pub request: Vec<u8>,
+    /// The channel it came through, when it was one that requests can be bound to.
+    pub channel: Option<Channel>,
+    /// Who makes the key, where one is asked for ([`Operation::GenerateKey`]).
+    pub key_maker: Option<Arc<dyn KeyMaker>>,
     /// The profile the client names, if it does.
     pub profile_hint: Option<ProfileName>,
     /// The beginning it asks for.

@@ -39,6 +39,8 @@ pub enum SecretKind {
     ScepChallenge = 5,
     /// A CMP reference and secret.
     CmpSecret = 6,
+    /// A bearer token of a registration.
+    EnrollmentToken = 7,
 }
 
 impl SecretKind {
@@ -51,6 +53,7 @@ impl SecretKind {
             Self::EstPassword => "est-password",
             Self::ScepChallenge => "scep-challenge",
             Self::CmpSecret => "cmp-secret",
+            Self::EnrollmentToken => "enrollment-token",
         }
     }
 
@@ -68,6 +71,7 @@ impl SecretKind {
             4 => Self::EstPassword,
             5 => Self::ScepChallenge,
             6 => Self::CmpSecret,
+            7 => Self::EnrollmentToken,
             _ => return None,
         })
     }
@@ -80,18 +84,23 @@ impl SecretKind {
     }
 
     /// The kinds that registrations have.
-    pub const OF_REGISTRATIONS: [Self; 4] = [
+    pub const OF_REGISTRATIONS: [Self; 5] = [
         Self::AcmeEab,
         Self::EstPassword,
         Self::ScepChallenge,
         Self::CmpSecret,
+        Self::EnrollmentToken,
     ];
 
     /// Whether a protocol computes a MAC with it, so that a hash would not do.
     pub const fn makes_macs(self) -> bool {
         match self {
             Self::AcmeEab | Self::CmpSecret => true,
-            Self::Password | Self::Token | Self::EstPassword | Self::ScepChallenge => false,
+            Self::Password
+            | Self::Token
+            | Self::EstPassword
+            | Self::ScepChallenge
+            | Self::EnrollmentToken => false,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use portreeve_pkix::Timestamp;
 
 use crate::domain::{
-    ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Registration, Remark, Team,
-    TrustAnchorSet, Verdict,
+    ApprovalPolicy, Endpoint, Facts, ObjectVersion, Operator, OperatorRole, Registration, Remark,
+    RequestTemplate, Team, TrustAnchorSet, Verdict,
 };
 use crate::steps::ProvenRequest;
 
@@ -36,6 +36,8 @@ pub trait Policy: Send + Sync {
     fn approval_policy(&self, object: &ObjectVersion) -> Result<Arc<ApprovalPolicy>, PolicyError>;
     /// The trust anchors in this text.
     fn trust_anchors(&self, object: &ObjectVersion) -> Result<Arc<TrustAnchorSet>, PolicyError>;
+    /// What a request by the profile in this text should look like.
+    fn template(&self, profile: &ObjectVersion) -> Result<RequestTemplate, PolicyError>;
     /// What is to be said about a profile, an endpoint, an approval policy or trust anchors before they are in force, beside
     /// the objects that they are used with. Fails when the text cannot be read, or names what is not there.
     fn examine(

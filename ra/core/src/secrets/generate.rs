@@ -17,7 +17,7 @@ const KEY_LENGTH: usize = 32;
 /// Groups of four characters of 5 bits each: 140 bits.
 const GROUPS: usize = 7;
 
-/// Groups in front of a SCEP challenge that serve as its reference, since the protocol has no other place for one.
+/// Groups in front of a SCEP challenge or a token that serve as its reference, since there is no other place for one.
 const CHALLENGE_GROUPS: usize = 2;
 
 /// A secret just made. The only time that its value can be read.
@@ -50,6 +50,11 @@ pub(super) fn secret(random: &dyn Random, kind: SecretKind, reference: Option<St
             let front = grouped(random, CHALLENGE_GROUPS);
             let challenge = format!("{front}-{}", grouped(random, GROUPS));
             (front, Secret::new(challenge.into_bytes()))
+        }
+        SecretKind::EnrollmentToken => {
+            let front = grouped(random, CHALLENGE_GROUPS);
+            let token = format!("{front}.{}", grouped(random, GROUPS));
+            (front, Secret::new(token.into_bytes()))
         }
         SecretKind::EstPassword | SecretKind::CmpSecret | SecretKind::Password | SecretKind::Token => (
             reference.unwrap_or_else(|| grouped(random, GROUPS)),
@@ -99,7 +104,7 @@ mod tests {
                 assert_eq!(value.expose().len(), 32);
             } else {
                 let text = std::str::from_utf8(value.expose()).unwrap();
-                let characters = text.bytes().filter(|octet| *octet != b'-');
+                let characters = text.bytes().filter(|octet| !b"-.".contains(octet));
                 let bits = 5 * characters.clone().count();
                 assert!(bits >= 128, "{kind:?}");
                 assert!(

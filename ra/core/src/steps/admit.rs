@@ -17,7 +17,9 @@ pub(crate) fn identify(credential: &Credential) -> Result<Requester, Refusal> {
     match credential {
         Credential::Account { account, .. } => Ok(Requester::Account(*account)),
         Credential::Key(key) => Ok(Requester::Key(key.fingerprint())),
-        Credential::Secret { .. } => Err(Refusal::NotAuthorized),
+        Credential::Secret { .. } | Credential::Certificate { .. } | Credential::Several(_) => {
+            Err(Refusal::NotAuthorized)
+        }
     }
 }
 
