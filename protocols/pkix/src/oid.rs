@@ -138,6 +138,9 @@ known! {
     /// PKCS #9 attribute: requested extensions.
     EXTENSION_REQUEST = "1.2.840.113549.1.9.14", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e];
 
+    /// CMC attribute: the subject that a renewed certificate is to have (RFC 6402 section 2.8).
+    CHANGE_SUBJECT_NAME = "1.3.6.1.5.5.7.7.36", [0x2b, 6, 1, 5, 5, 7, 7, 36];
+
     /// Extension: subject key identifier.
     SUBJECT_KEY_IDENTIFIER = "2.5.29.14", [0x55, 0x1d, 14];
     /// Extension: key usage.
@@ -195,6 +198,8 @@ known! {
     EKU_TIME_STAMPING = "1.3.6.1.5.5.7.3.8", [0x2b, 6, 1, 5, 5, 7, 3, 8];
     /// Extended key usage: OCSP signing.
     EKU_OCSP_SIGNING = "1.3.6.1.5.5.7.3.9", [0x2b, 6, 1, 5, 5, 7, 3, 9];
+    /// Extended key usage: registration authority (RFC 6402 section 2.10).
+    EKU_CMC_RA = "1.3.6.1.5.5.7.3.28", [0x2b, 6, 1, 5, 5, 7, 3, 28];
 
     /// Key: RSA.
     RSA_ENCRYPTION = "1.2.840.113549.1.1.1", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];

@@ -13,6 +13,7 @@ use crate::extension::{self, Extension};
 use crate::key::PublicKey;
 use crate::names::{GeneralName, UnusualDnsNames};
 use crate::oid::Oid;
+use crate::renewal::ChangeSubjectName;
 use crate::signature::{BadSignature, SignatureAlgorithm};
 use crate::signed::{self, Signed};
 
@@ -35,6 +36,7 @@ const LIMITS: Limits = Limits {
 #[derive(Clone)]
 pub struct CertificationRequest(Arc<Parsed>);
 
+#[derive(Clone)]
 struct Parsed {
     der: Vec<u8>,
     info: Range<usize>,
@@ -124,6 +126,28 @@ impl CertificationRequest {
         self.0.attributes.challenge_password.as_deref()
     }
 
+    /// Other names that a renewed certificate is to have (RFC 6402 section 2.8).
+    pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
+        self.0.attributes.changed.as_ref()
+    }
+
+    /// The same request, seen as one for the names that its ChangeSubjectName asks for. What was received and signed stays
+    /// what it is.
+    #[must_use]
+    pub fn renamed(&self) -> Self {
+        let Some(changed) = self.change_subject_name().cloned() else {
+            return self.clone();
+        };
+        let mut parsed = Parsed::clone(&self.0);
+        if let Some(subject) = changed.subject {
+            parsed.subject = subject;
+        }
+        if let Some(names) = changed.names {
+            parsed.attributes.names = names;
+        }
+        Self(Arc::new(parsed))
+    }
+
     /// The identifier of the signature algorithm, accepted or not.
     pub fn signature_algorithm_oid(&self) -> &Oid {
         &self.0.algorithm_oid
@@ -163,11 +187,12 @@ impl fmt::Debug for CertificationRequest {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Attributes {
     extensions: Vec<Extension>,
     names: Vec<GeneralName>,
     challenge_password: Option<String>,
+    changed: Option<ChangeSubjectName>,
 }
 
 impl Attributes {
@@ -204,6 +229,14 @@ impl Attributes {
             }
             self.challenge_password = Some(dn::decode_string(&values.any()?)?);
             return values.finish("challenge password");
+        }
+        if oid == Oid::CHANGE_SUBJECT_NAME {
+            if self.changed.is_some() {
+                return Err(Flaw::Duplicate("changed name").at(offset));
+            }
+            let value = values.expect(tag::SEQUENCE, "changed name")?;
+            self.changed = Some(ChangeSubjectName::from_tlv(&value, REQUEST_NAMES_MAX)?);
+            return values.finish("changed name");
         }
         Ok(())
     }

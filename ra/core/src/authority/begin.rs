@@ -12,8 +12,8 @@ use super::judge::{Judged, lines};
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Application, ApprovalPolicy, CertificateContents, Claim, Command, Enrollment, EnrollmentEvent,
-    EnrollmentId, Event, Finding, GrantSubject, Incident, IncidentKind, Intent, Operation, ProposalEvent,
-    ProposalId, ProposalSubject, Record, Refusal, StreamId, TaskId,
+    EnrollmentId, Event, Finding, GrantSubject, GrantTerms, Incident, IncidentKind, Intent, Operation,
+    ProposalEvent, ProposalId, ProposalSubject, Record, Refusal, StreamId, TaskId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::{Saying, first};
@@ -62,7 +62,8 @@ impl RegistrationAuthority {
             contents,
             findings: lines(findings),
             registration: behalf.map(|behalf| behalf.registration.id),
-            secret: behalf.map(|behalf| behalf.secret),
+            secret: behalf.and_then(|behalf| behalf.secret),
+            shown: judged.shown.clone(),
         })
     }
 
@@ -212,6 +213,8 @@ impl RegistrationAuthority {
             terms: approval.terms.clone(),
             until,
             grantable: GrantSubject::of(application, &approval.terms),
+            // The key of this request is gone by then.
+            granted_anyway: (application.operation == Operation::GenerateKey).then_some(GrantTerms::AGAIN),
         });
         let record = self
             .ledger

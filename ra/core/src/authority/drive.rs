@@ -13,7 +13,7 @@ use super::rows;
 use super::settle::Settled;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Origin, Proposal,
+    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Operation, Origin, Proposal,
     ProposalState, Purpose, Refusal, StreamId,
 };
 use crate::error::{Error, InternalError};
@@ -166,6 +166,10 @@ impl RegistrationAuthority {
             return Ok(settled);
         }
         match self.recount(proposal).await? {
+            // Whoever made the key of this request is gone: the next one passes by what was granted.
+            Recount::Stands if is_made_again(enrollment.value()) => {
+                self.end(enrollment, lease, Command::Expire).await
+            }
             Recount::Stands => {
                 let approve = Some(Command::Approve(Some(id)));
                 self.start_issuing(enrollment, lease, approve).await
@@ -394,4 +398,11 @@ impl RegistrationAuthority {
         let application = enrollment.application().ok_or(Refusal::UnknownRequest)?;
         self.backend_of(&application.backend)
     }
+}
+
+/// Whether only the next request of the same kind can be met.
+fn is_made_again(enrollment: &Enrollment) -> bool {
+    enrollment
+        .application()
+        .is_some_and(|application| application.operation == Operation::GenerateKey)
 }

@@ -5,17 +5,16 @@ use portreeve_pkix::sha256;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
-use super::caller::Caller;
+use super::again::Before;
 use super::drive::Drove;
 use super::grants::Pass;
-use super::judge::{Judged, Scene, lines};
+use super::judge::{Judged, lines};
 use super::standing::disposition;
-use super::waiting::is_moving;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, Claim, ClaimHandle, ClaimKey,
-    Disposition, EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Origin,
-    Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
+    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, ClaimHandle, ClaimKey, Disposition,
+    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Origin, Purpose,
+    Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -51,7 +50,8 @@ impl RegistrationAuthority {
         let digest = sha256(&request.request);
         let mut turn = 0;
         loop {
-            let caller = self.caller(&request.credential, &request.origin).await?;
+            let at = (&request.endpoint, request.operation);
+            let caller = self.caller(&request.credential, at, &request.origin).await?;
             let handle = match &request.handle {
                 Handle::Given(handle) => handle.clone(),
                 Handle::SameRequest => ClaimHandle::of_request(&caller.requester, &digest),
@@ -60,22 +60,28 @@ impl RegistrationAuthority {
             let secret = caller.secret.as_ref().map(|secret| secret.value().id);
             let (claim, scene) = join(
                 self.parts.store.claim(&key),
-                self.scene((&caller.requester, secret), &request.endpoint),
+                self.scene(
+                    (&caller.requester, secret, caller.holder.as_ref()),
+                    &request.endpoint,
+                ),
             )
             .await;
             let (claim, scene) = (claim?, scene?);
-            if let Some(known) = self.known((&caller, digest), &request, (claim, &scene)).await? {
-                return Ok(known);
-            }
+            let before = self.known((&caller, digest), &request, (claim, &scene)).await?;
+            let earlier = match before {
+                Before::Answer(disposition) => return Ok(disposition),
+                Before::Free(earlier) => earlier,
+            };
+            let unspent = caller.spent(self.now()).is_none();
             let filing = Filing {
                 key,
                 requester: caller.requester.clone(),
                 digest,
                 endpoint: request.endpoint.clone(),
                 origin: request.origin.clone(),
-                secret: caller.secret.clone(),
+                secret: caller.secret.clone().filter(|_| unspent),
             };
-            let judged = match self.judge(&request, scene, &caller).await {
+            let judged = match self.judge(&request, scene, (&caller, earlier.as_ref())).await {
                 Err(Error::Refused(refusal)) => {
                     self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
                     return Err(Error::Refused(refusal));
@@ -88,32 +94,6 @@ impl RegistrationAuthority {
                 Acted::Raced => return Err(Refusal::ClaimConflict.into()),
             }
         }
-    }
-
-    /// What the claim leads to, if it is known: the answer to a retry. `None` when the way is free.
-    async fn known(
-        &self,
-        (caller, digest): (&Caller, [u8; 32]),
-        request: &EnrollmentRequest,
-        (claim, scene): (Option<Claim>, &Scene),
-    ) -> Result<Option<Disposition>, Error> {
-        let Some(claim) = claim.filter(|claim| claim.until > self.now()) else {
-            return Ok(None);
-        };
-        let returning = (&request.credential, caller);
-        let (admitted, endpoint) = self.admit_returning(returning, &request.endpoint, scene)?;
-        if claim.requester != *admitted.requester() {
-            return Err(Refusal::NotAuthorized.into());
-        }
-        if claim.digest != digest {
-            return Err(Refusal::ClaimConflict.into());
-        }
-        let mut enrollment = self.behind(&claim).await?;
-        self.spent_for(caller, enrollment.value())?;
-        if is_moving(enrollment.value()) {
-            enrollment = self.settled(claim.enrollment, endpoint.inline_wait).await?;
-        }
-        disposition(enrollment.value(), endpoint.retry_after).map(Some)
     }
 
     async fn act_on(

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::begin::run;
+use super::holder::LINEAGE;
 use super::rows;
 use super::settle::Settled;
 use crate::accounts::may_race;
@@ -62,9 +63,24 @@ enum Counts {
 impl RegistrationAuthority {
     /// Room for the certificate of this enrollment, if its registration may have one more.
     pub(super) async fn room_for(&self, application: &Application, id: EnrollmentId) -> Result<Room, Error> {
-        let Some(registration) = application.registration else {
-            return Ok(Room::default());
+        let mut room = match application.registration {
+            Some(registration) => self.room_of(registration, application, id).await?,
+            None => Room::default(),
         };
+        room.supersedes = room.supersedes.or(application.shown.replaces);
+        if let Some(renewal) = application.shown.renewal {
+            room.documents.push(self.renewing(renewal, id).await?);
+        }
+        Ok(room)
+    }
+
+    /// Room among the certificates of a registration.
+    async fn room_of(
+        &self,
+        registration: RegistrationId,
+        application: &Application,
+        id: EnrollmentId,
+    ) -> Result<Room, Error> {
         let known = self.registrations.registration(registration).await?;
         let known = known
             .ok_or(Refusal::RegistrationClosed)?
@@ -74,7 +90,12 @@ impl RegistrationAuthority {
             return Ok(Room::default());
         };
         let (version, Holdings(mut held)) = self.holdings(registration).await?;
-        held.retain(|one| *one != id);
+        // What is renewed or replaced gives its place to what takes its place.
+        let gives_way = [
+            application.shown.renewal.map(|it| it.of),
+            application.shown.replaces,
+        ];
+        held.retain(|one| *one != id && !gives_way.contains(&Some(*one)));
         let mut supersedes = None;
         if held.len() >= max {
             let counted = self.counted(registration, &held).await?;
@@ -190,7 +211,10 @@ impl RegistrationAuthority {
         let older = self.load_enrollment(older).await?;
         let same = |other: &Enrollment| {
             let of = |it: &Enrollment| it.application().and_then(|application| application.registration);
-            of(other).is_some() && of(other) == of(enrollment)
+            let replaced = enrollment.application().and_then(|it| it.shown.replaces) == Some(other.id)
+                && other.asked().map(|asked| asked.requester)
+                    == enrollment.asked().map(|asked| asked.requester);
+            replaced || (of(other).is_some() && of(other) == of(enrollment))
         };
         let Some(older) = older.filter(|older| same(older.value())) else {
             return Ok(Batch::default());
@@ -205,7 +229,10 @@ impl RegistrationAuthority {
         };
         let (now, reason) = (self.now(), RevocationReason::Superseded);
         let (after, events) = run(this.clone(), [Command::Revoke(reason)], now)?;
-        let why = "the registration has as many certificates as it may have";
+        let why = match enrollment.application().and_then(|it| it.shown.replaces) {
+            Some(replaced) if replaced == this.id => "another was made, since its key may not have arrived",
+            _ => "the registration has as many certificates as it may have",
+        };
         let origin = Origin::node(self.parts.node);
         let saying = Saying::new(Purpose::Worker, Actor::Node, origin, why);
         let told = self
@@ -227,7 +254,7 @@ impl RegistrationAuthority {
 
 /// Whether a commit failed since another enrollment of the same registration began at the same time.
 pub(super) fn was_counted_meanwhile(error: &CommitError) -> bool {
-    matches!(error, CommitError::Conflict(Conflict::Document(id)) if id.kind == KIND)
+    matches!(error, CommitError::Conflict(Conflict::Document(id)) if [KIND, LINEAGE].contains(&id.kind))
 }
 
 const fn document(registration: RegistrationId) -> DocumentId {

@@ -1,19 +1,24 @@
 //! Judgement: from an admitted requester and a proven request to a verdict.
 
 use portreeve_pkix::{GeneralName, Identifier, Timestamp};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
-use super::caller::Caller;
+use super::again::Earlier;
+use super::caller::{Beside, Caller};
+use super::holder::Holder;
+use super::wish::Wish;
 use crate::domain::{
     Account, Agreement, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
-    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, RateLimit, Refusal, RequestTemplate,
-    Submission, Verdict, key_report_stream, network, proof_stream,
+    ObjectHistory, ObjectKind, ObjectVersion, Operation, ProfileName, Refusal, RequestTemplate, Requester,
+    SecretId, SeveralCredentials, Shown, Submission, Verdict, key_report_stream, proof_stream,
 };
 use crate::error::{Error, InternalError};
-use crate::ports::{Admission, PolicyError};
-use crate::steps::admit::{Admitted, Behalf, Known, admit_account, admit_again, admit_holder};
+use crate::ports::PolicyError;
+use crate::steps::admit::{
+    Admitted, Behalf, Known, When, admit_account, admit_again, admit_certificate, admit_holder,
+};
+use crate::steps::client::Presented;
 use crate::steps::verify::{self, History};
 use crate::steps::{ProvenRequest, Verified, possession};
 
@@ -25,6 +30,8 @@ pub(super) struct Judged {
     pub(super) profile: (ProfileName, u32),
     pub(super) request: ProvenRequest,
     pub(super) verdict: Verdict,
+    /// What it came with, as it is kept.
+    pub(super) shown: Shown,
 }
 
 /// Who asks and where, as the store knows them: read, and not admitted.
@@ -32,40 +39,9 @@ pub(super) struct Scene {
     pub(super) account: Option<Verified<Account>>,
     /// On whose behalf it asks, if it is on somebody's.
     pub(super) known: Option<Known>,
+    /// The certificates it showed, when they say who it is.
+    pub(super) presented: Option<Presented>,
     pub(super) endpoints: ObjectHistory,
-}
-
-/// What is asked for, by whoever was admitted.
-struct Wish<'a> {
-    operation: Operation,
-    request: &'a [u8],
-    profile_hint: Option<&'a ProfileName>,
-    not_before: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-}
-
-impl<'a> From<&'a EnrollmentRequest> for Wish<'a> {
-    fn from(request: &'a EnrollmentRequest) -> Self {
-        Self {
-            operation: request.operation,
-            request: &request.request,
-            profile_hint: request.profile_hint.as_ref(),
-            not_before: request.not_before,
-            not_after: request.not_after,
-        }
-    }
-}
-
-impl<'a> From<&'a Submission> for Wish<'a> {
-    fn from(submission: &'a Submission) -> Self {
-        Self {
-            operation: submission.operation,
-            request: &submission.request,
-            profile_hint: submission.profile_hint.as_ref(),
-            not_before: submission.not_before,
-            not_after: submission.not_after,
-        }
-    }
 }
 
 impl RegistrationAuthority {
@@ -74,26 +50,66 @@ impl RegistrationAuthority {
         &self,
         request: &EnrollmentRequest,
         scene: Scene,
-        caller: &Caller,
+        (caller, earlier): (&Caller, Option<&Earlier>),
     ) -> Result<Judged, Error> {
         let now = self.now();
         let endpoint = self.read_endpoint(scene.endpoints.current())?;
-        let admitted = admit_either((&request.credential, caller), &request.endpoint, &scene)?;
-        if caller.spent(now).is_some() {
+        caller.accepted_at(&endpoint)?;
+        let when = (When::Asks(request.operation), now);
+        let admitted = admit_either((&request.credential, caller), &endpoint, &scene, when)?;
+        if !may_ask_again(caller.spent(now), earlier) {
             return Err(Refusal::NotAuthorized.into());
         }
-        let admitted = admitted.asking(scene.known, &request.endpoint, now)?;
+        let admitted = admitted.asking(scene.known, &endpoint, now)?;
+        self.agreeing((caller, &admitted), &endpoint, &scene.endpoints)
+            .await?;
+        if !renews_something(request.operation, &admitted) {
+            return Err(Refusal::CertificateRequired.into());
+        }
         self.limit(&admitted, &endpoint).await?;
-        self.judge_admitted(admitted, endpoint, Wish::from(request)).await
+        let mut wish = Wish::from(request);
+        wish.shown.chain = caller.holder.as_ref().map(Holder::ders).unwrap_or_default();
+        wish.shown.besides = caller.besides.iter().map(Beside::requester).collect();
+        wish.shown.replaces = earlier.and_then(|earlier| earlier.undelivered);
+        self.judge_admitted(admitted, endpoint, wish).await
+    }
+
+    /// Where the endpoint wants several credentials to be of one identity, whether they are: of one registration.
+    async fn agreeing(
+        &self,
+        (caller, admitted): (&Caller, &Admitted),
+        endpoint: &Endpoint,
+        endpoints: &ObjectHistory,
+    ) -> Result<(), Error> {
+        if endpoint.clients.several == SeveralCredentials::Precedence {
+            return Ok(());
+        }
+        let on_behalf_of = admitted.behalf().map(|behalf| behalf.registration.id);
+        for beside in &caller.besides {
+            let other = match beside {
+                Beside::Registration(id) => Some(*id),
+                Beside::Certificate(holder) => {
+                    let presented = self.presented(holder, endpoints).await?;
+                    let other = admit_certificate(&presented, endpoint, When::Later, self.now())?;
+                    other.behalf().map(|behalf| behalf.registration.id)
+                }
+            };
+            if other.is_none() || other != on_behalf_of {
+                return Err(Refusal::CredentialsDisagree.into());
+            }
+        }
+        Ok(())
     }
 
     /// Judges what an edge handed over: whoever asks was authenticated there, and is admitted here.
     pub(super) async fn judge_handed_over(&self, submission: &Submission) -> Result<Judged, Error> {
-        let who = (&submission.requester, submission.secret);
+        let holder = self.holder_again(&submission.shown).await?;
+        let who = (&submission.requester, submission.secret, holder.as_ref());
         let scene = self.scene(who, &submission.endpoint).await?;
         let endpoint = self.read_endpoint(scene.endpoints.current())?;
-        let admitted = admit_again(who.0, scene.account.as_ref(), &submission.endpoint)?;
-        let admitted = admitted.asking(scene.known, &submission.endpoint, self.now())?;
+        let when = (When::Asks(submission.operation), self.now());
+        let admitted = admit_known(&submission.requester, &endpoint, &scene, when)?;
+        let admitted = admitted.asking(scene.known, &endpoint, self.now())?;
         self.judge_admitted(admitted, endpoint, Wish::from(submission))
             .await
     }
@@ -104,7 +120,7 @@ impl RegistrationAuthority {
         endpoint: Arc<Endpoint>,
         wish: Wish<'_>,
     ) -> Result<Judged, Error> {
-        let proven = possession::prove(wish.request)?;
+        let (proven, shown) = self.proven(&admitted, &endpoint, &wish).await?;
         let profile = chosen_profile(wish.profile_hint, &endpoint, admitted.behalf())?;
         let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
@@ -125,6 +141,7 @@ impl RegistrationAuthority {
             profile,
             request: proven,
             verdict,
+            shown,
         })
     }
 
@@ -132,10 +149,13 @@ impl RegistrationAuthority {
     /// deactivated, its names may have lost their proofs, its key may have been reported. What will be certified stays
     /// what it was, and the times that were asked for are not judged again.
     pub(super) async fn judge_again(&self, application: &Application) -> Result<(), Error> {
-        let who = (&application.requester, application.secret);
+        let holder = self.holder_again(&application.shown).await?;
+        let who = (&application.requester, application.secret, holder.as_ref());
         let scene = self.scene(who, &application.endpoint).await?;
-        let admitted = admit_again(who.0, scene.account.as_ref(), &application.endpoint)?;
-        let admitted = admitted.asking(scene.known, &application.endpoint, self.now())?;
+        let now_in_force = self.read_endpoint(scene.endpoints.current())?;
+        let when = (When::Later, self.now());
+        let admitted = admit_known(&application.requester, &now_in_force, &scene, when)?;
+        let admitted = admitted.asking(scene.known, &now_in_force, self.now())?;
         let may_use = |behalf: &Behalf| behalf.registration.registration.may_use(&application.profile);
         if !admitted.behalf().is_none_or(may_use) {
             return Err(Refusal::UnknownProfile(application.profile.to_string()).into());
@@ -149,7 +169,12 @@ impl RegistrationAuthority {
             .version(application.endpoint_version)
             .ok_or_else(|| gone(application.endpoint.as_str()))?;
         let endpoint = self.read_endpoint(Some(endpoint))?;
+        // Names that were asked to be changed were found to be allowed.
         let proven = possession::prove(&application.request)?;
+        let proven = match application.shown.renewal {
+            Some(_) => proven.renamed(),
+            None => proven,
+        };
         let (profiles, mut facts) = self
             .profile_and_facts(&admitted, (&endpoint, &application.profile), &proven)
             .await?;
@@ -216,66 +241,12 @@ impl RegistrationAuthority {
     pub(super) fn admit_returning(
         &self,
         who: (&Credential, &Caller),
-        name: &EndpointName,
         scene: &Scene,
     ) -> Result<(Admitted, Arc<Endpoint>), Error> {
-        let admitted = admit_either(who, name, scene)?;
         // An endpoint that was taken out of force still answers for what it accepted.
-        Ok((admitted, self.read_endpoint(scene.endpoints.latest_released())?))
-    }
-
-    /// Counts a request against the limits of its endpoint, the narrowest first, so that one requester does not use up
-    /// what is there for all.
-    async fn limit(&self, admitted: &Admitted, endpoint: &Endpoint) -> Result<(), Refusal> {
-        let limits = &endpoint.rate_limit;
-        let name = &endpoint.name;
-        let registration = admitted.behalf().map(|behalf| behalf.registration.id);
-        let counted = [
-            (
-                "requester",
-                limits.requester,
-                Some(format!("{name}|{}", admitted.requester())),
-            ),
-            (
-                "registration",
-                limits.registration,
-                registration.map(|id| format!("{name}|on behalf of|{id}")),
-            ),
-            ("endpoint", limits.endpoint, Some(format!("{name}|all"))),
-        ];
-        for (what, limit, key) in counted {
-            if let (Some(limit), Some(key)) = (limit, key) {
-                self.admit_within((&endpoint.name, what), &key, limit).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a request that has arrived at an endpoint, before anything of it is verified. What `limit` says is the
-    /// address limit of the endpoint.
-    pub async fn count_arrival(
-        &self,
-        endpoint: &EndpointName,
-        address: IpAddr,
-        limit: RateLimit,
-    ) -> Result<(), Refusal> {
-        let key = format!("{endpoint}|from|{}", network(address));
-        self.admit_within((endpoint, "address"), &key, limit).await
-    }
-
-    async fn admit_within(
-        &self,
-        (endpoint, what): (&EndpointName, &'static str),
-        key: &str,
-        limit: RateLimit,
-    ) -> Result<(), Refusal> {
-        match self.parts.limiter.admit(key, limit, 1).await {
-            Admission::Admitted => Ok(()),
-            Admission::RetryAfter(wait) => {
-                self.parts.metrics.limited(endpoint.as_str(), what);
-                Err(Refusal::RateLimited(wait))
-            }
-        }
+        let endpoint = self.read_endpoint(scene.endpoints.latest_released())?;
+        let admitted = admit_either(who, &endpoint, scene, (When::Later, self.now()))?;
+        Ok((admitted, endpoint))
     }
 
     /// One read for the profile, the report on the key, the approval policy and every proof.
@@ -325,7 +296,7 @@ impl RegistrationAuthority {
             not_after_asked: None,
             not_before_asked: None,
             registration: admitted.behalf().map(|behalf| Arc::clone(&behalf.registration)),
-            secret: admitted.behalf().map(|behalf| behalf.secret),
+            secret: admitted.behalf().and_then(|behalf| behalf.secret),
         };
         Ok((profiles, facts))
     }
@@ -358,16 +329,47 @@ fn chosen_profile(
     }
 }
 
-/// Admits who showed a secret, which was found to be right, or who signed as an account.
+/// Admits who showed a secret, which was found to be right, or a certificate, or who signed as an account.
 fn admit_either(
     (credential, caller): (&Credential, &Caller),
-    endpoint: &EndpointName,
+    endpoint: &Endpoint,
     scene: &Scene,
+    (when, now): (When, Timestamp),
 ) -> Result<Admitted, Refusal> {
-    match &caller.secret {
-        Some(secret) => admit_holder(secret.value()),
-        None => admit_account(credential, scene.account.as_ref(), endpoint),
+    match (&caller.secret, &scene.presented) {
+        (Some(secret), _) => admit_holder(secret.value()),
+        (None, Some(presented)) => admit_certificate(presented, endpoint, when, now),
+        (None, None) => admit_account(credential, scene.account.as_ref(), &endpoint.name),
     }
+}
+
+/// Admits a requester that was known before, without a message of its own. Whether a registration still may ask is for
+/// [`Admitted::asking`].
+fn admit_known(
+    requester: &Requester,
+    endpoint: &Endpoint,
+    scene: &Scene,
+    (when, now): (When, Timestamp),
+) -> Result<Admitted, Refusal> {
+    match &scene.presented {
+        Some(presented) => {
+            let admitted = admit_certificate(presented, endpoint, when, now)?;
+            let same = admitted.requester() == requester;
+            same.then_some(admitted).ok_or(Refusal::NotAuthorized)
+        }
+        None => admit_again(requester, scene.account.as_ref(), &endpoint.name),
+    }
+}
+
+/// A secret that is spent is good for asking again only for a key that is made here, where it was spent for the same.
+fn may_ask_again(spent: Option<SecretId>, earlier: Option<&Earlier>) -> bool {
+    spent.is_none() || earlier.is_some_and(|earlier| earlier.secret == spent)
+}
+
+/// Whoever wants a certificate renewed shows that certificate, or may ask for others.
+fn renews_something(operation: Operation, admitted: &Admitted) -> bool {
+    let of_registration = matches!(admitted.requester(), Requester::Registration(_));
+    operation != Operation::Renew || !of_registration || admitted.for_others()
 }
 
 /// Every identifier in the request: subject alternative names, and common names that are DNS names.

@@ -1,5 +1,6 @@
 //! The Registration Authority: six verbs, and the reading that edges and operators need.
 
+mod again;
 mod approve;
 mod begin;
 mod bind;
@@ -13,10 +14,12 @@ mod enroll;
 mod erase;
 mod grants;
 mod guard;
+mod holder;
 mod holdings;
 mod incidents;
 mod issue_secret;
 mod judge;
+mod limits;
 mod propose;
 mod recount;
 mod register;
@@ -29,6 +32,7 @@ mod standing;
 mod status;
 mod submitted;
 mod waiting;
+mod wish;
 mod work;
 
 use portreeve_pkix::Timestamp;

@@ -69,6 +69,7 @@ impl RegistrationAuthority {
             terms: policy.terms.clone(),
             until,
             grantable: None,
+            granted_anyway: None,
         });
         let saying = by.publisher().saying();
         let record = self

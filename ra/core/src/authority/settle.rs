@@ -9,8 +9,8 @@ use super::begin::{NEVER, run, serial_key};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Origin, Purpose, Refusal,
-    RevocationReason, StreamId,
+    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Operation, Origin, Purpose,
+    Refusal, RevocationReason, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -184,10 +184,19 @@ impl RegistrationAuthority {
             claims: superseded.claims,
             ..Batch::default()
         };
-        let until = Enrollment::claim_ends(&certificate);
+        let until = self.claim_until(enrollment.value(), &certificate);
         let enrollment = self.finish(enrollment, lease, (command, until), batch).await?;
         self.report_issued(enrollment.value(), &certificate);
         Ok(Settled::Stop(enrollment))
+    }
+
+    /// Until when the request leads to its certificate. Where the key was made here it never does: nobody has the key.
+    fn claim_until(&self, enrollment: &Enrollment, certificate: &Certificate) -> Timestamp {
+        match enrollment.application() {
+            Some(application) if application.operation == Operation::GenerateKey => self.now(),
+            Some(application) => application.shown.window.claim_ends(certificate),
+            None => Enrollment::claim_ends(certificate),
+        }
     }
 
     fn report_issued(&self, enrollment: &Enrollment, certificate: &Certificate) {

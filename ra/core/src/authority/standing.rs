@@ -32,10 +32,10 @@ impl RegistrationAuthority {
         (credential, origin): (&Credential, &Origin),
     ) -> Result<Disposition, Error> {
         let key = ClaimKey::new(endpoint, operation, handle);
-        let caller = self.caller(credential, origin).await?;
-        let who = (&caller.requester, None);
+        let caller = self.caller(credential, (endpoint, operation), origin).await?;
+        let who = (&caller.requester, None, caller.holder.as_ref());
         let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint)).await;
-        let (admitted, found) = self.admit_returning((credential, &caller), endpoint, &scene?)?;
+        let (admitted, found) = self.admit_returning((credential, &caller), &scene?)?;
         let enrollment = self.claimed(claim?, &admitted).await?;
         self.spent_for(&caller, enrollment.value())?;
         disposition(enrollment.value(), found.retry_after)
@@ -50,9 +50,10 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         (credential, origin): (&Credential, &Origin),
     ) -> Result<(), Error> {
-        let caller = self.caller(credential, origin).await?;
-        let scene = self.scene((&caller.requester, None), endpoint).await?;
-        let (admitted, _) = self.admit_returning((credential, &caller), endpoint, &scene)?;
+        let caller = self.caller(credential, (endpoint, operation), origin).await?;
+        let who = (&caller.requester, None, caller.holder.as_ref());
+        let scene = self.scene(who, endpoint).await?;
+        let (admitted, _) = self.admit_returning((credential, &caller), &scene)?;
         let key = ClaimKey::new(endpoint, operation, handle);
         let mut turn = 0;
         loop {

@@ -41,7 +41,8 @@ impl RegistrationAuthority {
             profile_hint: request.profile_hint.clone(),
             not_before: request.not_before,
             not_after: request.not_after,
-            secret: filing.secret.as_ref().map(|secret| secret.value().id),
+            secret: judged.admitted.behalf().and_then(|behalf| behalf.secret),
+            shown: judged.shown.clone(),
         });
         let (enrollment, events) = run(Enrollment::new(id), [Command::Submit(submission)], self.now())?;
         let actor = Actor::Requester(filing.requester.clone());
@@ -184,7 +185,13 @@ fn filing(submission: &Submission, origin: Origin) -> Filing {
     Filing {
         key: submission.claim,
         requester: submission.requester.clone(),
-        digest: sha256(&submission.request),
+        digest: sha256(
+            submission
+                .shown
+                .received
+                .as_deref()
+                .unwrap_or(&submission.request),
+        ),
         endpoint: submission.endpoint.clone(),
         origin,
         // Used up when it was handed over.

@@ -8,6 +8,8 @@ use portreeve_pkix::{Certificate, Timestamp};
 
 use super::enrollment::Enrollment;
 use super::ids::{EndpointName, TrustAnchorsName};
+use super::seconds;
+use super::secret::SecretKind;
 
 /// A way of being known.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,6 +20,20 @@ pub enum CredentialKind {
     Token,
     /// A certificate whose key the client has shown to possess.
     Certificate,
+}
+
+impl CredentialKind {
+    /// The way of being known by a secret of this kind.
+    pub const fn of_secret(kind: SecretKind) -> Self {
+        match kind {
+            SecretKind::Token | SecretKind::EnrollmentToken => Self::Token,
+            SecretKind::Password
+            | SecretKind::AcmeEab
+            | SecretKind::EstPassword
+            | SecretKind::ScepChallenge
+            | SecretKind::CmpSecret => Self::Password,
+        }
+    }
 }
 
 /// Which registration the holder of a certificate of somebody else's CA stands for.
@@ -91,13 +107,13 @@ impl Default for ClientRules {
 }
 
 /// When a certificate may be renewed.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub enum RenewalWindow {
     /// In the last third of its life.
     #[default]
     LastThird,
     /// So long before its end.
-    Before(Duration),
+    Before(#[borsh(serialize_with = "seconds::write", deserialize_with = "seconds::read")] Duration),
     /// At any time.
     Any,
 }
@@ -112,6 +128,14 @@ impl RenewalWindow {
                 opens.max(certificate.not_before())
             }
             Self::Any => certificate.not_before(),
+        }
+    }
+
+    /// Until when the request that a certificate was issued on leads to it again, and is not a new one.
+    pub fn claim_ends(self, certificate: &Certificate) -> Timestamp {
+        match self {
+            Self::Before(_) => self.opens(certificate),
+            Self::LastThird | Self::Any => Enrollment::claim_ends(certificate),
         }
     }
 }

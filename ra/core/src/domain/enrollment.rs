@@ -3,6 +3,7 @@
 mod application;
 mod command;
 mod event;
+mod shown;
 mod state;
 mod status;
 mod submission;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use application::Application;
 pub use command::{Command, NotPossible};
 pub use event::{EnrollmentEvent, Resolution};
+pub use shown::{Renewal, Shown};
 pub use state::EnrollmentState;
 pub use status::{RequestedStatus, StatusChange};
 pub use submission::{Asked, RequestedRevocation, RevocationRight, Submission};

@@ -31,6 +31,12 @@ impl GrantTerms {
     /// Days, at most.
     pub const DAYS_MAX: u8 = 7;
 
+    /// What the approval of a request grants that can be met only when it is made again: once, for as long as it can be.
+    pub const AGAIN: Self = Self {
+        uses: 1,
+        days: Self::DAYS_MAX,
+    };
+
     /// These terms, if they are within bounds.
     pub fn new(uses: u16, days: u8) -> Option<Self> {
         let within = (1..=Self::USES_MAX).contains(&uses) && (1..=Self::DAYS_MAX).contains(&days);

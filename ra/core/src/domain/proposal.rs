@@ -130,6 +130,8 @@ pub enum ProposalEvent {
         until: Timestamp,
         /// For what a grant can be given, if one can.
         grantable: Option<GrantSubject>,
+        /// What approval grants when nobody grants more: where only the next request can be met.
+        granted_anyway: Option<GrantTerms>,
     },
     /// Somebody decided.
     Decided {
@@ -245,6 +247,8 @@ pub struct Proposal {
     pub until: Timestamp,
     /// For what a grant can be given.
     pub grantable: Option<GrantSubject>,
+    /// What approval grants when nobody grants more.
+    pub granted_anyway: Option<GrantTerms>,
     /// Who decided what, in order.
     pub rulings: Vec<Ruling>,
 }
@@ -267,6 +271,7 @@ impl Proposal {
                     terms,
                     until,
                     grantable,
+                    granted_anyway,
                 },
             ) => {
                 *this = Some(Self {
@@ -278,6 +283,7 @@ impl Proposal {
                     opened_at: at,
                     until: *until,
                     grantable: *grantable,
+                    granted_anyway: *granted_anyway,
                     rulings: Vec::new(),
                 });
             }
@@ -384,12 +390,13 @@ impl Proposal {
             .map(|at| at.saturating_add(self.terms.issue_within))
     }
 
-    /// What is granted: the least of what each approval grants, if every one of them does.
+    /// What is granted: the least of what each approval grants, if every one of them does; else what is granted anyway.
     pub fn granted(&self) -> Option<GrantTerms> {
         self.open_step().is_none().then_some(())?;
         self.grantable?;
         let grants: Option<Vec<GrantTerms>> = self.approvals().map(|ruling| ruling.grant).collect();
-        grants?.into_iter().reduce(GrantTerms::least)
+        let least = grants.and_then(|grants| grants.into_iter().reduce(GrantTerms::least));
+        least.or(self.granted_anyway)
     }
 
     /// As it was decided, whatever no longer counts.

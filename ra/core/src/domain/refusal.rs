@@ -207,6 +207,12 @@ impl From<DecisionRejection> for Refusal {
     }
 }
 
+impl From<CertificateRejection> for Refusal {
+    fn from(rejection: CertificateRejection) -> Self {
+        Self::ClientCertificate(rejection)
+    }
+}
+
 impl Refusal {
     /// A stable word for logs, metrics and the operator API.
     pub const fn code(&self) -> &'static str {

@@ -6,10 +6,12 @@ use portreeve_pkix::Timestamp;
 use subtle::ConstantTimeEq;
 
 use crate::domain::{
-    Account, AccountStatus, Credential, EndpointName, KnownRegistration, KnownSecret, Refusal, Requester,
-    SecretId,
+    Account, AccountStatus, CertificateRejection, Credential, Endpoint, EndpointName, KnownRegistration,
+    KnownSecret, Operation, Refusal, Renewal, Requester, SecretId,
 };
 use crate::steps::Verified;
+use crate::steps::client::{self, Presented, Purpose};
+use crate::steps::renewal::Renewed;
 
 /// Who a signature claims to be by. Says nothing about whether that is true. Whose a secret is, is known only when it
 /// was found to be right.
@@ -28,8 +30,9 @@ pub(crate) fn identify(credential: &Credential) -> Result<Requester, Refusal> {
 pub(crate) struct Behalf {
     /// The registration, which is active and may ask at the endpoint.
     pub(crate) registration: Arc<KnownRegistration>,
-    /// Its secret that let the requester in.
-    pub(crate) secret: SecretId,
+    /// Its secret that let the requester in, or the one whose certificate was shown. One whose certificate somebody else
+    /// issued was let in by none.
+    pub(crate) secret: Option<SecretId>,
 }
 
 /// A registration and the secret that led to it, as the store knows them: read, and not admitted.
@@ -44,6 +47,16 @@ pub(crate) struct Known {
 pub(crate) struct Admitted {
     requester: Requester,
     behalf: Option<Behalf>,
+    client: Option<Client>,
+}
+
+/// As what somebody was admitted who is no account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Client {
+    /// The certificate of ours that it was known by: it gets no other names than that.
+    pub(crate) renewed: Option<(Renewal, Renewed)>,
+    /// Whether it may ask for others.
+    pub(crate) for_others: bool,
 }
 
 impl Admitted {
@@ -56,18 +69,37 @@ impl Admitted {
         self.behalf.as_ref()
     }
 
+    /// As what it was admitted, when it is no account.
+    pub(crate) const fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
+    }
+
+    /// Whether it may ask for others.
+    pub(crate) fn for_others(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.for_others)
+    }
+
     /// Admits the registration on whose behalf it asks, if it is on one's.
     pub(crate) fn asking(
         self,
         known: Option<Known>,
-        endpoint: &EndpointName,
+        endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         match (known, &self.requester) {
-            (Some(known), _) => Ok(Self {
-                behalf: Some(admit_behalf(known, endpoint, now)?),
-                ..self
-            }),
+            (Some(known), _) => {
+                let behalf = admit_behalf(known, &endpoint.name, now)?;
+                let listed = &endpoint.clients.ra_registrations;
+                let for_others = listed.contains(&behalf.registration.registration.name);
+                Ok(Self {
+                    client: for_others.then(|| Client {
+                        renewed: None,
+                        for_others,
+                    }),
+                    behalf: Some(behalf),
+                    ..self
+                })
+            }
             (None, Requester::Registration(_)) => Err(Refusal::RegistrationClosed),
             (None, _) => Ok(self),
         }
@@ -86,7 +118,7 @@ pub(crate) fn admit_behalf(known: Known, endpoint: &EndpointName, now: Timestamp
     }
     Ok(Behalf {
         registration,
-        secret: secret.id,
+        secret: Some(secret.id),
     })
 }
 
@@ -113,6 +145,7 @@ pub(crate) fn admit_holder(secret: &KnownSecret) -> Result<Admitted, Refusal> {
     Ok(Admitted {
         requester: Requester::Registration(registration),
         behalf: None,
+        client: None,
     })
 }
 
@@ -126,6 +159,7 @@ pub(crate) fn admit_again(
     let admitted = Admitted {
         requester: requester.clone(),
         behalf: None,
+        client: None,
     };
     match requester {
         Requester::Registration(_) => return Ok(admitted),
@@ -140,4 +174,99 @@ pub(crate) fn admit_again(
         AccountStatus::Valid => Ok(admitted),
         AccountStatus::Deactivated => Err(Refusal::AccountDeactivated),
     }
+}
+
+/// When the holder of a certificate is judged.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// It asks for something.
+    Asks(Operation),
+    /// It returns for what it asked for, or its request is judged once more. Its certificate may have expired meanwhile, and
+    /// another may have taken its place.
+    Later,
+}
+
+/// Admits the holder of a certificate, of ours or of somebody else's CA.
+pub(crate) fn admit_certificate(
+    presented: &Presented,
+    endpoint: &Endpoint,
+    when: When,
+    now: Timestamp,
+) -> Result<Admitted, Refusal> {
+    let own = presented.chain.first().ok_or(CertificateRejection::Malformed)?;
+    if presented.compromised {
+        return Err(CertificateRejection::KeyCompromised.into());
+    }
+    let client = match &presented.issued {
+        Some(issued) => admit_own(presented, (issued, own), endpoint, (when, now))?,
+        None => admit_foreign(presented, endpoint, (when, now))?,
+    };
+    let behalf = match &presented.registration {
+        Some(registration) => {
+            registration.admits(&endpoint.name, now)?;
+            Some(Behalf {
+                registration: Arc::clone(registration),
+                secret: presented.secret,
+            })
+        }
+        None if presented.must_be_registered(endpoint, client.for_others) => {
+            return Err(CertificateRejection::NotRegistered.into());
+        }
+        None => None,
+    };
+    Ok(Admitted {
+        requester: Requester::Certificate(own.fingerprint()),
+        behalf,
+        client: Some(client),
+    })
+}
+
+/// The holder of a certificate of ours is who it was issued to. One that asks for others needs the endpoint to say so of its
+/// registration, besides the purpose in its certificate.
+fn admit_own(
+    presented: &Presented,
+    (issued, own): (&client::Issued, &portreeve_pkix::Certificate),
+    endpoint: &Endpoint,
+    (when, now): (When, Timestamp),
+) -> Result<Client, Refusal> {
+    let listed = presented.registration.as_ref().is_some_and(|known| {
+        let listed = &endpoint.clients.ra_registrations;
+        listed.contains(&known.registration.name)
+    });
+    let for_others = listed && client::is_for_others(own);
+    match when {
+        When::Later => client::good(&issued.enrollment)?,
+        When::Asks(_) if for_others => client::good_now((&issued.enrollment, own), now)?,
+        When::Asks(_) => client::may_renew((&issued.enrollment, own), endpoint, issued.lineage, now)?,
+    }
+    let renewed = Renewed {
+        certificate: own.clone(),
+        request: issued.request.clone(),
+    };
+    Ok(Client {
+        renewed: Some((issued.renewal, renewed)),
+        for_others,
+    })
+}
+
+/// The holder of a certificate of somebody else's CA is believed as far as the endpoint trusts that CA.
+fn admit_foreign(
+    presented: &Presented,
+    endpoint: &Endpoint,
+    (when, now): (When, Timestamp),
+) -> Result<Client, Refusal> {
+    let others: Vec<_> = presented.ra_trust.iter().map(AsRef::as_ref).collect();
+    if client::trusted(&presented.chain, &others, Purpose::Others, now).is_ok() {
+        return Ok(Client {
+            renewed: None,
+            for_others: true,
+        });
+    }
+    let trust: Vec<_> = presented.trust.iter().map(AsRef::as_ref).collect();
+    client::trusted(&presented.chain, &trust, Purpose::Client, now)?;
+    // What is to be renewed is no certificate of ours: some clients know no other way to enrol for the first time.
+    if when == When::Asks(Operation::Renew) && !endpoint.renewal.first {
+        return Err(Refusal::NotOffered);
+    }
+    Ok(Client::default())
 }

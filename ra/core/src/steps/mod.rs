@@ -3,8 +3,10 @@
 
 pub(crate) mod accept;
 pub(crate) mod admit;
+pub(crate) mod client;
 pub(crate) mod issue;
 pub(crate) mod possession;
+pub(crate) mod renewal;
 pub(crate) mod verify;
 
 pub use issue::IssuanceOrder;

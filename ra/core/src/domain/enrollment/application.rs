@@ -3,6 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::sha256;
 
+use super::Shown;
 use crate::domain::actor::Requester;
 use crate::domain::claim::ClaimKey;
 use crate::domain::contents::CertificateContents;
@@ -36,8 +37,11 @@ pub struct Application {
     pub findings: Vec<String>,
     /// The registration on whose behalf it is asked, if it is on one's.
     pub registration: Option<RegistrationId>,
-    /// The secret of that registration that let the requester in: whoever issued it counts as requester.
+    /// The secret of that registration that let the requester in, or the one whose certificate is renewed: whoever issued it
+    /// counts as requester.
     pub secret: Option<SecretId>,
+    /// What it came with besides.
+    pub shown: Shown,
 }
 
 impl Application {

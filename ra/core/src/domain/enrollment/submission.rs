@@ -3,9 +3,9 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use portreeve_pkix::Timestamp;
 
-use super::Application;
+use super::{Application, Shown};
 use crate::domain::claim::ClaimKey;
-use crate::domain::ids::{EndpointName, ProfileName, SecretId};
+use crate::domain::ids::{EndpointName, EnrollmentId, ProfileName, SecretId};
 use crate::domain::request::Operation;
 use crate::domain::{Requester, RevocationReason};
 
@@ -31,6 +31,8 @@ pub struct Submission {
     pub not_after: Option<Timestamp>,
     /// The secret it was asked with, when the requester is a registration.
     pub secret: Option<SecretId>,
+    /// What it came with besides.
+    pub shown: Shown,
 }
 
 /// By what right a revocation is asked for (RFC 8555 section 7.6).
@@ -68,6 +70,10 @@ pub struct Asked<'a> {
     pub request: &'a [u8],
     /// The secret it was asked with, when the requester is a registration.
     pub secret: Option<SecretId>,
+    /// The certificate that may not have reached its requester before this one.
+    pub replaces: Option<EnrollmentId>,
+    /// What was asked for.
+    pub operation: Operation,
 }
 
 impl<'a> From<&'a Application> for Asked<'a> {
@@ -76,8 +82,14 @@ impl<'a> From<&'a Application> for Asked<'a> {
             endpoint: &application.endpoint,
             requester: &application.requester,
             claim: application.claim,
-            request: &application.request,
+            request: application
+                .shown
+                .received
+                .as_deref()
+                .unwrap_or(&application.request),
             secret: application.secret,
+            replaces: application.shown.replaces,
+            operation: application.operation,
         }
     }
 }
@@ -88,8 +100,14 @@ impl<'a> From<&'a Submission> for Asked<'a> {
             endpoint: &submission.endpoint,
             requester: &submission.requester,
             claim: submission.claim,
-            request: &submission.request,
+            request: submission
+                .shown
+                .received
+                .as_deref()
+                .unwrap_or(&submission.request),
             secret: submission.secret,
+            replaces: submission.shown.replaces,
+            operation: submission.operation,
         }
     }
 }

@@ -39,6 +39,7 @@ fn application() -> Box<Application> {
         findings: Vec::new(),
         registration: None,
         secret: None,
+        shown: Shown::default(),
     })
 }
 

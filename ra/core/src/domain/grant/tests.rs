@@ -47,6 +47,7 @@ fn application() -> Application {
             publication: Publication::default(),
         },
         findings: Vec::new(),
+        shown: Shown::default(),
     }
 }
 

@@ -60,6 +60,7 @@ fn opened(steps: &[(Approvers, u8)], evidence: EvidenceRule) -> Proposal {
         },
         until: at(100),
         grantable: Some(GRANTABLE),
+        granted_anyway: None,
     };
     let mut proposal = None;
     Proposal::apply(&mut proposal, ID, &event, (&Actor::Node, at(0)));

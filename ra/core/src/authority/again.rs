@@ -1,0 +1,100 @@
+//! Requests that were made before: what their claim leads to.
+
+use super::RegistrationAuthority;
+use super::caller::Caller;
+use super::judge::Scene;
+use super::standing::disposition;
+use super::waiting::is_moving;
+use portreeve_pkix::Certificate;
+
+use crate::domain::{
+    Claim, Disposition, Enrollment, EnrollmentId, EnrollmentRequest, EnrollmentState, Operation, Refusal,
+    SecretId,
+};
+use crate::error::Error;
+
+/// What was asked before in the same words, and is asked anew: nobody but who made a key can deliver it.
+#[derive(Clone, Debug)]
+pub(super) struct Earlier {
+    /// The secret that it was asked with.
+    pub(super) secret: Option<SecretId>,
+    /// Its certificate, when that is good and its key may not have reached whom it is for.
+    pub(super) undelivered: Option<EnrollmentId>,
+}
+
+/// What a claim leads to.
+pub(super) enum Before {
+    /// This is the answer.
+    Answer(Disposition),
+    /// The way is free.
+    Free(Option<Earlier>),
+}
+
+impl RegistrationAuthority {
+    /// What the claim leads to, if it is known: the answer to a retry.
+    pub(super) async fn known(
+        &self,
+        (caller, digest): (&Caller, [u8; 32]),
+        request: &EnrollmentRequest,
+        (claim, scene): (Option<Claim>, &Scene),
+    ) -> Result<Before, Error> {
+        let makes_key = request.operation == Operation::GenerateKey;
+        let live = |claim: &Claim| claim.until > self.now();
+        let Some(claim) = claim.filter(|claim| makes_key || live(claim)) else {
+            return Ok(Before::Free(None));
+        };
+        let (admitted, endpoint) = self.admit_returning((&request.credential, caller), scene)?;
+        caller.accepted_at(&endpoint)?;
+        if claim.requester != *admitted.requester() {
+            return Err(Refusal::NotAuthorized.into());
+        }
+        if claim.digest != digest {
+            return Err(Refusal::ClaimConflict.into());
+        }
+        let mut enrollment = match self.behind(&claim).await {
+            Err(Error::Refused(Refusal::UnknownRequest)) if makes_key => return Ok(Before::Free(None)),
+            other => other?,
+        };
+        self.spent_for(caller, enrollment.value())?;
+        if is_moving(enrollment.value()) {
+            enrollment = self.settled(claim.enrollment, endpoint.inline_wait).await?;
+        }
+        let this = enrollment.value();
+        if makes_key && !answers(this, live(&claim)) {
+            return Ok(Before::Free(Some(Earlier {
+                secret: this.asked().and_then(|asked| asked.secret),
+                undelivered: self.undelivered(this),
+            })));
+        }
+        disposition(this, endpoint.retry_after).map(Before::Answer)
+    }
+
+    /// A certificate whose key was made here and may have been lost on its way: until it is time to renew it, whoever asks for
+    /// the same again has not received it.
+    fn undelivered(&self, enrollment: &Enrollment) -> Option<EnrollmentId> {
+        let (der, _) = enrollment.certificate()?;
+        let certificate = Certificate::from_der(der).ok()?;
+        let application = enrollment.application()?;
+        let in_use = self.now() >= application.shown.window.claim_ends(&certificate);
+        (!in_use && enrollment.revoked().is_none()).then_some(enrollment.id)
+    }
+}
+
+/// Whether a request for a key that is made here is answered by what became of the same request before: people think about
+/// it, or have said no, or nobody knows. A certificate is no answer, since its key is gone.
+fn answers(enrollment: &Enrollment, live: bool) -> bool {
+    use EnrollmentState as S;
+    match enrollment.state() {
+        Some(
+            S::Submitted
+            | S::Received
+            | S::AwaitingApproval
+            | S::Approved
+            | S::Issuing
+            | S::InDoubt
+            | S::Quarantined,
+        ) => true,
+        Some(S::Refused) => live,
+        None | Some(S::Issued | S::Confirmed | S::Failed | S::Expired | S::Erased) => false,
+    }
+}

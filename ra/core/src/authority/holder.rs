@@ -1,0 +1,263 @@
+//! Certificates that clients show: which of our enrollments they came of, and all else that decides what they are worth.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use portreeve_pkix::{Certificate, CertificationRequest};
+use std::sync::Arc;
+
+use super::RegistrationAuthority;
+use super::begin::serial_key;
+use crate::domain::{
+    Application, Enrollment, EnrollmentId, EnrollmentState, ObjectHistory, ObjectKind, ObjectVersion,
+    Refusal, Renewal, Requester, Role, StreamId, StreamKind, TrustAnchorSet, TrustAnchorsName,
+    key_report_stream,
+};
+use crate::error::{Error, InternalError};
+use crate::ports::{DocumentId, DocumentWrite, Space};
+use crate::steps::client::{self, Issued, LineageStanding, Presented};
+use crate::steps::{Verified, verify};
+
+/// The kind of the documents that list the renewals of one lineage. They are written in the commit of an intent, in the
+/// version that follows the one that was read, so that of two renewals at once the second sees the first.
+pub(super) const LINEAGE: &str = "ra.lineage";
+
+/// Renewals of one lineage that are remembered, the newest.
+const REMEMBERED_MAX: usize = 32;
+
+/// Somebody who showed certificates.
+#[derive(Debug)]
+pub(super) struct Holder {
+    /// As sent, its own first.
+    pub(super) chain: Vec<Certificate>,
+    /// The enrollment that its own one came of, when it is one of ours.
+    issued: Option<Enrollment>,
+}
+
+impl Holder {
+    /// Who it is.
+    pub(super) fn requester(&self) -> Requester {
+        let own = self.chain.first().map_or([0; 32], Certificate::fingerprint);
+        Requester::Certificate(own)
+    }
+
+    /// What is kept of its certificates.
+    pub(super) fn ders(&self) -> Vec<Vec<u8>> {
+        // Which of our own it is tells everything.
+        let kept = if self.issued.is_some() {
+            1
+        } else {
+            self.chain.len()
+        };
+        self.chain
+            .iter()
+            .take(kept)
+            .map(|one| one.der().to_vec())
+            .collect()
+    }
+}
+
+/// What was renewed of one lineage.
+#[derive(Clone, Default, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
+struct Lineage {
+    /// The newest whose certificate was used to renew.
+    used: Option<EnrollmentId>,
+    /// Renewals that were begun, the oldest first.
+    begun: Vec<EnrollmentId>,
+}
+
+impl Lineage {
+    fn renewed(mut self, renewal: Renewal, by: EnrollmentId) -> Self {
+        self.used = self.used.max(Some(renewal.of));
+        if !self.begun.contains(&by) {
+            self.begun.push(by);
+        }
+        let surplus = self.begun.len().saturating_sub(REMEMBERED_MAX);
+        self.begun.drain(..surplus);
+        self
+    }
+}
+
+impl RegistrationAuthority {
+    /// Reads what a client sent, and finds out whether its certificate is one of ours: the very octets that were issued.
+    pub(super) async fn holder(&self, ders: &[Vec<u8>]) -> Result<Holder, Error> {
+        let chain = client::read(ders).map_err(Refusal::from)?;
+        let own = chain.first().ok_or(Refusal::CredentialMissing)?;
+        let key = serial_key(own.issuer_der(), own.serial().as_bytes());
+        let stream = self.parts.store.reserved(Space::Serial, &key).await?;
+        let issued = match stream.filter(|stream| stream.kind == StreamKind::Enrollment) {
+            Some(stream) => verify::enrollment(self.ledger.history(stream).await?),
+            None => None,
+        };
+        let issued = issued
+            .map(Verified::into_value)
+            .filter(|it| it.certificate().is_some_and(|(der, _)| der == own.der()));
+        Ok(Holder { chain, issued })
+    }
+
+    /// All that decides whether a holder is believed.
+    pub(super) async fn presented(
+        &self,
+        holder: &Holder,
+        endpoints: &ObjectHistory,
+    ) -> Result<Presented, Error> {
+        let endpoint = self.read_endpoint(endpoints.current().or_else(|| endpoints.latest_released()))?;
+        let own = holder.chain.first().ok_or(Refusal::CredentialMissing)?;
+        let key = own.public_key().fingerprint();
+        let report = self.ledger.history(key_report_stream(&key)).await?;
+        let mut presented = Presented {
+            chain: holder.chain.clone(),
+            issued: None,
+            trust: Vec::new(),
+            ra_trust: Vec::new(),
+            compromised: verify::is_compromised(&report, &key),
+            registration: None,
+            secret: None,
+        };
+        if let Some(enrollment) = &holder.issued {
+            let Some(application) = enrollment.application() else {
+                return Err(Refusal::NotAuthorized.into());
+            };
+            if let Some(id) = application.registration {
+                let known = self.registrations.registration(id).await?;
+                presented.registration = known.map(|known| Arc::new(known.into_value()));
+                presented.secret = application.secret;
+            }
+            presented.issued = Some(self.issued(enrollment, application).await?);
+            return Ok(presented);
+        }
+        presented.trust = self.anchors(&endpoint.clients.trust).await?;
+        presented.ra_trust = self.anchors(&endpoint.clients.ra_trust).await?;
+        if let Ok(Some(name)) = client::registration_name(own, endpoint.clients.registration) {
+            let known = self.registrations.find(&name).await?;
+            presented.registration = known.map(|known| Arc::new(known.into_value()));
+        }
+        Ok(presented)
+    }
+
+    async fn issued(&self, enrollment: &Enrollment, application: &Application) -> Result<Issued, Error> {
+        let lineage = application
+            .shown
+            .renewal
+            .map_or(enrollment.id, |renewal| renewal.lineage);
+        // An edge that does not judge cannot read it, and need not: a worker will.
+        let known = if self.parts.roles.has(Role::Worker) {
+            self.lineage(lineage).await?.1
+        } else {
+            Lineage::default()
+        };
+        let received = application.shown.received.as_deref();
+        Ok(Issued {
+            enrollment: enrollment.clone(),
+            request: CertificationRequest::from_der(received.unwrap_or(&application.request)).ok(),
+            renewal: Renewal {
+                of: enrollment.id,
+                lineage,
+            },
+            lineage: LineageStanding {
+                used: known.used,
+                issued: self.newest_issued(&known, enrollment.id).await?,
+            },
+        })
+    }
+
+    /// The newest certificate of a lineage that was issued after this one.
+    async fn newest_issued(
+        &self,
+        lineage: &Lineage,
+        after: EnrollmentId,
+    ) -> Result<Option<EnrollmentId>, Error> {
+        let newer: Vec<EnrollmentId> = lineage.begun.iter().copied().filter(|one| *one > after).collect();
+        if newer.is_empty() {
+            return Ok(None);
+        }
+        let streams: Vec<StreamId> = newer.iter().copied().map(StreamId::enrollment).collect();
+        let histories = self.ledger.histories(&streams).await?;
+        let issued = histories.into_iter().zip(newer).filter_map(|(history, id)| {
+            let enrollment = verify::enrollment(history)?;
+            let state = enrollment.value().state();
+            let issued = matches!(state, Some(EnrollmentState::Issued | EnrollmentState::Confirmed));
+            issued.then_some(id)
+        });
+        Ok(issued.max())
+    }
+
+    /// Trust anchors that are in force. A set that is named and not there lets nobody in.
+    async fn anchors(&self, names: &[TrustAnchorsName]) -> Result<Vec<Arc<TrustAnchorSet>>, Error> {
+        let streams: Vec<StreamId> = names
+            .iter()
+            .map(|name| ObjectVersion::stream(ObjectKind::TrustAnchors, name.as_str()))
+            .collect();
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let histories = self.ledger.histories(&streams).await?;
+        let mut sets = Vec::with_capacity(names.len());
+        for history in histories {
+            let objects = super::judge::object(Some(history));
+            if let Some(object) = objects.current() {
+                let set = self.parts.policy.trust_anchors(object);
+                sets.push(set.map_err(|error| Error::Internal(super::judge::unreadable(error)))?);
+            }
+        }
+        Ok(sets)
+    }
+
+    async fn lineage(&self, first: EnrollmentId) -> Result<(u64, Lineage), Error> {
+        match self.parts.documents.document(&document(first)).await? {
+            None => Ok((0, Lineage::default())),
+            Some(found) => {
+                let lineage = Lineage::try_from_slice(&found.body).map_err(|_| unreadable())?;
+                Ok((found.version, lineage))
+            }
+        }
+    }
+
+    /// What is committed with the intent of a renewal: that the certificate it renews was used.
+    pub(super) async fn renewing(&self, renewal: Renewal, by: EnrollmentId) -> Result<DocumentWrite, Error> {
+        let (version, lineage) = self.lineage(renewal.lineage).await?;
+        let body = borsh::to_vec(&lineage.renewed(renewal, by)).map_err(|_| unreadable())?;
+        Ok(DocumentWrite {
+            id: document(renewal.lineage),
+            version: version.saturating_add(1),
+            body: Some(body),
+            keys: Vec::new(),
+            expires_at: None,
+        })
+    }
+}
+
+const fn document(first: EnrollmentId) -> DocumentId {
+    DocumentId {
+        kind: LINEAGE,
+        id: *first.as_bytes(),
+    }
+}
+
+fn unreadable() -> InternalError {
+    InternalError::Store("the list of the renewals of a certificate cannot be read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lineage_remembers_the_newest() {
+        let id = |number: u8| EnrollmentId::from_bytes([number; 16]);
+        let renewal = |of| Renewal {
+            of: id(of),
+            lineage: id(1),
+        };
+        let lineage = Lineage::default()
+            .renewed(renewal(1), id(2))
+            .renewed(renewal(2), id(3));
+        assert_eq!(lineage.used, Some(id(2)));
+        // A fork of an older one does not bring it back.
+        let forked = lineage.renewed(renewal(1), id(4));
+        assert_eq!((forked.used, forked.begun.len()), (Some(id(2)), 3));
+        let many = (5..=100).fold(forked, |lineage, number| lineage.renewed(renewal(4), id(number)));
+        assert_eq!(
+            (many.begun.len(), many.begun.last()),
+            (REMEMBERED_MAX, Some(&id(100)))
+        );
+    }
+}
