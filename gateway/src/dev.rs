@@ -15,7 +15,7 @@ use crate::config::{
 use crate::control::socket_for;
 
 pub use given::remember as remember_given;
-pub use manifest::{AcmePart, AdminPart, CaPart, EabPart, Manifest, manifest_path, replace_file};
+pub use manifest::{AcmePart, AdminPart, CaPart, EabPart, EstPart, Manifest, manifest_path, replace_file};
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
 

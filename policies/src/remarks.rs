@@ -1,7 +1,7 @@
 //! What is said about a text before it is in force: lints, and what its surroundings make of it.
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::{ObjectKind, ObjectVersion, Remark};
+use portreeve_ra::{Endpoint, ObjectKind, ObjectVersion, Remark};
 
 use crate::anchors::{parse_trust_anchors, shown};
 use crate::endpoint::parse_endpoint;
@@ -23,7 +23,9 @@ pub(crate) fn remarks(
         .map(remark)
         .collect();
     if *kind == ObjectKind::Endpoint {
-        found.extend(profiles_absent(name, body, beside)?);
+        let endpoint = parse_endpoint(name, 1, body).map_err(|error| error.to_string())?;
+        found.extend(profiles_absent(&endpoint, beside));
+        found.extend(anchors_absent(&endpoint, beside));
     }
     Ok(found)
 }
@@ -55,17 +57,32 @@ fn of_anchors(name: &str, body: &str, now: Timestamp) -> Result<Vec<Remark>, Str
     Ok(unusable.collect())
 }
 
-fn profiles_absent(name: &str, body: &str, beside: &[ObjectVersion]) -> Result<Vec<Remark>, String> {
-    let endpoint = parse_endpoint(name, 1, body).map_err(|error| error.to_string())?;
-    let there = |wanted: &str| {
-        beside
-            .iter()
-            .any(|object| object.kind == ObjectKind::Profile && object.name == wanted)
-    };
+fn is_there(beside: &[ObjectVersion], kind: ObjectKind, name: &str) -> bool {
+    beside
+        .iter()
+        .any(|object| object.kind == kind && object.name == name)
+}
+
+/// A set of anchors that is not there lets nobody in.
+fn anchors_absent(endpoint: &Endpoint, beside: &[ObjectVersion]) -> Vec<Remark> {
+    let named = endpoint.clients.trust.iter().chain(&endpoint.clients.ra_trust);
+    named
+        .filter(|name| !is_there(beside, ObjectKind::TrustAnchors, name.as_str()))
+        .map(|name| Remark {
+            code: "anchors_absent",
+            blocks: false,
+            text: format!("trust anchors {name} are not in force: their clients are refused"),
+            remedy: "Publish the trust anchors, or take them out",
+            reason: None,
+        })
+        .collect()
+}
+
+fn profiles_absent(endpoint: &Endpoint, beside: &[ObjectVersion]) -> Vec<Remark> {
     let absent = endpoint
         .profiles
         .iter()
-        .filter(|profile| !there(profile.as_str()))
+        .filter(|profile| !is_there(beside, ObjectKind::Profile, profile.as_str()))
         .map(|profile| Remark {
             code: "profile_absent",
             blocks: false,
@@ -73,7 +90,7 @@ fn profiles_absent(name: &str, body: &str, beside: &[ObjectVersion]) -> Result<V
             remedy: "Publish the profile, or take it out of profiles",
             reason: None,
         });
-    Ok(absent.collect())
+    absent.collect()
 }
 
 #[cfg(test)]
@@ -125,6 +142,23 @@ mod tests {
         let said = remarks(&endpoint, &[there], Timestamp::from_unix_seconds(0)).unwrap();
         let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
         assert_eq!(codes, [("profile_absent", false)]);
+        assert!(said[0].text.contains("gone"));
+    }
+
+    #[test]
+    fn an_endpoint_is_told_of_trust_anchors_that_are_not_there() {
+        let endpoint = object(
+            ObjectKind::Endpoint,
+            "est/a",
+            "profiles = [\"there\"]\nbackend = \"issuing\"\nclient_trust = [\"there\", \"gone\"]\n",
+        );
+        let beside = [
+            object(ObjectKind::Profile, "there", "unread"),
+            object(ObjectKind::TrustAnchors, "there", "unread"),
+        ];
+        let said = remarks(&endpoint, &beside, Timestamp::from_unix_seconds(0)).unwrap();
+        let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
+        assert_eq!(codes, [("anchors_absent", false)]);
         assert!(said[0].text.contains("gone"));
     }
 }

@@ -21,6 +21,9 @@ pub struct Manifest {
     pub management: String,
     /// ACME.
     pub acme: AcmePart,
+    /// EST; absent on a node that has no part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub est: Option<EstPart>,
     /// The CA.
     pub ca: CaPart,
     /// The operator API; absent on nodes without the role console.
@@ -59,6 +62,17 @@ pub struct EabPart {
     pub kid: String,
     /// The key, base64url without padding.
     pub hmac_key: String,
+}
+
+/// EST.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EstPart {
+    /// The endpoint `default`; other endpoints are below it.
+    pub url: String,
+    /// A user who may ask at every endpoint, for any name, any number of times.
+    pub username: String,
+    /// The user's password.
+    pub password: String,
 }
 
 /// The CA.
@@ -135,6 +149,11 @@ mod tests {
                     hmac_key: "AAAA".into(),
                 }),
             },
+            est: Some(EstPart {
+                url: "https://127.0.0.1:8443/.well-known/est".into(),
+                username: "dev".into(),
+                password: "secret".into(),
+            }),
             ca: CaPart {
                 name: "issuing".into(),
                 chain: "/d/ca-chain.pem".into(),
@@ -156,6 +175,7 @@ mod tests {
             "https://127.0.0.1:8443/acme/default/directory"
         );
         assert_eq!(text["acme"]["eab"]["kid"], "dev");
+        assert_eq!(text["est"]["url"], "https://127.0.0.1:8443/.well-known/est");
         assert_eq!(text["ca"]["crl"], "http://127.0.0.1:8080/crl/issuing.crl");
     }
 }

@@ -45,16 +45,24 @@ pub enum ObjectsError {
     },
 }
 
-/// The text of each endpoint that `dev` ships, by name.
-const ENDPOINTS: [(&str, &str); 4] = [
-    ("acme/default", "profiles = [\"dev\"]\n"),
-    ("acme/approval", "profiles = [\"dev\"]\napproval = \"one\"\n"),
-    (
-        "acme/four-eyes",
-        "profiles = [\"dev\"]\napproval = \"four-eyes\"\n",
-    ),
-    ("acme/short", "profiles = [\"dev-short\"]\n"),
+/// The endpoints that `dev` ships for each protocol: name, profile, and who must agree.
+const ENDPOINTS: [(&str, &str, Option<&str>); 4] = [
+    ("default", "dev", None),
+    ("approval", "dev", Some("one")),
+    ("four-eyes", "dev", Some("four-eyes")),
+    ("short", "dev-short", None),
 ];
+
+/// What is offered to clients that are no accounts: everything, for any name, at any time.
+const EST: &str = "names = \"profile\"
+renew_window = \"any\"
+renew_names = \"changed\"
+generated_keys = true
+lines = \"by_user_agent\"
+";
+
+/// The protocols, and what every endpoint of each says besides.
+const PROTOCOLS: [(&str, &str); 2] = [("acme", ""), ("est", EST)];
 
 /// The profiles, approval policies and endpoints of `dev`, with the values given by `--set endpoint.PROTOCOL.NAME.key` and
 /// `--set approval-policy.NAME.key` laid over them.
@@ -124,12 +132,19 @@ fn object(kind: ObjectKind, name: String, body: String) -> DevObject {
 
 fn endpoints(overrides: &[Override]) -> Result<BTreeMap<String, toml::Table>, ObjectsError> {
     let mut tables = BTreeMap::new();
-    for (name, text) in ENDPOINTS {
-        let table = toml::from_str(text).map_err(|error| ObjectsError::Endpoint {
-            name: name.to_owned(),
-            reason: error.to_string(),
-        })?;
-        tables.insert(name.to_owned(), table);
+    for (protocol, text) in PROTOCOLS {
+        for (name, profile, approval) in ENDPOINTS {
+            let name = format!("{protocol}/{name}");
+            let mut table: toml::Table = toml::from_str(text).map_err(|error| ObjectsError::Endpoint {
+                name: name.clone(),
+                reason: error.to_string(),
+            })?;
+            let profiles = vec![toml::Value::String(profile.to_owned())];
+            table.insert("profiles".to_owned(), toml::Value::Array(profiles));
+            let approval = approval.map(|policy| toml::Value::String(policy.to_owned()));
+            table.extend(approval.map(|policy| ("approval".to_owned(), policy)));
+            tables.insert(name, table);
+        }
     }
     for given in overrides {
         let [_, protocol, name, _, ..] = given.path() else {
@@ -182,6 +197,10 @@ mod tests {
             ("acme/approval", "dev", Some("one")),
             ("acme/four-eyes", "dev", Some("four-eyes")),
             ("acme/short", "dev-short", None),
+            ("est/default", "dev", None),
+            ("est/approval", "dev", Some("one")),
+            ("est/four-eyes", "dev", Some("four-eyes")),
+            ("est/short", "dev-short", None),
         ];
         for (name, profile, approval) in rows {
             let found = endpoint(&[], name);

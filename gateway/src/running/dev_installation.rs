@@ -18,8 +18,8 @@ use crate::backends::crl_url;
 use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
-    ADMIN, AcmePart, AdminPart, CaPart, EabPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC, PUBLIC_HTTP,
-    client_files, dev_objects, manifest_path, remember_given, replace_file,
+    ADMIN, AcmePart, AdminPart, CaPart, EabPart, EstPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC,
+    PUBLIC_HTTP, client_files, dev_objects, manifest_path, remember_given, replace_file,
 };
 use crate::installation::Installation;
 use crate::wiring::publish;
@@ -130,15 +130,20 @@ pub(super) async fn prepare(
         }
     }
     publish(library, objects).await?;
-    if let Some(key) = eab_key(installation) {
+    let secrets = [
+        (SecretKind::AcmeEab, eab_key(installation)),
+        (SecretKind::EstPassword, est_password(installation)),
+    ];
+    for (kind, secret) in secrets {
+        let Some(secret) = secret else {
+            continue;
+        };
         let registration = Registration {
             names: AllowedNames::Any,
             ..Registration::named(DEV_REGISTRATION)
         };
-        let secret = (DEV_REGISTRATION.to_owned(), key);
-        library
-            .ship_secret(registration, SecretKind::AcmeEab, secret)
-            .await?;
+        let secret = (DEV_REGISTRATION.to_owned(), secret);
+        library.ship_secret(registration, kind, secret).await?;
     }
     dev_operator::prepare(installation, library).await
 }
@@ -150,6 +155,25 @@ fn eab_key(installation: &Installation) -> Option<Secret> {
         .keyset
         .mac(Purpose::Edge, "dev eab key", &installation.id);
     key.ok().map(|key| Secret::new(key.to_vec()))
+}
+
+/// The password of the user `dev`, which follows from the keyset as well.
+fn est_password(installation: &Installation) -> Option<Secret> {
+    let key = installation
+        .keyset
+        .mac(Purpose::Edge, "dev est password", &installation.id);
+    let text = key.ok().map(|key| URL_SAFE_NO_PAD.encode(key));
+    text.map(|text| Secret::new(text.into_bytes()))
+}
+
+/// What clients of EST are told.
+fn est_part(installation: &Installation, external_url: &str) -> Option<EstPart> {
+    let password = est_password(installation)?;
+    Some(EstPart {
+        url: below(external_url, |url| format!("{url}/.well-known/est")),
+        username: DEV_REGISTRATION.to_owned(),
+        password: std::str::from_utf8(password.expose()).ok()?.to_owned(),
+    })
 }
 
 /// Writes certificates and `dev.json`; the latter last, since its presence says that the gateway listens.
@@ -202,6 +226,7 @@ pub(super) async fn write_files(
                 hmac_key: URL_SAFE_NO_PAD.encode(key.expose()),
             }),
         },
+        est: est_part(authorities.installation, &server.external_url),
         ca: CaPart {
             name: ISSUING_CA.to_owned(),
             chain,

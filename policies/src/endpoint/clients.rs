@@ -187,3 +187,126 @@ fn few<T: Ord + Clone>(written: Option<&[T]>, key: &'static str) -> Result<Vec<T
     }
     Ok(items.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::parse_endpoint;
+    use portreeve_ra::Endpoint;
+
+    fn read(name: &str, text: &str) -> Result<Endpoint, EndpointError> {
+        let text = format!("profiles = [\"dev\"]\nbackend = \"issuing\"\n{text}\n");
+        parse_endpoint(name, 1, &text)
+    }
+
+    #[test]
+    fn absent_keys_grant_nothing() {
+        let endpoint = read("est/a", "").unwrap();
+        let clients = &endpoint.clients;
+        assert!(
+            clients.trust.is_empty() && clients.ra_trust.is_empty() && clients.ra_registrations.is_empty()
+        );
+        assert_eq!(clients.registration, CertificateRegistration::SerialNumber);
+        assert_eq!(
+            clients.authentication.len(),
+            3,
+            "each needs a secret or a certificate that we gave"
+        );
+        let renewal = &endpoint.renewal;
+        assert!(renewal.from.is_empty() && !renewal.first);
+        assert_eq!(
+            (renewal.window, renewal.names),
+            (RenewalWindow::LastThird, RenewalNames::Same)
+        );
+        assert!(!endpoint.offer.generated_keys);
+    }
+
+    #[test]
+    fn reads_every_key() {
+        let text = r#"
+            authentication = ["token", "certificate"]
+            client_trust = ["factory"]
+            client_registration = "common_name"
+            credentials = "agree"
+            linking = "required"
+            ra_trust = ["ras"]
+            ra_registrations = ["line 4"]
+            renew_from = ["est/old"]
+            renew_newest_only = true
+            renew_window = "30d"
+            renew_key = "new"
+            renew_names = "changed"
+            renew_first = true
+            generated_keys = true
+            template = false
+            lines = "by_user_agent"
+        "#;
+        let endpoint = read("est/a", text).unwrap();
+        let kinds: Vec<CredentialKind> = endpoint.clients.authentication.iter().copied().collect();
+        assert_eq!(kinds, [CredentialKind::Token, CredentialKind::Certificate]);
+        let expected = ClientRules {
+            authentication: kinds.into_iter().collect(),
+            trust: vec!["factory".to_owned().try_into().unwrap()],
+            registration: CertificateRegistration::CommonName,
+            several: SeveralCredentials::Agree,
+            linking: Linking::Required,
+            ra_trust: vec!["ras".to_owned().try_into().unwrap()],
+            ra_registrations: vec!["line 4".to_owned()],
+        };
+        assert_eq!(endpoint.clients, expected);
+        let expected = RenewalRules {
+            from: vec!["est/old".to_owned().try_into().unwrap()],
+            newest_only: true,
+            window: RenewalWindow::Before(Duration::from_secs(30 * 86_400)),
+            key: RenewalKey::New,
+            names: RenewalNames::Changed,
+            first: true,
+        };
+        assert_eq!(endpoint.renewal, expected);
+        let expected = Offer {
+            generated_keys: true,
+            template: false,
+            lines: Lines::ByUserAgent,
+        };
+        assert_eq!(endpoint.offer, expected);
+    }
+
+    #[test]
+    fn refuses() {
+        let many: Vec<String> = (0..33).map(|number| format!("\"a{number}\"")).collect();
+        let many = format!("client_trust = [{}]", many.join(","));
+        let rows = [
+            (
+                "at an endpoint of acme",
+                "acme/a",
+                "linking = \"optional\"",
+                "acme",
+            ),
+            (
+                "another way",
+                "est/a",
+                "authentication = [\"digest\"]",
+                "unknown variant",
+            ),
+            (
+                "the same anchors twice",
+                "est/a",
+                "client_trust = [\"a\", \"a\"]",
+                "client_trust",
+            ),
+            ("too many anchors", "est/a", &many, "client_trust"),
+            ("no window", "est/a", "renew_window = \"0s\"", "renew_window"),
+            (
+                "another window",
+                "est/a",
+                "renew_window = \"soon\"",
+                "renew_window",
+            ),
+            ("a flag that is none", "est/a", "renew_first = \"yes\"", "boolean"),
+        ];
+        for (name, endpoint, line, reason) in rows {
+            let error = read(endpoint, line).expect_err(name).to_string();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+    }
+}

@@ -29,7 +29,7 @@ use crate::signed_in::SignedIn;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecretBody {
-    /// `acme-eab`, `est-password`, `scep-challenge` or `cmp-secret`.
+    /// `acme-eab`, `est-password`, `scep-challenge`, `cmp-secret` or `enrollment-token`.
     pub kind: String,
     /// What its holder names it by; made up when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,7 +213,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let Json(body) = body?;
     let kind = SecretKind::of_registrations(&body.kind).ok_or_else(|| {
-        Problem::Malformed("kind: acme-eab, est-password, scep-challenge or cmp-secret".to_owned())
+        Problem::Malformed(
+            "kind: acme-eab, est-password, scep-challenge, cmp-secret or enrollment-token".to_owned(),
+        )
     })?;
     let new = NewRegistrationSecret {
         kind,

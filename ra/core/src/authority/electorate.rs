@@ -92,12 +92,47 @@ impl RegistrationAuthority {
         let team = self.exclude_requester(&mut found, application).await?;
         self.exclude_authors(&mut found, &judges_of(application, terms))
             .await?;
+        if !application.shown.chain.is_empty() && application.shown.renewal.is_none() {
+            self.exclude_authors_of_trust(&mut found, application).await?;
+        }
         found.affected.insert(Affected {
             backend: Some(application.backend.clone()),
             profile: Some(application.profile.clone()),
             team,
         });
         Ok(found)
+    }
+
+    /// Excludes whoever wrote the trust anchors by which a certificate of somebody else's CA was believed.
+    async fn exclude_authors_of_trust(
+        &self,
+        found: &mut Constituency,
+        application: &Application,
+    ) -> Result<(), Error> {
+        let endpoint = application.endpoint.as_str();
+        let version = application.endpoint_version;
+        let object = self
+            .objects
+            .version(ObjectKind::Endpoint, endpoint, version)
+            .await?;
+        let endpoint = self.read_endpoint(object.as_ref())?;
+        let sets = endpoint.clients.trust.iter().chain(&endpoint.clients.ra_trust);
+        for set in sets {
+            let history = self
+                .objects
+                .history(ObjectKind::TrustAnchors, set.as_str())
+                .await?;
+            let Some((history, current)) = history.as_ref().and_then(|it| Some((it, it.current()?))) else {
+                continue;
+            };
+            for author in history.unconfirmed_authors(current.version) {
+                found.exclude(
+                    author,
+                    Exclusion::Wrote(ObjectKind::TrustAnchors, set.to_string()),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Excludes those on whose behalf an application was made. Says which team it belongs to.

@@ -7,6 +7,7 @@ use crate::access::{Acting, Forbidden, Target};
 use crate::authority::RegistrationAuthority;
 use crate::domain::{
     ApprovalPolicyName, BackendName, Endpoint, ObjectKind, ObjectVersion, On, ProfileName, Right,
+    TrustAnchorsName,
 };
 use crate::error::Error;
 
@@ -87,8 +88,8 @@ impl RegistrationAuthority {
         Ok(found)
     }
 
-    /// The objects in force that a text is used with: a profile at endpoints, an endpoint with its profiles and its approval
-    /// policy.
+    /// The objects in force that a text is used with: a profile at endpoints, an endpoint with its profiles, its approval
+    /// policy and its trust anchors.
     pub(super) async fn beside(
         &self,
         version: &ObjectVersion,
@@ -104,6 +105,13 @@ impl RegistrationAuthority {
                 found.extend(
                     self.objects()
                         .all_current(ObjectKind::ApprovalPolicy, policy)
+                        .await?,
+                );
+                let anchors = endpoint.clients.trust.iter().chain(&endpoint.clients.ra_trust);
+                let anchors = anchors.map(TrustAnchorsName::as_str);
+                found.extend(
+                    self.objects()
+                        .all_current(ObjectKind::TrustAnchors, anchors)
                         .await?,
                 );
                 Ok(found.into_iter().flatten().collect())

@@ -13,6 +13,7 @@ mod approvals;
 mod asking;
 mod backends;
 mod certificates;
+mod clients;
 mod configuration;
 mod erasure;
 mod guarded;

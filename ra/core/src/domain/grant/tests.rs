@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Shown;
 use crate::domain::approval::{Approvers, EvidenceRule, Step};
 use crate::domain::claim::ClaimKey;
 use crate::domain::contents::{Publication, ValidityPeriod};

@@ -1,0 +1,193 @@
+//! Keys that are made for clients: no certificate is delivered twice, and none is left behind.
+
+use portreeve_pkix::CertificationRequest;
+use portreeve_ra::ports::KeyMaker;
+use portreeve_ra::{EnrollmentState, ProposalId, SecretKind};
+use rcgen::{DnType, KeyPair};
+
+use super::*;
+
+/// Makes keys, and keeps the last one as an edge does.
+#[derive(Debug, Default)]
+struct Maker(Mutex<Vec<Vec<u8>>>);
+
+impl Maker {
+    fn made(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Whether this certificate has the key made last.
+    fn last_is_of(&self, issuance: &Issuance) -> bool {
+        let made = self.0.lock().unwrap();
+        made.last()
+            .is_some_and(|spki| PublicKey::from_der(spki).unwrap() == *issuance.certificate.public_key())
+    }
+}
+
+#[async_trait]
+impl KeyMaker for Maker {
+    async fn make(&self, received: &CertificationRequest) -> Result<Vec<u8>, Refusal> {
+        let key = KeyPair::generate().unwrap();
+        let subject: Vec<(DnType, &str)> = received
+            .subject()
+            .common_names()
+            .map(|name| (DnType::CommonName, name))
+            .collect();
+        let names: Vec<String> = received.names().iter().map(ToString::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let request = Csr::with(&subject, &names).signed(&key);
+        let made = CertificationRequest::from_der(&request).unwrap();
+        let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
+        assert_eq!(PublicKey::from_der(&spki).unwrap(), *made.public_key());
+        self.0.lock().unwrap().push(spki);
+        Ok(request)
+    }
+}
+
+const OFFERED: &str = "renew_window = \"any\"\ngenerated_keys = true\n";
+
+struct Asking {
+    fleet: Fleet,
+    maker: Arc<Maker>,
+}
+
+impl Asking {
+    async fn start(text: &str) -> Self {
+        Self {
+            fleet: Fleet::start(text).await,
+            maker: Arc::new(Maker::default()),
+        }
+    }
+
+    async fn ask(&self, credential: Credential, request: &[u8]) -> Result<Disposition, Error> {
+        let maker: Arc<dyn KeyMaker> = Arc::clone(&self.maker) as _;
+        let request = portreeve_ra::EnrollmentRequest {
+            operation: Operation::GenerateKey,
+            key_maker: Some(maker),
+            ..self.fleet.request(credential, request)
+        };
+        self.fleet.ra().enroll(request).await
+    }
+
+    async fn revoked(&self, issuance: &Issuance) -> bool {
+        let enrollment = self.fleet.ra().enrollment(issuance.enrollment).await;
+        enrollment.unwrap().unwrap().revoked().is_some()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_again_makes_another_key_and_revokes_what_may_not_have_arrived() {
+    let asking = Asking::start(OFFERED).await;
+    let known = asking.fleet.register(any("press")).await;
+    let once = asking
+        .fleet
+        .secret(&known, SecretKind::EstPassword, Some(1))
+        .await;
+    let request = Csr::of("press").anew();
+    let first = issued(asking.ask(password(&once), &request).await);
+    assert!(
+        asking.maker.last_is_of(&first),
+        "the key that was made, not that of the request"
+    );
+    let second = issued(asking.ask(password(&once), &request).await);
+    assert!(asking.maker.last_is_of(&second) && first.certificate != second.certificate);
+    assert!(asking.revoked(&first).await && !asking.revoked(&second).await);
+    let third = issued(asking.ask(password(&once), &request).await);
+    assert!(asking.revoked(&second).await && !asking.revoked(&third).await);
+
+    let other = asking.ask(password(&once), &Csr::of("lathe").anew()).await;
+    refused(
+        "another request with a spent password",
+        other,
+        &Refusal::NotAuthorized,
+    );
+    let enrolled = asking.fleet.enroll(password(&once), &request).await;
+    refused("another operation with it", enrolled, &Refusal::NotAuthorized);
+    let application = asking.fleet.application(third.enrollment).await;
+    assert_eq!(application.shown.received.as_deref(), Some(request.as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_key_is_made_for_whom_nothing_is_issued() {
+    let asking = Asking::start(ANY_TIME).await;
+    let secret = asking.fleet.password("press").await;
+    let request = Csr::of("press").anew();
+    let answer = asking.ask(secret.clone(), &request).await;
+    refused("not offered", answer, &Refusal::NotOffered);
+    asking.fleet.endpoint(DEVICES, OFFERED).await;
+    let nobody = Credential::password("press", portreeve_pkix::Secret::new(b"wrong".to_vec()));
+    let answer = asking.ask(nobody, &request).await;
+    refused("a wrong password", answer, &Refusal::NotAuthorized);
+    let mut damaged = request.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let answer = asking.ask(secret, &damaged).await;
+    refused("not signed by its key", answer, &Refusal::PossessionNotProven);
+    let device = asking.fleet.device("lathe").await;
+    let answer = asking.ask(device.credential(), &request).await;
+    refused("the names of another", answer, &Refusal::NotItsNames);
+    assert_eq!(asking.maker.made(), 0);
+    let renewed = issued(asking.ask(device.credential(), &device.request).await);
+    assert!(
+        asking.maker.last_is_of(&renewed),
+        "a renewal with a key that is made here"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_granted_is_made_for_the_next_request() {
+    let asking = Asking::start(&format!("{OFFERED}approval = \"one\"\n")).await;
+    let fleet = &asking.fleet;
+    let known = fleet.register(any("press")).await;
+    let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+    let ask = |request: Vec<u8>| {
+        let (asking, credential) = (&asking, password(&once));
+        async move { asking.ask(credential, &request).await }
+    };
+    let request = Csr::of("press").anew();
+    let waiting = pending(ask(request.clone()).await);
+    assert_eq!(pending(ask(request.clone()).await), waiting, "one proposal");
+    let proposal: ProposalId = {
+        let enrollment = fleet.ra().enrollment(waiting).await.unwrap().unwrap();
+        enrollment.proposal().unwrap()
+    };
+    let vote = fleet.authority.vote("alice").await;
+    fleet.ra().approve(proposal, vote).await.unwrap();
+    finish_work(&fleet.authority).await;
+    let ended = fleet.ra().enrollment(waiting).await.unwrap().unwrap();
+    assert_eq!(ended.state(), Some(EnrollmentState::Expired), "its key is gone");
+    assert_eq!(issues(&asking.fleet.backend), 0);
+
+    let made = issued(ask(request.clone()).await);
+    assert!(asking.maker.last_is_of(&made));
+    let enrollment = fleet.ra().enrollment(made.enrollment).await.unwrap().unwrap();
+    assert_eq!(enrollment.granted_by(), Some(proposal));
+    pending(ask(request).await);
+    assert!(
+        !asking.revoked(&made).await,
+        "nothing is revoked before there is another"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_is_final() {
+    let asking = Asking::start(&format!("{OFFERED}approval = \"one\"\n")).await;
+    let secret = asking.fleet.password("press").await;
+    let request = Csr::of("press").anew();
+    let waiting = pending(asking.ask(secret.clone(), &request).await);
+    let enrollment = asking.fleet.ra().enrollment(waiting).await.unwrap().unwrap();
+    let vote = asking.fleet.authority.vote("alice").await;
+    asking
+        .fleet
+        .ra()
+        .reject(enrollment.proposal().unwrap(), vote)
+        .await
+        .unwrap();
+    finish_work(&asking.fleet.authority).await;
+    for _ in 0..2 {
+        let answer = asking.ask(secret.clone(), &request).await;
+        assert!(
+            matches!(answer, Ok(Disposition::Refused(Refusal::Denied))),
+            "{answer:?}"
+        );
+    }
+}

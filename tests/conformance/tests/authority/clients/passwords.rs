@@ -1,0 +1,136 @@
+//! Passwords and tokens of registrations, and several credentials at once.
+
+use portreeve_pkix::Secret;
+use portreeve_ra::{CertificateRejection, SecretKind};
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_request_by_the_same_requester_is_the_poll() {
+    let fleet = Fleet::start("").await;
+    let known = fleet.register(any("press")).await;
+    let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+    let request = Csr::of("press").anew();
+    let first = issued(fleet.enroll(password(&once), &request).await);
+    let again = issued(fleet.enroll(password(&once), &request).await);
+    assert_eq!(
+        first.certificate, again.certificate,
+        "a spent password fetches what it was spent for"
+    );
+    let other = fleet.enroll(password(&once), &Csr::of("press").anew()).await;
+    refused("and nothing else", other, &Refusal::NotAuthorized);
+
+    let twice = fleet.secret(&known, SecretKind::EstPassword, Some(2)).await;
+    for number in 0..2 {
+        issued(
+            fleet
+                .enroll(password(&twice), &Csr::of(&format!("press-{number}")).anew())
+                .await,
+        );
+    }
+    let third = fleet.enroll(password(&twice), &Csr::of("press-3").anew()).await;
+    refused("a third time", third, &Refusal::NotAuthorized);
+
+    let stranger = fleet.password("stranger").await;
+    let theirs = issued(fleet.enroll(stranger, &request).await);
+    assert_ne!(
+        theirs.certificate, first.certificate,
+        "each requester has its own claim"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_are_secrets_that_name_themselves() {
+    let fleet = Fleet::start("").await;
+    let known = fleet.register(any("press")).await;
+    let token = fleet.secret(&known, SecretKind::EnrollmentToken, None).await;
+    let text = String::from_utf8(token.value.expose().to_vec()).unwrap();
+    let credential = Credential::token(&text).expect("a token");
+    issued(fleet.enroll(credential, &Csr::of("press").anew()).await);
+
+    let wrong = format!("{}x", text.trim_end_matches(|last| text.ends_with(last)));
+    let wrong = Credential::token(&wrong).expect("the form of one");
+    let answer = fleet.enroll(wrong, &Csr::of("press").anew()).await;
+    refused("a wrong token", answer, &Refusal::NotAuthorized);
+    for text in ["", ".", "a.", ".a", "no-dot", "a b.c", &"a.".repeat(200)] {
+        assert!(Credential::token(text).is_none(), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_accepted_or_not_there() {
+    let fleet = Fleet::start("authentication = [\"certificate\"]\n").await;
+    let secret = fleet.password("press").await;
+    let request = Csr::of("press").anew();
+    let answer = fleet.enroll(secret, &request).await;
+    refused(
+        "a password where none is accepted",
+        answer,
+        &Refusal::CredentialNotAccepted,
+    );
+    let answer = fleet.enroll(Credential::of(Vec::new()), &request).await;
+    refused("nothing at all", answer, &Refusal::CredentialMissing);
+
+    fleet.endpoint(DEVICES, "").await;
+    let secret = fleet.password("lathe").await;
+    let answer = fleet.renew(secret, &request).await;
+    refused(
+        "renewal without a certificate",
+        answer,
+        &Refusal::CertificateRequired,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let device = fleet.device("press").await;
+    let lathe = fleet.register(any("lathe")).await;
+    let shown = fleet.secret(&lathe, SecretKind::EstPassword, None).await;
+    let both = || Credential::of(vec![device.credential(), password(&shown)]);
+
+    let enrolled = issued(fleet.enroll(both(), &Csr::of("lathe").anew()).await);
+    let application = fleet.application(enrolled.enrollment).await;
+    assert_eq!(
+        application.requester,
+        Requester::Registration(lathe.id),
+        "the password"
+    );
+    let beside = Requester::Certificate(device.issuance.certificate.fingerprint());
+    assert_eq!(application.shown.besides, [beside.clone()], "both are recorded");
+
+    let renewed = issued(fleet.renew(both(), &Csr::of("press").anew()).await);
+    let application = fleet.application(renewed.enrollment).await;
+    assert_eq!(application.requester, beside, "the certificate");
+    assert_eq!(application.shown.besides, [Requester::Registration(lathe.id)]);
+
+    let wrong = Credential::password(&shown.reference, Secret::new(b"wrong".to_vec()));
+    let with_wrong = Credential::of(vec![device.credential(), wrong]);
+    let answer = fleet.renew(with_wrong, &Csr::of("press").anew()).await;
+    refused(
+        "a wrong password beside a good certificate",
+        answer,
+        &Refusal::NotAuthorized,
+    );
+
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}credentials = \"agree\"\n"))
+        .await;
+    for (name, answer) in [
+        ("enrolment", fleet.enroll(both(), &Csr::of("lathe").anew()).await),
+        ("renewal", fleet.renew(both(), &Csr::of("press").anew()).await),
+    ] {
+        refused(name, answer, &Refusal::CredentialsDisagree);
+    }
+    let press = fleet.ra().registrations().find("press").await.unwrap().unwrap();
+    let own = fleet.secret(press.value(), SecretKind::EstPassword, None).await;
+    let agreeing = Credential::of(vec![password(&own), device.credential()]);
+    issued(fleet.renew(agreeing, &Csr::of("press").anew()).await);
+
+    let nonsense = Credential::Certificate {
+        chain: vec![b"no certificate".to_vec()],
+    };
+    let answer = fleet.enroll(nonsense, &Csr::of("press").anew()).await;
+    let malformed = Refusal::ClientCertificate(CertificateRejection::Malformed);
+    refused("no certificate", answer, &malformed);
+}

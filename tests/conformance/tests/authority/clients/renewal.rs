@@ -1,0 +1,323 @@
+//! Renewal: the same names, in its time, with the right key, and of the newest.
+
+use portreeve_ra::{CertificateRejection as Rejection, ProposalId, authority::Vote};
+use rcgen::{DnType, DnValue, KeyPair};
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_compared_as_values() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let secret = fleet.password("press").await;
+    let subject = [
+        (DnType::OrganizationName, "Example Ltd"),
+        (DnType::CommonName, "press"),
+    ];
+    let names = ["a.press.test", "b.press.test"];
+    let first = issued(fleet.enroll(secret, &Csr::with(&subject, &names).anew()).await);
+    let other_case = [
+        (DnType::OrganizationName, "EXAMPLE  ltd"),
+        (DnType::CommonName, "Press"),
+    ];
+    let same: [(_, Csr); 4] = [
+        ("the same", Csr::with(&subject, &names)),
+        (
+            "another order",
+            Csr::with(&subject, &["b.press.test", "a.press.test"]),
+        ),
+        (
+            "another case",
+            Csr::with(&subject, &["A.PRESS.test", "b.press.test"]),
+        ),
+        ("a subject in another case", Csr::with(&other_case, &names)),
+    ];
+    for (name, csr) in same {
+        let renewed = fleet.renew(certificate(&first), &csr.anew()).await;
+        assert!(
+            matches!(renewed, Ok(Disposition::Issued(_))),
+            "{name}: {renewed:?}"
+        );
+    }
+    let others: [(_, Csr); 5] = [
+        (
+            "another subject",
+            Csr::with(&[(DnType::CommonName, "lathe")], &names),
+        ),
+        (
+            "less of a subject",
+            Csr::with(&[(DnType::CommonName, "press")], &names),
+        ),
+        (
+            "another name",
+            Csr::with(&subject, &["a.press.test", "b.lathe.test"]),
+        ),
+        (
+            "one more name",
+            Csr::with(&subject, &["a.press.test", "b.press.test", "c.press.test"]),
+        ),
+        ("one less", Csr::with(&subject, &["a.press.test"])),
+    ];
+    for (name, csr) in others {
+        let request = csr.anew();
+        let answer = fleet.renew(certificate(&first), &request).await;
+        refused(name, answer, &Refusal::NotItsNames);
+        let answer = fleet.enroll(certificate(&first), &request).await;
+        refused(name, answer, &Refusal::NotItsNames);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_string_type_is_the_same_name() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let secret = fleet.password("press").await;
+    let value = |value| Csr::with_value(DnType::CommonName, value, &["press.test"]).anew();
+    let first = issued(
+        fleet
+            .enroll(secret, &value(DnValue::Utf8String("press".into())))
+            .await,
+    );
+    for other in [
+        DnValue::PrintableString("press".try_into().unwrap()),
+        DnValue::BmpString("press".try_into().unwrap()),
+    ] {
+        issued(fleet.renew(certificate(&first), &value(other)).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_device_does_not_renew_another() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let (a, b) = (fleet.device("a").await, fleet.device("b").await);
+    let answer = fleet.renew(a.credential(), &b.request).await;
+    refused("the request of another", answer, &Refusal::NotItsNames);
+    let answer = fleet.renew(a.credential(), &Csr::of("b").signed(&a.key)).await;
+    refused("the names of another", answer, &Refusal::NotItsNames);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_names_are_asked_for_by_the_attribute_and_given_where_that_is_allowed() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let device = fleet.device("press").await;
+    let request = || Csr::of("press").changing_to("press-9").anew();
+    let answer = fleet.renew(device.credential(), &request()).await;
+    refused("not here", answer, &Refusal::NotItsNames);
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}renew_names = \"changed\"\n"))
+        .await;
+    let renewed = issued(fleet.renew(device.credential(), &request()).await);
+    assert_eq!(common_name(&renewed), "press-9");
+    assert_eq!(renewed.certificate.names().len(), 1);
+    assert_eq!(renewed.certificate.names()[0].to_string(), "press-9.test");
+    let others = Csr::of("lathe").changing_to("press-9").anew();
+    let answer = fleet.renew(device.credential(), &others).await;
+    refused("from the names of another", answer, &Refusal::NotItsNames);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_renewed_in_its_window() {
+    for (name, text, early, late) in [
+        ("the last third", "", 59, 61),
+        ("so long before its end", "renew_window = \"10d\"\n", 79, 81),
+    ] {
+        let fleet = Fleet::start(text).await;
+        let device = fleet.device("press").await;
+        let request = || portreeve_ra::EnrollmentRequest {
+            operation: Operation::Renew,
+            ..fleet.request(device.credential(), &device.request)
+        };
+        for answer in [
+            fleet.ra().enroll(request()).await,
+            fleet.later(early).enroll(request()).await,
+        ] {
+            let early = matches!(answer, Err(Error::Refused(Refusal::RenewalTooEarly(_))));
+            assert!(early, "{name}: {answer:?}");
+        }
+        issued(fleet.later(late).enroll(request()).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_always_sends_the_same_request_renews_by_it() {
+    let fleet = Fleet::start("").await;
+    let known = fleet.register(any("press")).await;
+    let shown = fleet
+        .secret(&known, portreeve_ra::SecretKind::EstPassword, None)
+        .await;
+    let request = Csr::of("press").anew();
+    let first = issued(fleet.enroll(password(&shown), &request).await);
+    let ask = || fleet.request(password(&shown), &request);
+    let within = issued(fleet.later(59).enroll(ask()).await);
+    assert_eq!(within.certificate, first.certificate, "it is the same claim");
+    let renewed = issued(fleet.later(61).enroll(ask()).await);
+    assert_ne!(renewed.certificate, first.certificate, "its window is open");
+
+    let revoked = Csr::of("press").anew();
+    let first = issued(fleet.enroll(password(&shown), &revoked).await);
+    let superseded = portreeve_ra::StatusChange::Revoke(RevocationReason::Superseded);
+    fleet.change(&first, superseded).await;
+    let second = issued(fleet.enroll(password(&shown), &revoked).await);
+    assert_ne!(first.certificate, second.certificate, "the first was revoked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_is_the_same_or_a_new_one_as_the_endpoint_says() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let device = fleet.device("press").await;
+    let same = || Csr::of("press").signed(&device.key);
+    let new = || Csr::of("press").anew();
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}renew_key = \"new\"\n"))
+        .await;
+    let answer = fleet.renew(device.credential(), &same()).await;
+    refused("the same key", answer, &Refusal::RenewalKeySame);
+    issued(fleet.renew(device.credential(), &new()).await);
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}renew_key = \"same\"\n"))
+        .await;
+    let answer = fleet.renew(device.credential(), &new()).await;
+    refused("a new key", answer, &Refusal::RenewalKeyOther);
+    issued(fleet.renew(device.credential(), &same()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_certificate_of_a_lineage_renews_until_a_newer_one_was_used() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let not_newest = Refusal::ClientCertificate(Rejection::NotNewest);
+    let device = fleet.device("press").await;
+    let renew = |issuance: Issuance| {
+        let (fleet, request) = (&fleet, Csr::of("press").anew());
+        async move { fleet.renew(certificate(&issuance), &request).await }
+    };
+    let lost = issued(renew(device.issuance.clone()).await);
+    let second = issued(renew(device.issuance.clone()).await);
+    assert_ne!(
+        lost.certificate, second.certificate,
+        "the answer was lost, the key as well"
+    );
+    let third = issued(renew(second.clone()).await);
+    refused(
+        "a newer one was used",
+        renew(device.issuance.clone()).await,
+        &not_newest,
+    );
+    issued(renew(third).await);
+    refused("in the middle", renew(second).await, &not_newest);
+
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}renew_newest_only = true\n"))
+        .await;
+    let strict = fleet.device("lathe").await;
+    let renew = |credential: Credential| {
+        let (fleet, request) = (&fleet, Csr::of("lathe").anew());
+        async move { fleet.renew(credential, &request).await }
+    };
+    let newest = issued(renew(strict.credential()).await);
+    refused("only the newest", renew(strict.credential()).await, &not_newest);
+    issued(renew(certificate(&newest)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_people_is_asked_for_again_until_they_have_decided() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let (granted, denied) = (fleet.device("granted").await, fleet.device("denied").await);
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}approval = \"one\"\n"))
+        .await;
+    let ask = |device: &Device| {
+        let request = portreeve_ra::EnrollmentRequest {
+            operation: Operation::Renew,
+            ..fleet.request(device.credential(), &device.request)
+        };
+        let ra = Arc::clone(fleet.ra());
+        async move { ra.enroll(request).await }
+    };
+    let first = pending(ask(&granted).await);
+    assert_eq!(pending(ask(&granted).await), first, "the poll");
+    let alice = || fleet.authority.vote("alice");
+    let proposal = |id| async move {
+        let enrollment = fleet.ra().enrollment(id).await.unwrap().unwrap();
+        enrollment.proposal().expect("proposal")
+    };
+    let decide: [(ProposalId, Vote); 2] = [
+        (proposal(first).await, alice().await),
+        (proposal(pending(ask(&denied).await)).await, alice().await),
+    ];
+    let [(approved, yes), (rejected, no)] = decide;
+    fleet.ra().approve(approved, yes).await.unwrap();
+    fleet.ra().reject(rejected, no).await.unwrap();
+    finish_work(&fleet.authority).await;
+    issued(ask(&granted).await);
+    for _ in 0..2 {
+        let answer = ask(&denied).await;
+        assert!(
+            matches!(answer, Ok(Disposition::Refused(Refusal::Denied))),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_was_revoked_while_people_thought_is_not_renewed() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let device = fleet.device("press").await;
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}approval = \"one\"\n"))
+        .await;
+    let waiting = pending(fleet.renew(device.credential(), &device.request).await);
+    let superseded = portreeve_ra::StatusChange::Revoke(RevocationReason::Superseded);
+    fleet.change(&device.issuance, superseded).await;
+    let enrollment = fleet.ra().enrollment(waiting).await.unwrap().unwrap();
+    let vote = fleet.authority.vote("alice").await;
+    fleet
+        .ra()
+        .approve(enrollment.proposal().unwrap(), vote)
+        .await
+        .unwrap();
+    fleet
+        .authority
+        .work_until("it is refused", || async {
+            let enrollment = fleet.ra().enrollment(waiting).await.unwrap().unwrap();
+            let revoked = Refusal::ClientCertificate(Rejection::Revoked);
+            enrollment.refusal() == Some(&revoked)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_proven_and_requests_are_linked_to_their_channel() {
+    use portreeve_ra::{BindingRejection, Channel, ChannelVersion};
+    let fleet = Fleet::start("linking = \"required\"\n").await;
+    let secret = fleet.password("press").await;
+    let channel = Channel {
+        version: ChannelVersion::Tls13,
+        extended_master_secret: false,
+        exporter: Some([7; 32]),
+    };
+    let linked = |request: &[u8], channel| {
+        let request = portreeve_ra::EnrollmentRequest {
+            channel,
+            ..fleet.request(secret.clone(), request)
+        };
+        let ra = Arc::clone(fleet.ra());
+        async move { ra.enroll(request).await }
+    };
+    let key = KeyPair::generate().unwrap();
+    let silent = Csr::of("press").signed(&key);
+    let missing = Refusal::ChannelBinding(BindingRejection::Missing);
+    refused("nothing said", linked(&silent, Some(channel)).await, &missing);
+    let wrong = Csr::of("press")
+        .saying("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=")
+        .signed(&key);
+    let expected = Refusal::ChannelBinding(BindingRejection::Wrong);
+    refused("another channel", linked(&wrong, Some(channel)).await, &expected);
+    let right = Csr::of("press")
+        .saying("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
+        .signed(&key);
+    let made = issued(linked(&right, Some(channel)).await);
+    let application = fleet.application(made.enrollment).await;
+    assert_eq!(application.shown.channel, Some(channel), "kept as evidence");
+    let mut damaged = right.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let answer = linked(&damaged, Some(channel)).await;
+    refused("not signed by its key", answer, &Refusal::PossessionNotProven);
+}
