@@ -20,7 +20,7 @@ use portreeve_ra::ObjectKind;
 
 use crate::anchors::parse_trust_anchors;
 use crate::approval::parse_approval_policy;
-use crate::endpoint::parse_endpoint_with_overrides;
+use crate::endpoint::{ANY_PROTOCOL, parse_endpoint_with_overrides};
 use crate::operators::{parse_operator, parse_role, parse_team};
 use crate::profile::Profile;
 use measure::Measure;
@@ -151,7 +151,7 @@ fn facets(kind: ObjectKind, text: &str) -> Result<Result<Facets, String>, Compar
             .map(|profile| profile::facets(&profile))
             .map_err(|error| error.to_string()),
         // Its name is no part of the text; the usual wait for a client that it implies changes nothing here.
-        ObjectKind::Endpoint => parse_endpoint_with_overrides("compare/compare", 1, text)
+        ObjectKind::Endpoint => parse_endpoint_with_overrides(&format!("{ANY_PROTOCOL}/compared"), 1, text)
             .map(|(endpoint, overrides)| endpoint::facets(&endpoint, &overrides))
             .map_err(|error| error.to_string()),
         ObjectKind::ApprovalPolicy => parse_approval_policy("compare", 1, text)

@@ -27,6 +27,9 @@ const INLINE_WAIT_MAX: Duration = Duration::from_secs(60);
 const INLINE_WAIT_ACME: Duration = Duration::from_secs(2);
 const INLINE_WAIT_OTHERS: Duration = Duration::from_secs(10);
 
+/// Stands for any protocol where a text is read without its name, to be compared.
+pub(crate) const ANY_PROTOCOL: &str = "any";
+
 /// Why a text is not an endpoint.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EndpointError {
@@ -213,7 +216,7 @@ fn external_accounts(
     protocol: &str,
 ) -> Result<ExternalAccounts, EndpointError> {
     match written {
-        Some(_) if protocol != "acme" => Err(EndpointError::ExternalAccounts),
+        Some(_) if !matches!(protocol, "acme" | ANY_PROTOCOL) => Err(EndpointError::ExternalAccounts),
         Some(WrittenExternalAccounts::Off) => Ok(ExternalAccounts::Off),
         Some(WrittenExternalAccounts::Required) => Ok(ExternalAccounts::Required),
         Some(WrittenExternalAccounts::Optional) | None => Ok(ExternalAccounts::Optional),

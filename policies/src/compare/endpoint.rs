@@ -77,7 +77,7 @@ pub(super) fn facets(endpoint: &Endpoint, overrides: &Overrides) -> Vec<Facet> {
     facets
 }
 
-fn of_clients(clients: &ClientRules) -> [Facet; 7] {
+fn of_clients(clients: &ClientRules) -> Vec<Facet> {
     let ClientRules {
         authentication,
         trust,
@@ -96,10 +96,12 @@ fn of_clients(clients: &ClientRules) -> [Facet; 7] {
     let named = |names: &[TrustAnchorsName]| names.iter().map(|name| name.as_str().to_owned()).collect();
     // Another attribute leads to other registrations.
     let registration = match registration {
-        CertificateRegistration::SerialNumber => Measure::Limit("serial_number".to_owned()),
-        CertificateRegistration::CommonName => Measure::Limit("common_name".to_owned()),
-        CertificateRegistration::Nobody => Measure::Exact("nobody".to_owned()),
+        CertificateRegistration::SerialNumber => Some("serial_number"),
+        CertificateRegistration::CommonName => Some("common_name"),
+        CertificateRegistration::Nobody => None,
     };
+    let registration =
+        registration.map(|by| Facet::new("client_registration", Measure::Limit(by.to_owned())));
     let several = match several {
         SeveralCredentials::Agree => Measure::rank(0, "agree"),
         SeveralCredentials::Precedence => Measure::rank(1, "precedence"),
@@ -108,18 +110,18 @@ fn of_clients(clients: &ClientRules) -> [Facet; 7] {
         Linking::Required => Measure::rank(0, "required"),
         Linking::Optional => Measure::rank(1, "optional"),
     };
-    [
+    let facets = [
         Facet::new("authentication", Measure::Set(kinds)),
         Facet::new("client_trust", Measure::Set(named(trust))),
-        Facet::new("client_registration", registration),
         Facet::new("credentials", several),
         Facet::new("linking", linking),
         Facet::new("ra_trust", Measure::Set(named(ra_trust))),
         Facet::new("ra_registrations", Measure::Set(ra_registrations.clone())),
-    ]
+    ];
+    facets.into_iter().chain(registration).collect()
 }
 
-fn of_renewal(renewal: &RenewalRules) -> [Facet; 6] {
+fn of_renewal(renewal: &RenewalRules) -> Vec<Facet> {
     let RenewalRules {
         from,
         newest_only,
@@ -135,22 +137,23 @@ fn of_renewal(renewal: &RenewalRules) -> [Facet; 6] {
         RenewalWindow::Any => Measure::Exact("any".to_owned()),
     };
     let key = match key {
-        RenewalKey::Any => Measure::Exact("any".to_owned()),
-        RenewalKey::New => Measure::Limit("new".to_owned()),
-        RenewalKey::Same => Measure::Limit("same".to_owned()),
+        RenewalKey::Any => None,
+        RenewalKey::New => Some("new"),
+        RenewalKey::Same => Some("same"),
     };
+    let key = key.map(|key| Facet::new("renew_key", Measure::Limit(key.to_owned())));
     let names = match names {
         RenewalNames::Same => Measure::rank(0, "same"),
         RenewalNames::Changed => Measure::rank(1, "changed"),
     };
-    [
+    let facets = [
         Facet::new("renew_from", Measure::Set(from)),
         Facet::new("renew_newest_only", Measure::limits(*newest_only)),
         Facet::new("renew_window", window),
-        Facet::new("renew_key", key),
         Facet::new("renew_names", names),
         Facet::new("renew_first", Measure::gives(*first)),
-    ]
+    ];
+    facets.into_iter().chain(key).collect()
 }
 
 fn of_offer(offer: &Offer) -> [Facet; 3] {

@@ -163,6 +163,100 @@ fn endpoints() {
     check(ObjectKind::Endpoint, base, rows);
 }
 
+#[test]
+fn endpoints_whose_clients_are_no_accounts() {
+    let base = "profiles = [\"a\"]\nbackend = \"issuing\"\nauthentication = [\"password\"]\nclient_trust = [\"factory\"]\nlinking = \"required\"\nrenew_window = \"30d\"\n";
+    let edit = |from: &str, to: &str| {
+        assert!(base.contains(from), "{from}");
+        base.replace(from, to)
+    };
+    let also = |line: &str| format!("{base}{line}\n");
+    let rows = vec![
+        (
+            "another way",
+            edit("[\"password\"]", "[\"password\", \"token\"]"),
+            vec![("authentication", Widens)],
+        ),
+        (
+            "every way",
+            edit("authentication = [\"password\"]\n", ""),
+            vec![("authentication", Widens)],
+        ),
+        (
+            "another maker",
+            edit("[\"factory\"]", "[\"factory\", \"other\"]"),
+            vec![("client_trust", Widens)],
+        ),
+        (
+            "no maker",
+            edit("[\"factory\"]", "[]"),
+            vec![("client_trust", Narrows)],
+        ),
+        (
+            "makers' devices without a registration",
+            also("client_registration = \"nobody\""),
+            vec![("client_registration", Widens)],
+        ),
+        (
+            "not linked",
+            edit("linking = \"required\"\n", ""),
+            vec![("linking", Widens)],
+        ),
+        (
+            "credentials that agree",
+            also("credentials = \"agree\""),
+            vec![("credentials", Narrows)],
+        ),
+        ("an RA", also("ra_trust = [\"ras\"]"), vec![("ra_trust", Widens)]),
+        (
+            "an RA by its registration",
+            also("ra_registrations = [\"line 4\"]"),
+            vec![("ra_registrations", Widens)],
+        ),
+        (
+            "certificates of another endpoint",
+            also("renew_from = [\"est/old\"]"),
+            vec![("renew_from", Widens)],
+        ),
+        (
+            "only the newest",
+            also("renew_newest_only = true"),
+            vec![("renew_newest_only", Narrows)],
+        ),
+        (
+            "another window",
+            edit("30d", "40d"),
+            vec![("renew_window", Widens)],
+        ),
+        (
+            "a new key",
+            also("renew_key = \"new\""),
+            vec![("renew_key", Narrows)],
+        ),
+        (
+            "other names",
+            also("renew_names = \"changed\""),
+            vec![("renew_names", Widens)],
+        ),
+        (
+            "first enrolments by renewal",
+            also("renew_first = true"),
+            vec![("renew_first", Widens)],
+        ),
+        (
+            "keys made here",
+            also("generated_keys = true"),
+            vec![("generated_keys", Widens)],
+        ),
+        (
+            "what clients are told",
+            also("template = false\nlines = \"wrapped\""),
+            vec![("lines", Neutral), ("template", Neutral)],
+        ),
+    ];
+    check(ObjectKind::Endpoint, base, rows);
+}
+
 /// What cannot be compared counts as wider.
 #[test]
 fn what_is_not_understood_widens() {

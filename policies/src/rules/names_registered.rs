@@ -1,11 +1,11 @@
 use portreeve_pkix::GeneralName;
-use portreeve_ra::AllowedNames;
+use portreeve_ra::{AllowedNames, NameAuthority};
 
 use crate::engine::{Draft, Question, Reasons};
 use crate::shown;
 
 /// Names in a common name were made names that are asked for by a rule above. A registration without a list of names
-/// may have what the profile allows.
+/// may have what the profile allows. Where names need no proof a common name may be what the registration is called.
 pub(super) fn judge(question: &Question<'_>, draft: &mut Draft, reasons: &mut Reasons) {
     let Some(known) = &question.facts.registration else {
         return;
@@ -32,6 +32,11 @@ pub(super) fn judge(question: &Question<'_>, draft: &mut Draft, reasons: &mut Re
         }
     }
     for other in question.request.subject().common_names() {
+        if question.facts.endpoint.names == NameAuthority::Profile
+            && registration.name.eq_ignore_ascii_case(other)
+        {
+            continue;
+        }
         let text = other.trim().trim_end_matches('.');
         let is_name = draft.names.iter().any(|name| match name {
             GeneralName::Dns(name) => name.as_str().eq_ignore_ascii_case(text),

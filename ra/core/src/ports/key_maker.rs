@@ -11,7 +11,8 @@ use crate::domain::Refusal;
 /// the RA never sees it, stores nothing of it, and asks only once the requester was admitted.
 #[async_trait]
 pub trait KeyMaker: Send + Sync + fmt::Debug {
-    /// Makes a key, forgets one made before, and returns a PKCS#10 request in DER that is signed by it and has the subject
-    /// and the extensions of `received`. Work that takes long is not done on the thread that polls.
+    /// Makes a key, forgets one made before, and returns a PKCS#10 request in DER that is signed by it and has the subject,
+    /// the alternative names and the other extensions of `received`. Names are those of `subject()` and `names()`: a renewal may
+    /// ask for others than its extension says. Work that takes long is not done on the thread that polls.
     async fn make(&self, received: &CertificationRequest) -> Result<Vec<u8>, Refusal>;
 }

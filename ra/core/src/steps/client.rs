@@ -181,6 +181,9 @@ pub(crate) fn trusted(
         .iter()
         .filter_map(|anchor| anchor_from_trusted_cert(anchor).ok())
         .collect();
+    if trust.is_empty() {
+        return Err(Rejection::Untrusted);
+    }
     let issuers: Vec<CertificateDer<'static>> = issuers.iter().map(der).collect();
     let own_der = der(own);
     let end_entity = EndEntityCert::try_from(&own_der).map_err(|_| Rejection::Malformed)?;

@@ -4,6 +4,7 @@ mod certificates;
 mod generated;
 mod passwords;
 mod renewal;
+mod roles;
 mod support;
 mod trusted;
 

@@ -23,8 +23,8 @@ async fn a_certificate_renews_where_it_was_issued_and_where_that_is_named() {
     fleet
         .endpoint("est/other", &format!("{ANY_TIME}renew_from = [\"{DEVICES}\"]\n"))
         .await;
-    issued(fleet.ra().enroll(at_other()).await);
-    let renewed = issued(fleet.renew(device.credential(), &device.request).await);
+    certified(fleet.ra().enroll(at_other()).await);
+    let renewed = certified(fleet.renew(device.credential(), &device.request).await);
     assert_ne!(renewed.certificate, device.issuance.certificate);
     let application = fleet.application(renewed.enrollment).await;
     let first = fleet.application(device.issuance.enrollment).await;
@@ -51,7 +51,7 @@ async fn revoked_held_and_expired_certificates_are_refused() {
     let answer = fleet.renew(held.credential(), &held.request).await;
     refused("on hold", answer, &rejected(Rejection::Held));
     fleet.change(&held.issuance, StatusChange::Release).await;
-    issued(fleet.renew(held.credential(), &held.request).await);
+    certified(fleet.renew(held.credential(), &held.request).await);
 
     let revoked = fleet.device("revoked").await;
     fleet
@@ -118,9 +118,9 @@ async fn a_renewal_takes_the_place_of_what_it_renews_within_the_limit() {
     let shown = fleet
         .secret(&known, portreeve_ra::SecretKind::EstPassword, None)
         .await;
-    let first = issued(fleet.enroll(password(&shown), &Csr::of("press").anew()).await);
+    let first = certified(fleet.enroll(password(&shown), &Csr::of("press").anew()).await);
     let another = fleet.enroll(password(&shown), &Csr::of("press").anew()).await;
     refused("a second one", another, &Refusal::LimitReached);
-    let renewed = issued(fleet.renew(certificate(&first), &Csr::of("press").anew()).await);
-    issued(fleet.renew(certificate(&renewed), &Csr::of("press").anew()).await);
+    let renewed = certified(fleet.renew(certificate(&first), &Csr::of("press").anew()).await);
+    certified(fleet.renew(certificate(&renewed), &Csr::of("press").anew()).await);
 }

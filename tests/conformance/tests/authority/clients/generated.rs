@@ -9,7 +9,7 @@ use super::*;
 
 /// Makes keys, and keeps the last one as an edge does.
 #[derive(Debug, Default)]
-struct Maker(Mutex<Vec<Vec<u8>>>);
+pub(super) struct Maker(Mutex<Vec<Vec<u8>>>);
 
 impl Maker {
     fn made(&self) -> usize {
@@ -17,7 +17,7 @@ impl Maker {
     }
 
     /// Whether this certificate has the key made last.
-    fn last_is_of(&self, issuance: &Issuance) -> bool {
+    pub(super) fn last_is_of(&self, issuance: &Issuance) -> bool {
         let made = self.0.lock().unwrap();
         made.last()
             .is_some_and(|spki| PublicKey::from_der(spki).unwrap() == *issuance.certificate.public_key())
@@ -44,7 +44,7 @@ impl KeyMaker for Maker {
     }
 }
 
-const OFFERED: &str = "renew_window = \"any\"\ngenerated_keys = true\n";
+pub(super) const OFFERED: &str = "renew_window = \"any\"\ngenerated_keys = true\n";
 
 struct Asking {
     fleet: Fleet,
@@ -84,15 +84,15 @@ async fn asking_again_makes_another_key_and_revokes_what_may_not_have_arrived() 
         .secret(&known, SecretKind::EstPassword, Some(1))
         .await;
     let request = Csr::of("press").anew();
-    let first = issued(asking.ask(password(&once), &request).await);
+    let first = certified(asking.ask(password(&once), &request).await);
     assert!(
         asking.maker.last_is_of(&first),
         "the key that was made, not that of the request"
     );
-    let second = issued(asking.ask(password(&once), &request).await);
+    let second = certified(asking.ask(password(&once), &request).await);
     assert!(asking.maker.last_is_of(&second) && first.certificate != second.certificate);
     assert!(asking.revoked(&first).await && !asking.revoked(&second).await);
-    let third = issued(asking.ask(password(&once), &request).await);
+    let third = certified(asking.ask(password(&once), &request).await);
     assert!(asking.revoked(&second).await && !asking.revoked(&third).await);
 
     let other = asking.ask(password(&once), &Csr::of("lathe").anew()).await;
@@ -126,7 +126,7 @@ async fn no_key_is_made_for_whom_nothing_is_issued() {
     let answer = asking.ask(device.credential(), &request).await;
     refused("the names of another", answer, &Refusal::NotItsNames);
     assert_eq!(asking.maker.made(), 0);
-    let renewed = issued(asking.ask(device.credential(), &device.request).await);
+    let renewed = certified(asking.ask(device.credential(), &device.request).await);
     assert!(
         asking.maker.last_is_of(&renewed),
         "a renewal with a key that is made here"
@@ -152,12 +152,10 @@ async fn what_people_granted_is_made_for_the_next_request() {
     };
     let vote = fleet.authority.vote("alice").await;
     fleet.ra().approve(proposal, vote).await.unwrap();
-    finish_work(&fleet.authority).await;
-    let ended = fleet.ra().enrollment(waiting).await.unwrap().unwrap();
-    assert_eq!(ended.state(), Some(EnrollmentState::Expired), "its key is gone");
+    fleet.reach(waiting, EnrollmentState::Expired).await;
     assert_eq!(issues(&asking.fleet.backend), 0);
 
-    let made = issued(ask(request.clone()).await);
+    let made = certified(ask(request.clone()).await);
     assert!(asking.maker.last_is_of(&made));
     let enrollment = fleet.ra().enrollment(made.enrollment).await.unwrap().unwrap();
     assert_eq!(enrollment.granted_by(), Some(proposal));
@@ -182,7 +180,7 @@ async fn a_denial_is_final() {
         .reject(enrollment.proposal().unwrap(), vote)
         .await
         .unwrap();
-    finish_work(&asking.fleet.authority).await;
+    asking.fleet.reach(waiting, EnrollmentState::Refused).await;
     for _ in 0..2 {
         let answer = asking.ask(secret.clone(), &request).await;
         assert!(

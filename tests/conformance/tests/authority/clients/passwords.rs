@@ -11,8 +11,8 @@ async fn the_same_request_by_the_same_requester_is_the_poll() {
     let known = fleet.register(any("press")).await;
     let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
     let request = Csr::of("press").anew();
-    let first = issued(fleet.enroll(password(&once), &request).await);
-    let again = issued(fleet.enroll(password(&once), &request).await);
+    let first = certified(fleet.enroll(password(&once), &request).await);
+    let again = certified(fleet.enroll(password(&once), &request).await);
     assert_eq!(
         first.certificate, again.certificate,
         "a spent password fetches what it was spent for"
@@ -22,7 +22,7 @@ async fn the_same_request_by_the_same_requester_is_the_poll() {
 
     let twice = fleet.secret(&known, SecretKind::EstPassword, Some(2)).await;
     for number in 0..2 {
-        issued(
+        certified(
             fleet
                 .enroll(password(&twice), &Csr::of(&format!("press-{number}")).anew())
                 .await,
@@ -32,7 +32,7 @@ async fn the_same_request_by_the_same_requester_is_the_poll() {
     refused("a third time", third, &Refusal::NotAuthorized);
 
     let stranger = fleet.password("stranger").await;
-    let theirs = issued(fleet.enroll(stranger, &request).await);
+    let theirs = certified(fleet.enroll(stranger, &request).await);
     assert_ne!(
         theirs.certificate, first.certificate,
         "each requester has its own claim"
@@ -46,7 +46,7 @@ async fn tokens_are_secrets_that_name_themselves() {
     let token = fleet.secret(&known, SecretKind::EnrollmentToken, None).await;
     let text = String::from_utf8(token.value.expose().to_vec()).unwrap();
     let credential = Credential::token(&text).expect("a token");
-    issued(fleet.enroll(credential, &Csr::of("press").anew()).await);
+    certified(fleet.enroll(credential, &Csr::of("press").anew()).await);
 
     let wrong = format!("{}x", text.trim_end_matches(|last| text.ends_with(last)));
     let wrong = Credential::token(&wrong).expect("the form of one");
@@ -89,7 +89,7 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
     let shown = fleet.secret(&lathe, SecretKind::EstPassword, None).await;
     let both = || Credential::of(vec![device.credential(), password(&shown)]);
 
-    let enrolled = issued(fleet.enroll(both(), &Csr::of("lathe").anew()).await);
+    let enrolled = certified(fleet.enroll(both(), &Csr::of("lathe").anew()).await);
     let application = fleet.application(enrolled.enrollment).await;
     assert_eq!(
         application.requester,
@@ -99,7 +99,7 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
     let beside = Requester::Certificate(device.issuance.certificate.fingerprint());
     assert_eq!(application.shown.besides, [beside.clone()], "both are recorded");
 
-    let renewed = issued(fleet.renew(both(), &Csr::of("press").anew()).await);
+    let renewed = certified(fleet.renew(both(), &Csr::of("press").anew()).await);
     let application = fleet.application(renewed.enrollment).await;
     assert_eq!(application.requester, beside, "the certificate");
     assert_eq!(application.shown.besides, [Requester::Registration(lathe.id)]);
@@ -125,7 +125,7 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
     let press = fleet.ra().registrations().find("press").await.unwrap().unwrap();
     let own = fleet.secret(press.value(), SecretKind::EstPassword, None).await;
     let agreeing = Credential::of(vec![password(&own), device.credential()]);
-    issued(fleet.renew(agreeing, &Csr::of("press").anew()).await);
+    certified(fleet.renew(agreeing, &Csr::of("press").anew()).await);
 
     let nonsense = Credential::Certificate {
         chain: vec![b"no certificate".to_vec()],

@@ -1,6 +1,6 @@
 //! Renewal: the same names, in its time, with the right key, and of the newest.
 
-use portreeve_ra::{CertificateRejection as Rejection, ProposalId, authority::Vote};
+use portreeve_ra::{CertificateRejection as Rejection, EnrollmentState};
 use rcgen::{DnType, DnValue, KeyPair};
 
 use super::*;
@@ -14,7 +14,7 @@ async fn names_are_compared_as_values() {
         (DnType::CommonName, "press"),
     ];
     let names = ["a.press.test", "b.press.test"];
-    let first = issued(fleet.enroll(secret, &Csr::with(&subject, &names).anew()).await);
+    let first = certified(fleet.enroll(secret, &Csr::with(&subject, &names).anew()).await);
     let other_case = [
         (DnType::OrganizationName, "EXAMPLE  ltd"),
         (DnType::CommonName, "Press"),
@@ -71,7 +71,7 @@ async fn another_string_type_is_the_same_name() {
     let fleet = Fleet::start(ANY_TIME).await;
     let secret = fleet.password("press").await;
     let value = |value| Csr::with_value(DnType::CommonName, value, &["press.test"]).anew();
-    let first = issued(
+    let first = certified(
         fleet
             .enroll(secret, &value(DnValue::Utf8String("press".into())))
             .await,
@@ -80,7 +80,7 @@ async fn another_string_type_is_the_same_name() {
         DnValue::PrintableString("press".try_into().unwrap()),
         DnValue::BmpString("press".try_into().unwrap()),
     ] {
-        issued(fleet.renew(certificate(&first), &value(other)).await);
+        certified(fleet.renew(certificate(&first), &value(other)).await);
     }
 }
 
@@ -104,10 +104,15 @@ async fn other_names_are_asked_for_by_the_attribute_and_given_where_that_is_allo
     fleet
         .endpoint(DEVICES, &format!("{ANY_TIME}renew_names = \"changed\"\n"))
         .await;
-    let renewed = issued(fleet.renew(device.credential(), &request()).await);
+    let renewed = certified(fleet.renew(device.credential(), &request()).await);
     assert_eq!(common_name(&renewed), "press-9");
-    assert_eq!(renewed.certificate.names().len(), 1);
-    assert_eq!(renewed.certificate.names()[0].to_string(), "press-9.test");
+    let names: Vec<String> = renewed
+        .certificate
+        .names()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["press-9.test"]);
     let others = Csr::of("lathe").changing_to("press-9").anew();
     let answer = fleet.renew(device.credential(), &others).await;
     refused("from the names of another", answer, &Refusal::NotItsNames);
@@ -132,7 +137,7 @@ async fn a_certificate_is_renewed_in_its_window() {
             let early = matches!(answer, Err(Error::Refused(Refusal::RenewalTooEarly(_))));
             assert!(early, "{name}: {answer:?}");
         }
-        issued(fleet.later(late).enroll(request()).await);
+        certified(fleet.later(late).enroll(request()).await);
     }
 }
 
@@ -144,18 +149,33 @@ async fn a_device_that_always_sends_the_same_request_renews_by_it() {
         .secret(&known, portreeve_ra::SecretKind::EstPassword, None)
         .await;
     let request = Csr::of("press").anew();
-    let first = issued(fleet.enroll(password(&shown), &request).await);
+    let first = certified(fleet.enroll(password(&shown), &request).await);
     let ask = || fleet.request(password(&shown), &request);
-    let within = issued(fleet.later(59).enroll(ask()).await);
+    let within = certified(fleet.later(59).enroll(ask()).await);
     assert_eq!(within.certificate, first.certificate, "it is the same claim");
-    let renewed = issued(fleet.later(61).enroll(ask()).await);
+    let requester = Requester::Registration(known.id);
+    let handle = ClaimHandle::of_request(&requester, &sha256(&request));
+    let key = ClaimKey::new(&at(DEVICES), Operation::Enroll, &handle);
+    let claim = fleet.authority.store.claim(&key).await.unwrap().expect("claim");
+    let days = claim.until.since(first.certificate.not_before()).as_secs() / 86_400;
+    assert_eq!(days, 59, "two thirds of 90 days, to the second");
+    // As time would.
+    put_claim(
+        &fleet.authority,
+        Claim {
+            until: fleet.ra().now(),
+            ..claim
+        },
+    )
+    .await;
+    let renewed = certified(fleet.ra().enroll(ask()).await);
     assert_ne!(renewed.certificate, first.certificate, "its window is open");
 
     let revoked = Csr::of("press").anew();
-    let first = issued(fleet.enroll(password(&shown), &revoked).await);
+    let first = certified(fleet.enroll(password(&shown), &revoked).await);
     let superseded = portreeve_ra::StatusChange::Revoke(RevocationReason::Superseded);
     fleet.change(&first, superseded).await;
-    let second = issued(fleet.enroll(password(&shown), &revoked).await);
+    let second = certified(fleet.enroll(password(&shown), &revoked).await);
     assert_ne!(first.certificate, second.certificate, "the first was revoked");
 }
 
@@ -170,13 +190,13 @@ async fn the_key_is_the_same_or_a_new_one_as_the_endpoint_says() {
         .await;
     let answer = fleet.renew(device.credential(), &same()).await;
     refused("the same key", answer, &Refusal::RenewalKeySame);
-    issued(fleet.renew(device.credential(), &new()).await);
+    certified(fleet.renew(device.credential(), &new()).await);
     fleet
         .endpoint(DEVICES, &format!("{ANY_TIME}renew_key = \"same\"\n"))
         .await;
     let answer = fleet.renew(device.credential(), &new()).await;
     refused("a new key", answer, &Refusal::RenewalKeyOther);
-    issued(fleet.renew(device.credential(), &same()).await);
+    certified(fleet.renew(device.credential(), &same()).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,19 +208,19 @@ async fn any_certificate_of_a_lineage_renews_until_a_newer_one_was_used() {
         let (fleet, request) = (&fleet, Csr::of("press").anew());
         async move { fleet.renew(certificate(&issuance), &request).await }
     };
-    let lost = issued(renew(device.issuance.clone()).await);
-    let second = issued(renew(device.issuance.clone()).await);
+    let lost = certified(renew(device.issuance.clone()).await);
+    let second = certified(renew(device.issuance.clone()).await);
     assert_ne!(
         lost.certificate, second.certificate,
         "the answer was lost, the key as well"
     );
-    let third = issued(renew(second.clone()).await);
+    let third = certified(renew(second.clone()).await);
     refused(
         "a newer one was used",
         renew(device.issuance.clone()).await,
         &not_newest,
     );
-    issued(renew(third).await);
+    certified(renew(third).await);
     refused("in the middle", renew(second).await, &not_newest);
 
     fleet
@@ -211,9 +231,9 @@ async fn any_certificate_of_a_lineage_renews_until_a_newer_one_was_used() {
         let (fleet, request) = (&fleet, Csr::of("lathe").anew());
         async move { fleet.renew(credential, &request).await }
     };
-    let newest = issued(renew(strict.credential()).await);
+    let newest = certified(renew(strict.credential()).await);
     refused("only the newest", renew(strict.credential()).await, &not_newest);
-    issued(renew(certificate(&newest)).await);
+    certified(renew(certificate(&newest)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,20 +253,17 @@ async fn what_waits_for_people_is_asked_for_again_until_they_have_decided() {
     };
     let first = pending(ask(&granted).await);
     assert_eq!(pending(ask(&granted).await), first, "the poll");
-    let alice = || fleet.authority.vote("alice");
-    let proposal = |id| async move {
-        let enrollment = fleet.ra().enrollment(id).await.unwrap().unwrap();
-        enrollment.proposal().expect("proposal")
-    };
-    let decide: [(ProposalId, Vote); 2] = [
-        (proposal(first).await, alice().await),
-        (proposal(pending(ask(&denied).await)).await, alice().await),
-    ];
-    let [(approved, yes), (rejected, no)] = decide;
+    let second = pending(ask(&denied).await);
+    let (approved, rejected) = (fleet.proposal(first).await, fleet.proposal(second).await);
+    let (yes, no) = (
+        fleet.authority.vote("alice").await,
+        fleet.authority.vote("alice").await,
+    );
     fleet.ra().approve(approved, yes).await.unwrap();
     fleet.ra().reject(rejected, no).await.unwrap();
-    finish_work(&fleet.authority).await;
-    issued(ask(&granted).await);
+    fleet.reach(first, EnrollmentState::Issued).await;
+    fleet.reach(second, EnrollmentState::Refused).await;
+    certified(ask(&granted).await);
     for _ in 0..2 {
         let answer = ask(&denied).await;
         assert!(
@@ -313,7 +330,7 @@ async fn keys_are_proven_and_requests_are_linked_to_their_channel() {
     let right = Csr::of("press")
         .saying("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
         .signed(&key);
-    let made = issued(linked(&right, Some(channel)).await);
+    let made = certified(linked(&right, Some(channel)).await);
     let application = fleet.application(made.enrollment).await;
     assert_eq!(application.shown.channel, Some(channel), "kept as evidence");
     let mut damaged = right.clone();

@@ -5,8 +5,8 @@ use portreeve_ra::access::Acting;
 use portreeve_ra::authority::{NewRegistrationSecret, StatusRequest};
 use portreeve_ra::secrets::ShownSecret;
 use portreeve_ra::{
-    AllowedNames, EndpointName, EnrollmentRequest, Handle, KnownRegistration, Principal, Registration,
-    RegistrationAuthority, SecretKind, SecretProof, Standing, StatusChange,
+    AllowedNames, EndpointName, EnrollmentRequest, EnrollmentState, Handle, KnownRegistration, Principal,
+    Registration, RegistrationAuthority, SecretKind, SecretProof, Standing, StatusChange,
 };
 use rcgen::{Attribute, CertificateParams, DnType, KeyPair, SanType};
 
@@ -26,7 +26,11 @@ impl Fleet {
     /// An authority with an endpoint for devices that says this besides.
     pub(super) async fn start(text: &str) -> Self {
         // The text of the other endpoint brings approvers along.
-        let (authority, backend) = Odd::new(Vec::new()).start("approval = \"one\"").await;
+        let odd = Odd {
+            power: RevocationPower::FromStore,
+            ..Odd::new(Vec::new())
+        };
+        let (authority, backend) = odd.start("approval = \"one\"").await;
         let fleet = Self { authority, backend };
         fleet.endpoint(DEVICES, text).await;
         fleet
@@ -53,8 +57,8 @@ impl Fleet {
 
     pub(super) async fn register(&self, registration: Registration) -> KnownRegistration {
         let standing = Standing::superadmin(Principal::Host);
-        let created = self.ra().create_registration(&self.by(&standing), registration);
-        created.await.unwrap()
+        let by = self.by(&standing);
+        self.ra().create_registration(&by, registration).await.unwrap()
     }
 
     pub(super) async fn secret(
@@ -114,7 +118,7 @@ impl Fleet {
         let credential = self.password(name).await;
         let key = KeyPair::generate().unwrap();
         let request = Csr::of(name).signed(&key);
-        let issuance = issued(self.enroll(credential, &request).await);
+        let issuance = certified(self.enroll(credential, &request).await);
         Device {
             key,
             issuance,
@@ -131,6 +135,22 @@ impl Fleet {
         };
         let everything = Standing::superadmin("operator:alice".parse().unwrap());
         self.ra().change_status(&everything, request).await.unwrap();
+    }
+
+    /// Works until this enrollment is in this state.
+    pub(super) async fn reach(&self, id: EnrollmentId, wanted: EnrollmentState) {
+        self.authority
+            .work_until(wanted.as_str(), || async {
+                let enrollment = self.ra().enrollment(id).await.unwrap().unwrap();
+                enrollment.state() == Some(wanted)
+            })
+            .await;
+    }
+
+    /// The proposal that this enrollment waits for.
+    pub(super) async fn proposal(&self, id: EnrollmentId) -> ProposalId {
+        let enrollment = self.ra().enrollment(id).await.unwrap().unwrap();
+        enrollment.proposal().expect("proposal")
     }
 
     pub(super) async fn application(&self, id: EnrollmentId) -> portreeve_ra::Application {
@@ -271,7 +291,7 @@ impl Csr {
 }
 
 #[track_caller]
-pub(super) fn issued(disposition: Result<Disposition, Error>) -> Issuance {
+pub(super) fn certified(disposition: Result<Disposition, Error>) -> Issuance {
     match disposition {
         Ok(Disposition::Issued(issuance)) => *issuance,
         other => panic!("{other:?}"),

@@ -104,11 +104,11 @@ async fn a_device_of_a_trusted_maker_enrols_as_its_registration() {
         .await;
     let device = maker.device("SN-7", |_| {});
     let request = Csr::with(&[], &["press.test"]).anew();
-    let made = issued(fleet.enroll(showing(&[&device]), &request).await);
+    let made = certified(fleet.enroll(showing(&[&device]), &request).await);
     let application = fleet.application(made.enrollment).await;
     assert_eq!(application.registration, Some(press.id));
     assert_eq!(application.shown.chain, [device.clone()], "kept as evidence");
-    let again = issued(fleet.enroll(showing(&[&device]), &request).await);
+    let again = certified(fleet.enroll(showing(&[&device]), &request).await);
     assert_eq!(made.certificate, again.certificate, "the poll");
 
     let other = Csr::with(&[], &["lathe.test"]).anew();
@@ -116,13 +116,20 @@ async fn a_device_of_a_trusted_maker_enrols_as_its_registration() {
     let names = matches!(answer, Err(Error::Refused(Refusal::Names(_))));
     assert!(names, "names of another: {answer:?}");
 
+    let called = Csr::with(&[(DnType::CommonName, "SN-7")], &["press.test"]).anew();
+    certified(fleet.enroll(showing(&[&device]), &called).await);
+    let pretends = Csr::with(&[(DnType::CommonName, "SN-8")], &["press.test"]).anew();
+    let answer = fleet.enroll(showing(&[&device]), &pretends).await;
+    let names = matches!(answer, Err(Error::Refused(Refusal::Names(_))));
+    assert!(names, "called like another: {answer:?}");
+
     let unknown = maker.device("SN-8", |_| {});
     let answer = fleet.enroll(showing(&[&unknown]), &request).await;
     refused("nobody known", answer, &rejected(Rejection::NotRegistered));
     let nameless = maker.device("SN-7", |params| {
         params.distinguished_name.push(DnType::CommonName, "x")
     });
-    issued(
+    certified(
         fleet
             .enroll(showing(&[&nameless]), &Csr::with(&[], &["press.test"]).anew())
             .await,
@@ -137,12 +144,12 @@ async fn whom_the_endpoint_does_not_trust_it_does_not_let_in() {
         .await;
     let request = Csr::of("press").anew();
     let good = maker.device("SN-7", |_| {});
-    issued(fleet.enroll(showing(&[&good]), &request).await);
+    certified(fleet.enroll(showing(&[&good]), &request).await);
 
     let twin = Maker::new("Factory CA");
     let between = maker.below("Line 4");
     let below = between.device("SN-9", |_| {});
-    issued(
+    certified(
         fleet
             .enroll(showing(&[&below, &between.der]), &Csr::of("below").anew())
             .await,
@@ -155,7 +162,7 @@ async fn whom_the_endpoint_does_not_trust_it_does_not_let_in() {
     let client = maker.device("SN-7", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
-    issued(fleet.enroll(showing(&[&client]), &Csr::of("client").anew()).await);
+    certified(fleet.enroll(showing(&[&client]), &Csr::of("client").anew()).await);
     let stranger = twin.device("SN-7", |_| {});
     let own = Maker::new("Own CA").device("SN-7", |_| {});
     let nine: Vec<&[u8]> = std::iter::repeat_n(good.as_slice(), 9).collect();
@@ -215,7 +222,7 @@ async fn a_first_enrolment_by_renewal_is_refused_unless_the_endpoint_takes_it() 
             &format!("{FACTORY}client_registration = \"nobody\"\nrenew_first = true\n"),
         )
         .await;
-    issued(fleet.renew(showing(&[&device]), &request).await);
+    certified(fleet.renew(showing(&[&device]), &request).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -250,9 +257,9 @@ async fn who_asks_for_others_needs_the_purpose_and_the_word_of_the_endpoint() {
         }),
         ..fleet.request(showing(&[&ra]), &passed_on)
     };
-    let made = issued(fleet.ra().enroll(through(Operation::Enroll)).await);
+    let made = certified(fleet.ra().enroll(through(Operation::Enroll)).await);
     assert!(fleet.application(made.enrollment).await.shown.for_others);
-    issued(fleet.ra().enroll(through(Operation::Renew)).await);
+    certified(fleet.ra().enroll(through(Operation::Renew)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -276,9 +283,9 @@ async fn an_ra_with_a_certificate_of_ours_is_named_by_its_registration() {
     fleet
         .endpoint(DEVICES, &format!("{ANY_TIME}ra_registrations = [\"ra\"]\n"))
         .await;
-    let made = issued(fleet.enroll(ra.credential(), &others).await);
+    let made = certified(fleet.enroll(ra.credential(), &others).await);
     assert!(fleet.application(made.enrollment).await.shown.for_others);
-    let own = issued(fleet.renew(ra.credential(), &ra.request).await);
+    let own = certified(fleet.renew(ra.credential(), &ra.request).await);
     let application = fleet.application(own.enrollment).await;
     assert!(
         !application.shown.for_others && application.shown.renewal.is_some(),
