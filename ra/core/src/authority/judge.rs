@@ -152,7 +152,9 @@ impl RegistrationAuthority {
         let holder = self.holder_again(&application.shown).await?;
         let who = (&application.requester, application.secret, holder.as_ref());
         let scene = self.scene(who, &application.endpoint).await?;
-        let now_in_force = self.read_endpoint(scene.endpoints.current())?;
+        // One that was taken out of force lets nobody in any more, and keeps what it accepted.
+        let in_force = scene.endpoints.current();
+        let now_in_force = self.read_endpoint(in_force.or_else(|| scene.endpoints.latest_released()))?;
         let when = (When::Later, self.now());
         let admitted = admit_known(&application.requester, &now_in_force, &scene, when)?;
         let admitted = admitted.asking(scene.known, &now_in_force, self.now())?;

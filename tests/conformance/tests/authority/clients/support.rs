@@ -58,7 +58,8 @@ impl Fleet {
     pub(super) async fn register(&self, registration: Registration) -> KnownRegistration {
         let standing = Standing::superadmin(Principal::Host);
         let by = self.by(&standing);
-        self.ra().create_registration(&by, registration).await.unwrap()
+        let registered = self.ra().create_registration(&by, registration).await;
+        registered.unwrap().known
     }
 
     pub(super) async fn secret(
