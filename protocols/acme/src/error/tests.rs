@@ -1,6 +1,7 @@
 use std::fmt::Write;
 
-use portreeve_ra::{AccountId, DecisionRejection, InternalError};
+use portreeve_pkix::Timestamp;
+use portreeve_ra::{AccountId, BindingRejection, CertificateRejection, DecisionRejection, InternalError};
 
 use super::*;
 use crate::site::tests::site;

@@ -92,7 +92,7 @@ impl Admitted {
                 let listed = &endpoint.clients.ra_registrations;
                 let for_others = listed.contains(&behalf.registration.registration.name);
                 Ok(Self {
-                    client: for_others.then(|| Client {
+                    client: for_others.then_some(Client {
                         renewed: None,
                         for_others,
                     }),
