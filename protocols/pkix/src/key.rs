@@ -56,6 +56,13 @@ impl KeyAlgorithm {
     }
 }
 
+impl KeyAlgorithm {
+    /// The identifier of its curve (RFC 5480 section 2.1.1.1), if it is one of the supported elliptic curves.
+    pub fn curve_oid(self) -> Option<Oid> {
+        self.curve().map(|(oid, _)| oid)
+    }
+}
+
 impl fmt::Display for KeyAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,6 +8,7 @@
 //! The reader in [`der`] is strict and linear: a scan of the whole input (lengths, depth, element count) comes before
 //! any typed decoding, so the cost of malformed input is bounded by its size. No code here performs I/O or panics.
 
+pub mod ber;
 pub mod bundle;
 pub mod certificate;
 pub mod chain;
@@ -21,6 +22,7 @@ pub mod encode;
 pub mod error;
 pub mod extension;
 pub mod key;
+pub mod key_pair;
 pub mod mac;
 pub mod names;
 pub mod oid;
@@ -42,11 +44,12 @@ pub use dns::{DnsName, DnsNameError};
 pub use error::{DecodeError, Flaw};
 pub use extension::{BasicConstraints, Extension, KeyUsage};
 pub use key::{KeyAlgorithm, PublicKey};
+pub use key_pair::{KeyPair, KeyPairError};
 pub use mac::{BadMac, MacAlgorithm};
 pub use names::{GeneralName, Identifier};
 pub use oid::Oid;
-pub use renewal::{ChangeSubjectName, same_names, same_subject};
-pub use request::{CertificationRequest, PossessionError};
+pub use renewal::{same_names, same_subject};
+pub use request::{Capability, CertificationRequest, ChangeSubjectName, PossessionError, RequestAttribute};
 pub use secret::Secret;
 pub use serial::SerialNumber;
 pub use signature::{BadSignature, SignatureAlgorithm};

@@ -225,6 +225,58 @@ known! {
     ECDSA_WITH_SHA384 = "1.2.840.10045.4.3.3", [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
     /// Signature: ECDSA with SHA-512.
     ECDSA_WITH_SHA512 = "1.2.840.10045.4.3.4", [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4];
+
+    /// CMS: id-data (RFC 5652 section 4).
+    DATA = "1.2.840.113549.1.7.1", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+    /// CMS: id-signedData (RFC 5652 section 5.1).
+    SIGNED_DATA = "1.2.840.113549.1.7.2", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    /// CMS: id-envelopedData (RFC 5652 section 6.1).
+    ENVELOPED_DATA = "1.2.840.113549.1.7.3", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3];
+    /// CMS: id-ct-authEnvelopedData (RFC 5083 section 2).
+    AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 23];
+    /// CMS content: AsymmetricKeyPackage (RFC 5958 section 2).
+    KEY_PACKAGE = "2.16.840.1.101.2.1.2.78.5", [0x60, 0x86, 0x48, 1, 0x65, 2, 1, 2, 78, 5];
+    /// CMS attribute: content type (RFC 5652 section 11.1).
+    CONTENT_TYPE = "1.2.840.113549.1.9.3", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 3];
+    /// CMS attribute: message digest (RFC 5652 section 11.2).
+    MESSAGE_DIGEST = "1.2.840.113549.1.9.4", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 4];
+    /// Attribute: what the sender can decrypt (RFC 8551 section 2.5.2).
+    SMIME_CAPABILITIES = "1.2.840.113549.1.9.15", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 15];
+    /// Attribute: names a shared secret key (RFC 4108 section 2.2.5).
+    DECRYPT_KEY_IDENTIFIER = "1.2.840.113549.1.9.16.2.37", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 37];
+    /// Attribute: names a public key to encrypt to (RFC 7030 section 4.4.1.2).
+    ASYMMETRIC_DECRYPT_KEY_IDENTIFIER = "1.2.840.113549.1.9.16.2.54", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 54];
+    /// CSR attribute: a template of the whole request (RFC 9908 section 3.4).
+    REQUEST_TEMPLATE = "1.2.840.113549.1.9.16.2.61", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 61];
+    /// CSR attribute: extensions, some without a value (RFC 9908 section 3.4).
+    EXTENSION_REQUEST_TEMPLATE = "1.2.840.113549.1.9.16.2.62", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 62];
+
+    /// Digest: SHA-256.
+    SHA256 = "2.16.840.1.101.3.4.2.1", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
+    /// Digest: SHA-384.
+    SHA384 = "2.16.840.1.101.3.4.2.2", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2];
+    /// Digest: SHA-512.
+    SHA512 = "2.16.840.1.101.3.4.2.3", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
+    /// Key transport: RSAES-OAEP (RFC 8017 appendix A.2.1).
+    RSA_OAEP = "1.2.840.113549.1.1.7", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 7];
+    /// Mask generation of RSAES-OAEP.
+    MGF1 = "1.2.840.113549.1.1.8", [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8];
+    /// Key agreement: ECDH with the X9.63 derivation over SHA-256 (RFC 5753 section 7.1.4).
+    ECDH_SHA256_KDF = "1.3.132.1.11.1", [0x2b, 0x81, 0x04, 1, 11, 1];
+    /// Key agreement: ECDH with the X9.63 derivation over SHA-384 (RFC 5753 section 7.1.4).
+    ECDH_SHA384_KDF = "1.3.132.1.11.2", [0x2b, 0x81, 0x04, 1, 11, 2];
+    /// Key wrap: AES-128 (RFC 3565 section 2.3.2).
+    AES128_WRAP = "2.16.840.1.101.3.4.1.5", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 5];
+    /// Key wrap: AES-256 (RFC 3565 section 2.3.2).
+    AES256_WRAP = "2.16.840.1.101.3.4.1.45", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 45];
+    /// Content encryption: AES-128 in CBC mode (RFC 3565 section 4.1).
+    AES128_CBC = "2.16.840.1.101.3.4.1.2", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 2];
+    /// Content encryption: AES-256 in CBC mode (RFC 3565 section 4.1).
+    AES256_CBC = "2.16.840.1.101.3.4.1.42", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42];
+    /// Content encryption: AES-128 in GCM mode (RFC 5084 section 3.2).
+    AES128_GCM = "2.16.840.1.101.3.4.1.6", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 6];
+    /// Content encryption: AES-256 in GCM mode (RFC 5084 section 3.2).
+    AES256_GCM = "2.16.840.1.101.3.4.1.46", [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 46];
 }
 
 impl fmt::Display for Oid {

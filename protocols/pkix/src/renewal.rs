@@ -1,49 +1,13 @@
-//! Names of a renewed certificate: whether they are the same, and by which attribute others are asked for.
+//! Names of a renewed certificate: whether they are the same.
 
 use std::collections::BTreeSet;
 
-use crate::decode;
-use crate::der::{Reader, Tlv, tag};
+use crate::der::{Reader, tag};
 use crate::dn::DistinguishedName;
-use crate::error::{DecodeError, Flaw};
-use crate::names::{GeneralName, UnusualDnsNames};
+use crate::names::GeneralName;
 
 /// A directoryName: `[4]` around a Name.
 const DIRECTORY_NAME: u8 = tag::context_constructed(4);
-
-/// What the attribute ChangeSubjectName asks for (RFC 6402 section 2.8): at least one of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeSubjectName {
-    /// Another subject.
-    pub subject: Option<DistinguishedName>,
-    /// Other alternative names.
-    pub names: Option<Vec<GeneralName>>,
-}
-
-impl ChangeSubjectName {
-    /// Reads the value of the attribute. Both fields are sequences without tags of their own; they are told apart by what is
-    /// in them: a name holds sets, alternative names do not.
-    pub(crate) fn from_tlv(element: &Tlv<'_>, names_max: usize) -> Result<Self, DecodeError> {
-        let mut fields = element.reader();
-        let (mut subject, mut names) = (None, None);
-        while !fields.is_empty() {
-            let field = fields.expect(tag::SEQUENCE, "changed name")?;
-            let holds_sets = field.content.first().is_none_or(|first| *first == tag::SET);
-            if holds_sets && subject.is_none() && names.is_none() {
-                subject = Some(DistinguishedName::from_tlv(&field)?);
-            } else if !holds_sets && names.is_none() {
-                let found = decode::subject_alt_name(field.whole, names_max, UnusualDnsNames::Refuse);
-                names = Some(found.map_err(|error| error.shifted(field.offset))?);
-            } else {
-                return Err(field.refuse(Flaw::Invalid("changed name")));
-            }
-        }
-        if subject.is_none() && names.is_none() {
-            return Err(element.refuse(Flaw::Expected("changed name")));
-        }
-        Ok(Self { subject, names })
-    }
-}
 
 /// Whether two subjects are the same name, as RFC 5280 section 7.1 compares them: whatever string types carry them.
 pub fn same_subject(one: &DistinguishedName, other: &DistinguishedName) -> bool {
@@ -208,38 +172,5 @@ mod tests {
         assert!(!same_subject(&utf8, &name(tag::UTF8_STRING, "Example Inc")));
         let longer = utf8.clone().with(Oid::COMMON_NAME, "a");
         assert!(!same_subject(&utf8, &longer));
-    }
-
-    #[test]
-    fn changed_names() {
-        let subject = DistinguishedName::common_name("new");
-        let names = [dns("new.example")];
-        let alternative = crate::encode::subject_alt_name(&names);
-        let read = |parts: &[Vec<u8>]| {
-            let der = der::sequence(parts);
-            let mut reader = Reader::new(&der);
-            let element = reader.expect(tag::SEQUENCE, "test").unwrap();
-            ChangeSubjectName::from_tlv(&element, 200)
-        };
-        let both = read(&[subject.to_der(), alternative.clone()]).unwrap();
-        assert_eq!(both.subject.as_ref(), Some(&subject));
-        assert_eq!(both.names.as_deref(), Some(names.as_slice()));
-        let one = read(&[alternative.clone()]).unwrap();
-        assert_eq!((one.subject, one.names.is_some()), (None, true));
-        assert!(
-            read(std::slice::from_ref(&subject.to_der()))
-                .unwrap()
-                .names
-                .is_none()
-        );
-        for (name, parts) in [
-            ("nothing", vec![]),
-            ("two subjects", vec![subject.to_der(), subject.to_der()]),
-            ("the wrong order", vec![alternative.clone(), subject.to_der()]),
-            ("twice", vec![alternative.clone(), alternative]),
-            ("something else", vec![der::octet_string(&[1])]),
-        ] {
-            assert!(read(&parts).is_err(), "{name}");
-        }
     }
 }

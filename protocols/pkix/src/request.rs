@@ -1,21 +1,26 @@
 //! Certification requests (PKCS #10, RFC 2986).
 
+mod attributes;
+mod build;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::decode;
-use crate::der::{Limits, Reader, tag};
+use crate::der::{Limits, tag};
 use crate::digest::sha256;
-use crate::dn::{self, DistinguishedName};
+use crate::dn::DistinguishedName;
 use crate::error::{DecodeError, Flaw};
-use crate::extension::{self, Extension};
+use crate::extension::Extension;
 use crate::key::PublicKey;
-use crate::names::{GeneralName, UnusualDnsNames};
+use crate::names::GeneralName;
 use crate::oid::Oid;
-use crate::renewal::ChangeSubjectName;
 use crate::signature::{BadSignature, SignatureAlgorithm};
 use crate::signed::{self, Signed};
+
+use attributes::Attributes;
+pub use attributes::{CAPABILITIES_MAX, Capability, ChangeSubjectName, KEY_REFERENCE_LENGTH_MAX};
+pub use build::RequestAttribute;
 
 /// Largest accepted request.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -62,8 +67,8 @@ pub enum PossessionError {
 impl CertificationRequest {
     /// Reads a request without trailing bytes.
     ///
-    /// Refused are more than 64 KiB, 32 attributes, 200 alternative names or 32 levels, an extension or an extension
-    /// request that occurs twice, and alternative names that are malformed.
+    /// Refused are more than 64 KiB, 32 attributes, 200 alternative names or 32 levels, an extension or an attribute that
+    /// is read here occurring twice, and alternative names that are malformed.
     pub fn from_der(input: &[u8]) -> Result<Self, DecodeError> {
         let signed = Signed::read(input, LIMITS, "certification request")?;
         let mut fields = signed.tbs.reader();
@@ -126,11 +131,6 @@ impl CertificationRequest {
         self.0.attributes.challenge_password.as_deref()
     }
 
-    /// Other names that a renewed certificate is to have (RFC 6402 section 2.8).
-    pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
-        self.0.attributes.changed.as_ref()
-    }
-
     /// The same request, seen as one for the names that its ChangeSubjectName asks for. What was received and signed stays
     /// what it is.
     #[must_use]
@@ -146,6 +146,28 @@ impl CertificationRequest {
             parsed.attributes.names = names;
         }
         Self(Arc::new(parsed))
+    }
+
+    /// Another name that is asked for when a certificate is renewed (RFC 6402 section 2.8).
+    pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
+        self.0.attributes.change_subject_name.as_ref()
+    }
+
+    /// The identifier of a shared secret key under which a key made by the server is to be encrypted (RFC 4108 section
+    /// 2.2.5, RFC 7030 section 4.4.1.1).
+    pub fn decrypt_key_identifier(&self) -> Option<&[u8]> {
+        self.0.attributes.decrypt_key_identifier.as_deref()
+    }
+
+    /// The identifier of a public key to which a key made by the server is to be encrypted (RFC 7030 section 4.4.1.2).
+    pub fn asymmetric_decrypt_key_identifier(&self) -> Option<&[u8]> {
+        self.0.attributes.asymmetric_decrypt_key_identifier.as_deref()
+    }
+
+    /// The algorithms the requester can decrypt with, most wanted first (RFC 8551 section 2.5.2); nothing when the
+    /// attribute is absent.
+    pub fn smime_capabilities(&self) -> Option<&[Capability]> {
+        self.0.attributes.smime_capabilities.as_deref()
     }
 
     /// The identifier of the signature algorithm, accepted or not.
@@ -185,67 +207,4 @@ impl fmt::Debug for CertificationRequest {
             .field("names", &self.names())
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Clone, Default)]
-struct Attributes {
-    extensions: Vec<Extension>,
-    names: Vec<GeneralName>,
-    challenge_password: Option<String>,
-    changed: Option<ChangeSubjectName>,
-}
-
-impl Attributes {
-    fn read(mut list: Reader<'_>) -> Result<Self, DecodeError> {
-        let mut attributes = Self::default();
-        let mut count = 0;
-        while !list.is_empty() {
-            count += 1;
-            if count > REQUEST_ATTRIBUTES_MAX {
-                return Err(Flaw::TooMany("attributes").at(list.offset()));
-            }
-            attributes.read_one(&mut list)?;
-        }
-        Ok(attributes)
-    }
-
-    fn read_one(&mut self, list: &mut Reader<'_>) -> Result<(), DecodeError> {
-        let offset = list.offset();
-        let mut attribute = list.sequence("attribute")?;
-        let oid = attribute.oid("attribute type")?;
-        let mut values = attribute.expect(tag::SET, "attribute values")?.reader();
-        attribute.finish("attribute")?;
-        if oid == Oid::EXTENSION_REQUEST {
-            if !self.extensions.is_empty() {
-                return Err(Flaw::Duplicate("extension request").at(offset));
-            }
-            self.extensions = Extension::read_all(&mut values)?;
-            self.names = alternative_names(&self.extensions).map_err(|flaw| flaw.at(offset))?;
-            return values.finish("extension request");
-        }
-        if oid == Oid::CHALLENGE_PASSWORD {
-            if self.challenge_password.is_some() {
-                return Err(Flaw::Duplicate("challenge password").at(offset));
-            }
-            self.challenge_password = Some(dn::decode_string(&values.any()?)?);
-            return values.finish("challenge password");
-        }
-        if oid == Oid::CHANGE_SUBJECT_NAME {
-            if self.changed.is_some() {
-                return Err(Flaw::Duplicate("changed name").at(offset));
-            }
-            let value = values.expect(tag::SEQUENCE, "changed name")?;
-            self.changed = Some(ChangeSubjectName::from_tlv(&value, REQUEST_NAMES_MAX)?);
-            return values.finish("changed name");
-        }
-        Ok(())
-    }
-}
-
-fn alternative_names(extensions: &[Extension]) -> Result<Vec<GeneralName>, Flaw> {
-    let Some(extension) = extension::find(extensions, &Oid::SUBJECT_ALT_NAME) else {
-        return Ok(Vec::new());
-    };
-    decode::subject_alt_name(&extension.value, REQUEST_NAMES_MAX, UnusualDnsNames::Refuse)
-        .map_err(|error| error.what)
 }
