@@ -3,6 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use portreeve_pkix::{CertificationRequest, DistinguishedName, PublicKey};
+use portreeve_wire::cms::KeyWrap;
+use portreeve_wire::est::{KeyProtection, Preferences};
 
 fuzz_target!(|input: &[u8]| {
     let _ = PublicKey::from_der(input);
@@ -19,6 +21,20 @@ fuzz_target!(|input: &[u8]| {
     );
     let _ = request.verify_possession();
     let _ = request.challenge_password();
+    if let Some(change) = request.change_subject_name() {
+        assert!(change.subject.is_some() || change.names.is_some());
+        let _ = change.to_der();
+    }
+    let _ = (
+        request.decrypt_key_identifier(),
+        request.asymmetric_decrypt_key_identifier(),
+        request.smime_capabilities(),
+    );
+    let _ = KeyProtection::asked_by(&request);
+    let preferences = Preferences::of(&request);
+    let _ = preferences.content_cipher();
+    let _ = (preferences.key_transport(), preferences.key_agreement());
+    let _ = preferences.allows_wrap(KeyWrap::Aes128);
     let _ = request.signature_algorithm();
     let _ = request.subject().to_string();
     for name in request.names() {
