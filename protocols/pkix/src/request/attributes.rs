@@ -57,7 +57,7 @@ impl Attributes {
             let offset = list.offset();
             let read = attributes.read_one(&mut list)?;
             if read.as_ref().is_some_and(|oid| seen.contains(oid)) {
-                return Err(Flaw::Duplicate("attribute").at(offset));
+                return Err(Flaw::Duplicate(name_of(read.as_ref())).at(offset));
             }
             seen.extend(read);
         }
@@ -89,8 +89,17 @@ impl Attributes {
         } else {
             return Ok(None);
         }
-        values.finish("attribute value")?;
+        values.finish(name_of(Some(&oid)))?;
         Ok(Some(oid))
+    }
+}
+
+/// What an attribute is called in a refusal.
+fn name_of(oid: Option<&Oid>) -> &'static str {
+    match oid {
+        Some(oid) if *oid == Oid::EXTENSION_REQUEST => "extension request",
+        Some(oid) if *oid == Oid::CHALLENGE_PASSWORD => "challenge password",
+        _ => "attribute",
     }
 }
 

@@ -241,7 +241,7 @@ mod tests {
             (
                 "two values",
                 vec![attribute(decrypt, &[id(1), id(2)])],
-                Some(Flaw::Trailing("attribute value")),
+                Some(Flaw::Trailing("attribute")),
             ),
             (
                 "twice",
@@ -251,7 +251,7 @@ mod tests {
             (
                 "twice the same challenge",
                 vec![RequestAttribute::ChallengePassword("a".into()).to_der(); 2],
-                Some(Flaw::Duplicate("attribute")),
+                Some(Flaw::Duplicate("challenge password")),
             ),
             (
                 "no octet string",

@@ -49,7 +49,7 @@ pub enum Recipient<'a> {
 }
 
 /// Encrypts a content of this type under a fresh key. The message is a ContentInfo of EnvelopedData (CBC), or of
-/// AuthEnvelopedData (GCM) whose authenticated attributes hold the type (RFC 5083 section 2.1).
+/// AuthEnvelopedData (GCM). The type of anything but data is authenticated as well (RFC 5083 section 2.1).
 pub fn encrypt(
     content_type: &Oid,
     content: &Secret,
@@ -62,7 +62,10 @@ pub fn encrypt(
     filled.map_err(|_| CmsError::Library)?;
     let (recipient, is_first_version) = wrap_for(to, &key)?;
     let authenticated = authenticated_attributes(content_type);
-    let covered = der::set_of(authenticated.clone());
+    let covered = match authenticated.is_empty() {
+        true => Vec::new(),
+        false => der::set_of(authenticated.clone()),
+    };
     let sealed = cipher.seal(&key, content.expose(), &covered)?;
     let recipients = der::set_of(vec![recipient]);
     let encrypted = encrypted_content(content_type, cipher, &sealed);
@@ -71,18 +74,19 @@ pub fn encrypt(
         let body = der::sequence(&[der::unsigned_integer(&[version]), recipients, encrypted]);
         return Ok(content_info(&Oid::ENVELOPED_DATA, body));
     };
-    let body = der::sequence(&[
-        der::unsigned_integer(&[0]),
-        recipients,
-        encrypted,
-        der::constructed(tag::context_constructed(1), &authenticated),
-        der::octet_string(&tag),
-    ]);
-    Ok(content_info(&Oid::AUTH_ENVELOPED_DATA, body))
+    let mut parts = vec![der::unsigned_integer(&[0]), recipients, encrypted];
+    if !authenticated.is_empty() {
+        parts.push(der::constructed(tag::context_constructed(1), &authenticated));
+    }
+    parts.push(der::octet_string(&tag));
+    Ok(content_info(&Oid::AUTH_ENVELOPED_DATA, der::sequence(&parts)))
 }
 
-/// The content type, the one attribute that is authenticated.
+/// The content type, the one attribute that is authenticated. Of data it need not be, and OpenSSL 3.0 reads no attributes.
 fn authenticated_attributes(content_type: &Oid) -> Vec<Vec<u8>> {
+    if *content_type == Oid::DATA {
+        return Vec::new();
+    }
     let values = der::set_of(vec![content_type.to_der()]);
     vec![der::sequence(&[Oid::CONTENT_TYPE.to_der(), values])]
 }

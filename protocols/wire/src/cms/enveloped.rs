@@ -149,9 +149,11 @@ fn implicit_octets(element: &Tlv<'_>) -> Result<Vec<u8>, CmsError> {
 /// The authenticated attributes as a SET, and the tag.
 fn read_authentication(fields: &mut Reader<'_>, content_type: &Oid) -> Result<(Vec<u8>, Vec<u8>), CmsError> {
     let mut covered = Vec::new();
+    let mut is_named = *content_type == Oid::DATA;
     if let Some(attributes) = fields.optional(tag::context_constructed(1))? {
         let mut list = attributes.reader();
         let mut count = 0;
+        is_named = false;
         while !list.is_empty() {
             count += 1;
             if count > ATTRIBUTES_MAX {
@@ -162,11 +164,12 @@ fn read_authentication(fields: &mut Reader<'_>, content_type: &Oid) -> Result<(V
             let mut attribute = list.sequence("attribute")?;
             let oid = attribute.oid("attribute type")?;
             let mut values = attribute.expect(tag::SET, "attribute values")?.reader();
-            if oid == Oid::CONTENT_TYPE && values.oid("content type")? != *content_type {
-                return Err(CmsError::Decryption);
-            }
+            is_named |= oid == Oid::CONTENT_TYPE && values.oid("content type")? == *content_type;
         }
         covered = der::tlv(tag::SET, attributes.content);
+    }
+    if !is_named {
+        return Err(CmsError::Decryption);
     }
     let mac = fields.expect(tag::OCTET_STRING, "authentication tag")?;
     if mac.content.len() != cipher::TAG_LENGTH {

@@ -39,19 +39,22 @@ fn openssl_verifies_what_we_sign() {
             let signature = pair.sign(&draft.to_be_signed()).expect("signed");
             let message = draft.assemble(&signature, &[certificate.der()]);
             openssl.write("ours.cms", &message);
-            let read = openssl.run(&[
-                "cms",
-                "-verify",
-                "-noverify",
-                "-inform",
-                "DER",
-                "-in",
-                "ours.cms",
-                "-binary",
-                "-certfile",
-                "s.pem",
-            ]);
-            assert_eq!(read, CONTENT, "{kind}");
+            // OpenSSL 3.0 has no Ed25519 in CMS.
+            if kind != "ED25519" {
+                let read = openssl.run(&[
+                    "cms",
+                    "-verify",
+                    "-noverify",
+                    "-inform",
+                    "DER",
+                    "-in",
+                    "ours.cms",
+                    "-binary",
+                    "-certfile",
+                    "s.pem",
+                ]);
+                assert_eq!(read, CONTENT, "{kind}");
+            }
             let read = SignedData::from_ber(&message).expect("reads");
             assert_eq!((read.content_type(), read.content()), (&content_type, CONTENT));
             assert_eq!(read.certificates(), [certificate.clone()]);
