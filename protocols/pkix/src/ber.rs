@@ -2,7 +2,7 @@
 //!
 //! CMS writers may leave lengths open and cut octet strings in pieces (X.690 sections 8.1.3.6 and 8.7.3). Such input is
 //! written again with definite, minimal lengths and whole octet strings, and then read by the one strict reader of
-//! [`der`](crate::der). What is DER already comes back as it is, byte for byte, so that signatures over parts of it hold.
+//! [`der`]. What is DER already comes back as it is, byte for byte, so that signatures over parts of it hold.
 
 use std::borrow::Cow;
 

@@ -186,9 +186,14 @@ mod tests {
         let subject = DistinguishedName::common_name("b");
         let san = encode::subject_alt_name(&names());
         let implicit = der::constructed(tag::context_constructed(1), &[names()[0].to_der()]);
-        let explicit = der::constructed(tag::context_constructed(1), &[san.clone()]);
+        let explicit = der::constructed(tag::context_constructed(1), std::slice::from_ref(&san));
         let empty = DistinguishedName::empty();
-        let rows: [(&str, Vec<Vec<u8>>, Option<(Option<&DistinguishedName>, usize)>); 9] = [
+        type Row<'a> = (
+            &'a str,
+            Vec<Vec<u8>>,
+            Option<(Option<&'a DistinguishedName>, usize)>,
+        );
+        let rows: [Row<'_>; 9] = [
             ("subject", vec![subject.to_der()], Some((Some(&subject), 0))),
             ("names", vec![san.clone()], Some((None, 1))),
             (
@@ -226,7 +231,8 @@ mod tests {
         let capability = Capability::plain(Oid::AES256_WRAP).to_der();
         let many = |count: usize| der::sequence(&vec![capability.clone(); count]);
         let decrypt = &Oid::DECRYPT_KEY_IDENTIFIER;
-        let rows: [(&str, Vec<Vec<u8>>, Option<Flaw>); 10] = [
+        type Row = (&'static str, Vec<Vec<u8>>, Option<Flaw>);
+        let rows: [Row; 10] = [
             ("one", vec![attribute(decrypt, &[id(128)])], None),
             (
                 "too long",

@@ -2,6 +2,7 @@
 
 use portreeve_pkix::der::{self, Reader, Tlv, tag};
 use portreeve_pkix::{Certificate, DecodeError, Flaw, Oid, PublicKey, SignatureAlgorithm};
+use zeroize::Zeroizing;
 
 use super::recipient::RecipientId;
 use super::signer_info::{Digest, SignerInfo};
@@ -33,7 +34,7 @@ impl CmsAttribute {
 /// A SignedData that waits for its signature, so that the key may be anywhere.
 pub struct SignedDataDraft {
     content_type: Oid,
-    content: zeroize::Zeroizing<Vec<u8>>,
+    content: Zeroizing<Vec<u8>>,
     signer: RecipientId,
     algorithm: SignatureAlgorithm,
     attributes: Vec<Vec<u8>>,
@@ -54,7 +55,7 @@ impl SignedDataDraft {
         ];
         Self {
             content_type,
-            content: zeroize::Zeroizing::new(content),
+            content: Zeroizing::new(content),
             signer,
             algorithm,
             attributes: own.iter().chain(attributes).map(CmsAttribute::to_der).collect(),
@@ -87,11 +88,15 @@ impl SignedDataDraft {
             self.algorithm.algorithm_identifier_der(),
             der::octet_string(signature),
         ]);
-        let content = der::constructed(tag::context_constructed(0), &[der::octet_string(&self.content)]);
+        // The content may be a private key: no copy of it is left behind.
+        let octets = Zeroizing::new(der::octet_string(&self.content));
+        let explicit = Zeroizing::new(der::constructed(tag::context_constructed(0), &[octets]));
+        let kind = Zeroizing::new(self.content_type.to_der());
+        let encapsulated = der::sequence(&[kind, explicit]);
         let mut parts = vec![
             der::unsigned_integer(&[version]),
             der::set_of(vec![digest]),
-            der::sequence(&[self.content_type.to_der(), content]),
+            encapsulated,
         ];
         if !certificates.is_empty() {
             let mut sorted = certificates.to_vec();
@@ -99,6 +104,7 @@ impl SignedDataDraft {
             parts.push(der::constructed(tag::context_constructed(0), &sorted));
         }
         parts.push(der::set_of(vec![signer]));
+        let parts: Vec<Zeroizing<Vec<u8>>> = parts.into_iter().map(Zeroizing::new).collect();
         der::sequence(&parts)
     }
 

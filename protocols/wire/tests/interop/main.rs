@@ -1,5 +1,7 @@
 //! CMS against the `openssl` command.
 
+#![cfg(test)]
+
 mod encryption;
 #[path = "../../../pkix/tests/interop/openssl.rs"]
 mod openssl;

@@ -57,7 +57,7 @@ fn openssl_verifies_what_we_sign() {
             }
             let read = SignedData::from_ber(&message).expect("reads");
             assert_eq!((read.content_type(), read.content()), (&content_type, CONTENT));
-            assert_eq!(read.certificates(), [certificate.clone()]);
+            assert_eq!(read.certificates(), std::slice::from_ref(&certificate));
             let signer = &read.signers()[0];
             assert!(signer.id().names(&certificate));
             assert!(signer.attribute(&Oid::DECRYPT_KEY_IDENTIFIER).is_some());

@@ -28,12 +28,12 @@ fn rfc_7030_section_4_4_1_what_protects_the_key() {
     assert_eq!(asked(&[]), Ok(KeyProtection::None));
     let identifier = b"k".to_vec();
     assert_eq!(
-        asked(&[shared.clone()]),
+        asked(std::slice::from_ref(&shared)),
         Ok(KeyProtection::SharedKey { identifier })
     );
     let identifier = b"p".to_vec();
     assert_eq!(
-        asked(&[public.clone()]),
+        asked(std::slice::from_ref(&public)),
         Ok(KeyProtection::PublicKey { identifier })
     );
     assert_eq!(asked(&[shared, public]), Err(EstError::TwoProtections));
@@ -41,7 +41,8 @@ fn rfc_7030_section_4_4_1_what_protects_the_key() {
 
 #[test]
 fn ciphers_by_capability() {
-    let rows: [(&str, Vec<Capability>, Option<ContentCipher>); 6] = [
+    type Row = (&'static str, Vec<Capability>, Option<ContentCipher>);
+    let rows: [Row; 6] = [
         ("none named", vec![], Some(ContentCipher::Aes256Cbc)),
         (
             "as named",
@@ -85,7 +86,7 @@ fn transport_by_capability() {
     let sha384 = der::sequence(&[Oid::SHA384.to_der()]);
     let mask = der::sequence(&[Oid::MGF1.to_der(), sha384.clone()]);
     let whole = der::sequence(&[
-        der::constructed(tag::context_constructed(0), &[sha384.clone()]),
+        der::constructed(tag::context_constructed(0), std::slice::from_ref(&sha384)),
         der::constructed(tag::context_constructed(1), &[mask]),
     ]);
     let half = der::sequence(&[der::constructed(tag::context_constructed(0), &[sha384])]);
@@ -93,7 +94,8 @@ fn transport_by_capability() {
         oid: Oid::RSA_OAEP,
         parameters,
     };
-    let rows: [(&str, Vec<Capability>, Option<KeyTransport>); 6] = [
+    type Row = (&'static str, Vec<Capability>, Option<KeyTransport>);
+    let rows: [Row; 6] = [
         ("none named", vec![], Some(KeyTransport::Oaep(OaepHash::Sha256))),
         (
             "PKCS #1",
@@ -129,7 +131,8 @@ fn agreement_and_wrap_by_capability() {
         oid: Oid::ECDH_SHA384_KDF,
         parameters: Some(der::sequence(&[Oid::AES128_WRAP.to_der()])),
     };
-    let rows: [(&str, Vec<Capability>, Option<(KeyDerivation, KeyWrap)>); 5] = [
+    type Row = (&'static str, Vec<Capability>, Option<(KeyDerivation, KeyWrap)>);
+    let rows: [Row; 5] = [
         (
             "none named",
             vec![],

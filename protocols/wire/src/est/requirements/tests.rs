@@ -175,10 +175,13 @@ fn templates_with_contradictions_are_refused() {
         Oid::EXTENDED_KEY_USAGE.to_der(),
         der::octet_string(&encode::extended_key_usage(&[Oid::EKU_CLIENT_AUTH])),
     ]);
-    let full = attribute(&Oid::EXTENSION_REQUEST, der::sequence(&[eku.clone()]));
-    let partial = attribute(&Oid::EXTENSION_REQUEST_TEMPLATE, der::sequence(&[eku.clone()]));
+    let full = attribute(&Oid::EXTENSION_REQUEST, der::sequence(std::slice::from_ref(&eku)));
+    let partial = attribute(
+        &Oid::EXTENSION_REQUEST_TEMPLATE,
+        der::sequence(std::slice::from_ref(&eku)),
+    );
     let rows: [(&str, Vec<u8>, bool); 6] = [
-        ("good", template(0, &[full.clone()]), true),
+        ("good", template(0, std::slice::from_ref(&full)), true),
         ("version", template(1, &[]), false),
         ("both ways at once", template(0, &[full.clone(), partial]), false),
         ("twice", template(0, &[full.clone(), full]), false),
