@@ -77,6 +77,10 @@ const ARROWS: [Row; 15] = [
         may: &[RA, PKIX],
     },
     Row {
+        name: "portreeve-ca-est",
+        may: &[RA, WIRE, PKIX],
+    },
+    Row {
         name: "portreeve-ca-local",
         may: &[RA, WIRE, PKIX],
     },
