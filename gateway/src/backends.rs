@@ -1,14 +1,19 @@
 //! Every kind of CA backend this program has. A new one is one more arm here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use portreeve_ca_est::{BadEstCa, EstCa};
 use portreeve_ca_local::{Addresses, BadCa, LocalCa, LocalCaConfig, LocalCaParts};
-use portreeve_ra::ports::CaBackend;
+use portreeve_ra::ports::{CaBackend, Clock};
 use portreeve_ra::{BackendName, BadName};
 
 use crate::authorities::{Authorities, AuthorityError};
-use crate::config::{BackendKind, BackendSection, Config};
+use crate::config::{BackendKind, BackendSection, Config, ConfigError};
+
+/// How soon an EST server whose issuers are not known yet is asked for them again.
+const MEET_AGAIN: Duration = Duration::from_secs(10);
 
 /// The CA backends of a node.
 pub type Backends = BTreeMap<BackendName, Arc<dyn CaBackend>>;
@@ -40,6 +45,17 @@ pub enum BackendError {
         /// Why.
         source: BadCa,
     },
+    /// A file or variable that its section names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What its section says makes no EST server.
+    #[error("backend {name}: {source}")]
+    Est {
+        /// Which.
+        name: String,
+        /// Why.
+        source: BadEstCa,
+    },
 }
 
 /// The backends that a configuration names.
@@ -53,6 +69,12 @@ pub async fn backends(config: &Config, authorities: Authorities<'_>) -> Result<B
         let backend: Arc<dyn CaBackend> = match section.kind {
             BackendKind::Local => {
                 Arc::new(local(&backend_name, section, (&config.server.status_url, authorities)).await?)
+            }
+            BackendKind::Est => {
+                let clock = Arc::clone(&authorities.installation.clock);
+                let made = Arc::new(est(&backend_name, section, (config, Arc::clone(&clock)))?);
+                tokio::spawn(meet(Arc::downgrade(&made), clock));
+                made
             }
         };
         made.insert(backend_name, backend);
@@ -94,6 +116,38 @@ async fn local(
         name: name.to_string(),
         source,
     })
+}
+
+/// A CA behind an EST server; nothing is asked of it yet.
+pub(crate) fn est(
+    name: &BackendName,
+    section: &BackendSection,
+    (config, clock): (&Config, Arc<dyn Clock>),
+) -> Result<EstCa, BackendError> {
+    let settings = section
+        .est
+        .clone()
+        .unwrap_or_default()
+        .settings(name, config.data_dir())?;
+    EstCa::new(settings, clock).map_err(|source| BackendError::Est {
+        name: name.to_string(),
+        source,
+    })
+}
+
+/// Asks an EST server for its issuers until they are known. A server that is away does not keep the gateway from starting.
+async fn meet(backend: Weak<EstCa>, clock: Arc<dyn Clock>) {
+    while let Some(backend) = backend.upgrade() {
+        match backend.meet().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(backend = %backend.name(), %error, "EST server was not met"),
+        }
+        if !backend.chain().is_empty() {
+            return;
+        }
+        drop(backend);
+        clock.sleep(MEET_AGAIN).await;
+    }
 }
 
 /// Where a backend's CRL is published.

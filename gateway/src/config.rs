@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use acme::AcmeSection;
 pub use audit::{AuditSection, SyslogTarget};
 pub use auth::AuthSection;
-pub use backend::{BackendKind, BackendSection};
+pub use backend::{BackendKind, BackendSection, ChallengePasswordWord, EstSection};
 pub use database::{DatabaseSection, DatabaseUrl};
 pub use keyset::{KekSources, KeysetSection, PurposeWord};
 pub use overlay::{Override, OverrideError};

@@ -1,6 +1,7 @@
 //! Examines an installation, running or not. Nothing is changed; of a running one the store's lock is left alone and
 //! the gateway itself is asked.
 
+mod backends;
 mod files;
 mod inside;
 mod offline;

@@ -1,12 +1,16 @@
 //! `backend.NAME`: certificate authorities.
 
+mod est;
+
 use std::collections::BTreeMap;
 
 use portreeve_ra::BackendName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, SignerSection, invalid};
+use super::{ConfigError, SecretSource, SignerSection, invalid};
+
+pub use est::{ChallengePasswordWord, EstSection};
 
 /// A certificate authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +22,8 @@ pub struct BackendSection {
     pub ca: String,
     /// The signer that holds its key.
     pub signer: String,
+    /// The EST server, when that is what it is.
+    pub est: Option<EstSection>,
 }
 
 /// What kind of certificate authority.
@@ -27,6 +33,8 @@ pub enum BackendKind {
     /// The internal CA: a certificate in the store, a key in a signer.
     #[default]
     Local,
+    /// Somebody else's EST server, to which requests are forwarded.
+    Est,
 }
 
 impl Default for BackendSection {
@@ -35,6 +43,7 @@ impl Default for BackendSection {
             kind: BackendKind::Local,
             ca: String::new(),
             signer: "soft".to_owned(),
+            est: None,
         }
     }
 }
@@ -53,7 +62,12 @@ impl BackendSection {
                 format!("there is no signer.{}", self.signer),
             ));
         }
-        Ok(())
+        match (self.kind, &self.est) {
+            (BackendKind::Local, None) => Ok(()),
+            (BackendKind::Local, Some(_)) => Err(invalid(key(".est"), "is for kind = \"est\"")),
+            (BackendKind::Est, None) => Err(invalid(key(".est"), "is needed for kind = \"est\"")),
+            (BackendKind::Est, Some(est)) => est.check(&key(".est")),
+        }
     }
 
     /// The name of the CA in the store.

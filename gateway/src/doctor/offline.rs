@@ -2,7 +2,7 @@
 
 use portreeve_store::SchemaStatus;
 
-use super::{Finding, Inside, Patient, Severity, redis};
+use super::{Finding, Inside, Patient, Severity, backends, redis};
 use crate::backends::Backends;
 use crate::installation::{self, InstallationError, Mode, SignerProgram};
 use crate::own_certificate;
@@ -14,6 +14,7 @@ pub(super) async fn checks(patient: &Patient) -> Vec<Finding> {
         Ok(inside) => {
             let mut findings = inside.checks().await;
             findings.extend(redis::configured(&patient.config, inside.installation.clock.as_ref()).await);
+            findings.extend(backends::configured(&patient.config, &inside.installation.clock).await);
             inside.installation.store.close().await;
             findings
         }
