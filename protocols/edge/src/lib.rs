@@ -14,7 +14,18 @@ use http::Response;
 
 pub use body::BodyRefusal;
 pub use call::{Call, Peer, TlsPeer, TlsVersion};
-pub use mount::Mount;
+pub use mount::{Front, Mount};
+
+/// An extension of an answer: whoever got it may come back on the same connection, even though the request said that it
+/// was the last. Some clients announce `Connection: close` with a request that they expect to be answered with 401, and
+/// send the next one, with their password, on that very connection.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct ComesBack;
+
+/// An extension of an answer: its headers are written as the standards spell them, `Content-Type` and not `content-type`.
+/// Names of headers have no case; some clients of devices compare them octet by octet.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct SpelledOut;
 
 /// A protocol, as the gateway sees it.
 #[async_trait]

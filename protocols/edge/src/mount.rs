@@ -5,8 +5,19 @@
 pub struct Mount {
     /// With a `/` at its end: everything below. Without: this path alone.
     pub prefix: String,
+    /// What may stand in front of it.
+    pub front: Front,
     /// Whether it is also served without TLS.
     pub plain_http: bool,
+}
+
+/// What stands in front of a mount's prefix in the paths that belong to it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Front {
+    /// Nothing.
+    Nothing,
+    /// One segment of the path, which is not empty.
+    Segment,
 }
 
 impl Mount {
@@ -14,6 +25,7 @@ impl Mount {
     pub fn tls_only(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
+            front: Front::Nothing,
             plain_http: false,
         }
     }
@@ -22,12 +34,32 @@ impl Mount {
     pub fn any(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
+            front: Front::Nothing,
             plain_http: true,
+        }
+    }
+
+    /// The same with one segment in front: `/A/` is then found as `/x/A/`, for any x.
+    #[must_use]
+    pub fn behind_a_segment(self) -> Self {
+        Self {
+            front: Front::Segment,
+            ..self
         }
     }
 
     /// Whether this path belongs to the mount.
     pub fn matches(&self, path: &str) -> bool {
+        let path = match self.front {
+            Front::Nothing => path,
+            Front::Segment => {
+                let below = path.strip_prefix('/').unwrap_or_default();
+                match below.find('/') {
+                    None | Some(0) => return false,
+                    Some(end) => below.get(end..).unwrap_or_default(),
+                }
+            }
+        };
         if self.prefix.ends_with('/') {
             path.starts_with(&self.prefix)
         } else {
@@ -63,5 +95,24 @@ mod tests {
             assert_eq!(found, Some(expected), "{name}");
         }
         assert_eq!(Mount::longest(&mounts[1..], "/other"), None);
+    }
+
+    #[test]
+    fn a_segment_may_stand_in_front() {
+        let mount = Mount::tls_only("/known/").behind_a_segment();
+        let rows = [
+            ("one segment", "/a/known/x", true),
+            ("encoded, it is one as well", "/a%2fb/known/x", true),
+            ("none", "/known/x", false),
+            ("an empty one", "//known/x", false),
+            ("two", "/a/b/known/x", false),
+            ("the mount itself", "/a/known/", true),
+            ("without its end", "/a/known", false),
+            ("the name alone", "/a", false),
+            ("nothing", "", false),
+        ];
+        for (name, path, expected) in rows {
+            assert_eq!(mount.matches(path), expected, "{name}");
+        }
     }
 }
