@@ -26,7 +26,7 @@ const ACME: &str = "portreeve-acme";
 const RA: &str = "portreeve-ra";
 const KEYSET: &str = "portreeve-keyset";
 
-const ARROWS: [Row; 15] = [
+const ARROWS: [Row; 17] = [
     Row { name: PKIX, may: &[] },
     Row {
         name: WIRE,
@@ -38,6 +38,10 @@ const ARROWS: [Row; 15] = [
     },
     Row {
         name: ACME,
+        may: &[EDGE, WIRE, PKIX, RA],
+    },
+    Row {
+        name: "portreeve-est",
         may: &[EDGE, WIRE, PKIX, RA],
     },
     Row {
@@ -101,7 +105,7 @@ struct Ban {
 
 const SERVERS: &[&str] = &["axum", "hyper", "hyper-util", "tokio-rustls", "sqlx", "redis"];
 
-const BANS: [Ban; 9] = [
+const BANS: [Ban; 10] = [
     Ban {
         scope: "protocols/pkix",
         without: &["tokio", "http", "axum", "hyper", "rustls", "sqlx", "toml", "clap"],
@@ -116,6 +120,10 @@ const BANS: [Ban; 9] = [
     },
     Ban {
         scope: "protocols/acme",
+        without: SERVERS,
+    },
+    Ban {
+        scope: "protocols/est",
         without: SERVERS,
     },
     Ban {
