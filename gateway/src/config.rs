@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use portreeve_est::EstConfig;
 use portreeve_status::StatusConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,10 @@ pub use keyset::{KekSources, KeysetSection, PurposeWord};
 pub use overlay::{Override, OverrideError};
 pub use redis::{RedisSection, RedisUrl};
 pub use secret::SecretSource;
-pub use server::{ClientCertificates, LimitsSection, ListenerSection, MountGroup, ServerSection, Transport};
+pub use server::{
+    ClientCertificates, ExtendedMasterSecret, LimitsSection, ListenerSection, MountGroup, ServerSection,
+    Transport,
+};
 pub use signer::{SignerKind, SignerSection};
 pub use span::Span;
 pub use telemetry::{LogFormat, TelemetrySection};
@@ -59,6 +63,9 @@ pub struct Config {
     pub backend: BTreeMap<String, BackendSection>,
     /// The ACME edge.
     pub acme: AcmeSection,
+    /// The EST edge.
+    #[schemars(with = "schema::EstKeys")]
+    pub est: EstConfig,
     /// How operators sign in.
     pub auth: AuthSection,
     /// Publication of CRLs.
@@ -165,6 +172,8 @@ impl Config {
             backend.check(name, &self.signer)?;
         }
         self.acme.check()?;
+        let est = self.est.check();
+        est.map_err(|(key, reason)| invalid(format!("est.{key}"), reason))?;
         check_status(&self.status)?;
         self.audit.check()?;
         self.telemetry.check()

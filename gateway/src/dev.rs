@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::config::{
-    BackendSection, ClientCertificates, Config, ConfigError, ListenerSection, LogFormat, MountGroup,
-    Override, SignerSection, Transport,
+    BackendSection, ClientCertificates, Config, ConfigError, ExtendedMasterSecret, ListenerSection,
+    LogFormat, MountGroup, Override, SignerSection, Transport,
 };
 use crate::control::socket_for;
 
@@ -116,7 +116,10 @@ pub fn configuration(
     let listener = |addr, tls, mounts: &[MountGroup]| ListenerSection {
         addr,
         tls,
-        client_certs: ClientCertificates::from(mounts.contains(&MountGroup::Admin)),
+        client_certs: ClientCertificates::from(
+            mounts.contains(&MountGroup::Admin) || mounts.contains(&MountGroup::Est),
+        ),
+        require_ems: ExtendedMasterSecret::Optional,
         mounts: mounts.to_vec(),
     };
     let known = remembered(data_dir);
@@ -126,7 +129,7 @@ pub fn configuration(
         listener(
             at(addresses.public, PUBLIC),
             Transport::Tls,
-            &[MountGroup::Acme, MountGroup::Status],
+            &[MountGroup::Acme, MountGroup::Est, MountGroup::Status],
         ),
     );
     listeners.insert(

@@ -3,6 +3,7 @@
 mod connection;
 mod guard;
 mod socket;
+mod spelling;
 pub mod tls;
 
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ use tracing::{debug, warn};
 use crate::config::LimitsSection;
 use crate::router::Router;
 
+use spelling::Spelling;
+
 pub use connection::{Bounds, serve_connection};
 pub use socket::{BindError, Sharing, bind};
 
@@ -33,6 +36,8 @@ pub struct Listener {
     pub socket: TcpListener,
     /// The TLS side; `None` speaks plain HTTP.
     pub tls: Option<TlsAcceptor>,
+    /// What is exported of connections for those who answer.
+    pub binding: tls::ChannelBinding,
     /// What answers.
     pub router: Arc<Router>,
     /// Bounds on connections and requests.
@@ -69,6 +74,7 @@ impl Listener {
             usize::try_from(self.limits.connections_max).unwrap_or(usize::MAX),
         ));
         let bounds = Bounds::of(&self.limits);
+        let spelling = Spelling::learn().await;
         loop {
             let place = tokio::select! {
                 () = drain.stop.cancelled() => break,
@@ -95,7 +101,9 @@ impl Listener {
                 peer,
                 connection::Side {
                     tls: self.tls.clone(),
+                    binding: self.binding,
                     router: Arc::clone(&self.router),
+                    spelling: spelling.clone(),
                 },
                 (bounds, drain.stop.clone()),
             );

@@ -28,7 +28,7 @@ pub use body::TimedBody;
 const BODY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The longest path that is looked up.
-const PATH_BYTES_MAX: usize = 4096;
+const PATH_BYTES_MAX: usize = 8192;
 
 /// The header that carries the request's id to the client.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -193,7 +193,12 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     };
     wired.extend(options.substitutes.backends);
     let certificate = own_certificate(&config, authorities, &shared).await?;
-    let mut node = Node::new(shared, &config, wired, options.substitutes.validator).await?;
+    let shown = certificate
+        .as_ref()
+        .map(OwnCertificate::current)
+        .unwrap_or_default();
+    let own = (options.substitutes.validator, shown);
+    let mut node = Node::new(shared, &config, wired, own).await?;
     let api = admin(&mut node, &config, authorities).await?;
     if roles.has(Role::Worker) {
         recover(&installation).await?;
@@ -329,8 +334,9 @@ fn begin_work(duties: &mut Duties, node: &Node, background: &CancellationToken) 
     if let Some(sealer) = node.sealer.clone() {
         duties.begin_until(background, "audit sealer", async move { sealer.run().await });
     }
-    if let Some(acme) = node.edges.acme.clone() {
-        let watch = watch_endpoints(acme, Arc::clone(&shared.wakeups), background.clone());
+    let published = node.edges.published();
+    if !published.is_empty() {
+        let watch = watch_endpoints(published, Arc::clone(&shared.wakeups), background.clone());
         duties.begin("endpoints", watch);
     }
     let store = shared.installation.store.clone();
@@ -470,7 +476,8 @@ fn listeners(
         let tls = match section.tls {
             Transport::Tls => {
                 let certificate = certificate.ok_or(StartError::NoTls)?;
-                Some(tls::acceptor(certificate.current(), section.client_certs)?)
+                let asked = (section.client_certs, section.require_ems);
+                Some(tls::acceptor(certificate.current(), asked)?)
             }
             Transport::Plain => None,
         };
@@ -478,6 +485,7 @@ fn listeners(
             name,
             socket,
             tls,
+            binding: tls::ChannelBinding::of(section),
             router: Arc::new(router),
             limits: config.server.limits.clone(),
         });

@@ -1,5 +1,6 @@
 //! `portreeve dev --tour`: enrols one certificate with a real client, so that a newcomer sees all of it work.
 
+mod est;
 mod responder;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +13,8 @@ use instant_acme::{
 use portreeve_pkix::{Certificate, pem};
 
 use crate::dev::Manifest;
+
+pub use est::EstTourError;
 
 use responder::Responder;
 
@@ -50,6 +53,9 @@ pub enum TourError {
     /// The client failed.
     #[error("ACME: {0}")]
     Acme(#[from] instant_acme::Error),
+    /// EST.
+    #[error("EST: {0}")]
+    Est(#[from] EstTourError),
     /// The order did not become ready.
     #[error("ACME: the order is {0:?}")]
     Order(OrderStatus),
@@ -63,9 +69,11 @@ pub enum TourError {
 
 /// Enrols one certificate through each protocol that is built.
 pub async fn take(manifest: &Manifest, http_01_port: u16) -> Result<Vec<Enrolled>, TourError> {
-    Ok(vec![
-        acme(&manifest.acme.directory, &manifest.tls_root, http_01_port).await?,
-    ])
+    let mut enrolled = vec![acme(&manifest.acme.directory, &manifest.tls_root, http_01_port).await?];
+    if let Some(part) = &manifest.est {
+        enrolled.push(est::enrol(part, &manifest.tls_root).await?);
+    }
+    Ok(enrolled)
 }
 
 async fn acme(directory: &str, tls_root: &Path, http_01_port: u16) -> Result<Enrolled, TourError> {
@@ -140,9 +148,35 @@ ACME  {waiting}   (each request waits for one approval)
   portreeve request list --data-dir {data_dir} --state awaiting_approval
   portreeve request approve --data-dir {data_dir} ID
 
+{est}
 CRL   {crl}
   curl -s {crl} | openssl crl -inform der -noout -text
 ",
         crl = manifest.ca.crl,
+        est = est_commands(manifest),
+    )
+}
+
+fn est_commands(manifest: &Manifest) -> String {
+    let Some(part) = &manifest.est else {
+        return String::new();
+    };
+    let (root, url, user, password) = (
+        manifest.tls_root.display(),
+        &part.url,
+        &part.username,
+        &part.password,
+    );
+    let base = url.trim_end_matches("/.well-known/est");
+    format!(
+        "\
+EST   {url}
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout est.key -subj /CN=est.localhost \\
+    -outform DER | openssl base64 -A > est.b64
+  curl -s --cacert {root} -u {user}:{password} -H 'Content-Type: application/pkcs10' --data-binary @est.b64 \\
+    {url}/simpleenroll | openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs -out est.pem
+  openssl base64 -d -A -in est.b64 | openssl req -inform DER -out est.csr
+  pki --est --url {base} --in est.csr --cacert {root} --cert est.pem --key est.key --outform pem
+",
     )
 }

@@ -22,10 +22,11 @@ use crate::backends::Backends;
 use crate::config::{Config, ConfigError};
 use crate::dev::DevObject;
 use crate::doctor::Inside;
-use crate::edges::{AcmeEndpoints, AcmeNeeds, EdgeError, Edges};
+use crate::edges::{Acme, EdgeError, Edges, EndpointCas, Est, OwnOrigin, Published};
 use crate::health::Health;
 use crate::installation::Installation;
 use crate::intake::Intake;
+use crate::listener::tls::CurrentCertificate;
 use crate::management::Management;
 use crate::own_certificate::{self, OwnCertificateError};
 use crate::queue::Queue;
@@ -143,7 +144,7 @@ impl Node {
         shared: Shared,
         config: &Config,
         backends: Backends,
-        validator: Option<Arc<dyn Validator>>,
+        (validator, certificate): (Option<Arc<dyn Validator>>, Arc<CurrentCertificate>),
     ) -> Result<Self, WiringError> {
         let validator = match validator {
             Some(validator) => validator,
@@ -188,14 +189,28 @@ impl Node {
             config: config.status.clone(),
         });
         let management = management(&shared, (Arc::clone(&health), Arc::clone(&shelf)), watch);
-        let acme = if roles.has(Role::Edge) {
-            let needs = acme_needs(&shared, config, (Arc::clone(&ra), validator));
-            Some(Arc::new(AcmeEndpoints::new(needs).await?))
+        let (acme, est) = if roles.has(Role::Edge) {
+            let over = || (Arc::clone(&ra), Arc::clone(&shared.policies));
+            let acme = acme(&shared, config, (Arc::clone(&ra), validator));
+            let est = Est {
+                ra: Arc::clone(&ra),
+                authorities: Arc::new(EndpointCas {
+                    ra: Arc::clone(&ra),
+                    sections: config.backend.clone(),
+                    data_dir: config.data_dir().to_owned(),
+                }),
+                key_origin: Arc::new(OwnOrigin(certificate)),
+                config: config.est.clone(),
+            };
+            let acme = Published::new(&acme, over()).await?;
+            let est = Published::new(&est, over()).await?;
+            (Some(Arc::new(acme)), Some(Arc::new(est)))
         } else {
-            None
+            (None, None)
         };
         let edges = Edges {
             acme,
+            est,
             status: roles.has(Role::Status).then(|| {
                 let clock = Arc::clone(&installation.clock);
                 Arc::new(StatusEdge::new(shelf, clock, config.status.clone()))
@@ -215,15 +230,15 @@ impl Node {
     }
 }
 
-fn acme_needs(
+fn acme(
     shared: &Shared,
     config: &Config,
     (ra, validator): (Arc<RegistrationAuthority>, Arc<dyn Validator>),
-) -> AcmeNeeds {
+) -> Acme {
     let installation = &shared.installation;
     let mut knobs = config.acme.edge.clone();
     knobs.external_url.clone_from(&config.server.external_url);
-    AcmeNeeds {
+    Acme {
         ra,
         documents: Arc::clone(&installation.store.documents),
         sealer: Arc::clone(&installation.keyset) as _,

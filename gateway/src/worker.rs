@@ -8,7 +8,7 @@ use portreeve_ra::ports::{Leases, Store, WakeKey, Wakeups};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::edges::AcmeEndpoints;
+use crate::edges::Refresh;
 
 /// Due tasks are looked for at least this often: wake-ups may be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -48,14 +48,20 @@ pub async fn run_tasks(ra: Arc<RegistrationAuthority>, wakeups: Arc<dyn Wakeups>
 const ENDPOINTS_EVERY: Duration = Duration::from_secs(5);
 
 /// Serves endpoints that other nodes publish, until told to stop.
-pub async fn watch_endpoints(acme: Arc<AcmeEndpoints>, wakeups: Arc<dyn Wakeups>, stop: CancellationToken) {
+pub async fn watch_endpoints(
+    published: Vec<Arc<dyn Refresh>>,
+    wakeups: Arc<dyn Wakeups>,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = wakeups.wait(WakeKey::Configuration, ENDPOINTS_EVERY) => {}
         }
-        if let Err(failure) = acme.refresh().await {
-            warn!(error = %failure, "published endpoints are not known");
+        for edge in &published {
+            if let Err(failure) = edge.refresh().await {
+                warn!(error = %failure, "published endpoints are not known");
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ fn shared(config: &Config) -> toml::Table {
     if let Some(server) = server.as_table_mut() {
         server.retain(|key, _| matches!(key, "external_url" | "status_url"));
     }
-    whole.retain(|key, _| matches!(key, "backend" | "acme" | "status"));
+    whole.retain(|key, _| matches!(key, "backend" | "acme" | "est" | "status"));
     whole.insert("server".to_owned(), server);
     whole
 }
@@ -117,7 +117,7 @@ mod tests {
         let text = format!("[signer.soft]\n{backends}");
         let many = fingerprints(&text);
         let sections: Vec<&str> = many.keys().map(String::as_str).collect();
-        assert_eq!(sections, ["acme", "backend", "server", "status"]);
+        assert_eq!(sections, ["acme", "backend", "est", "server", "status"]);
         let fewer = text.replace("[backend.b7]\n", "");
         assert_eq!(differing(&text, &fewer), ["backend"]);
     }

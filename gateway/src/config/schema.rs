@@ -50,6 +50,22 @@ pub(super) struct AcmeKeys {
     validation: Option<ValidationKeys>,
 }
 
+/// The keys of `est`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct EstKeys {
+    /// Octets of a request body, at most.
+    body_bytes_max: Option<usize>,
+    /// What the `User-Agent` of software begins with that reads base64 in lines of 64 characters only; it counts at
+    /// endpoints with `lines = "by_user_agent"`, for answers to GET.
+    wrapped_user_agents: Option<Vec<String>>,
+    /// Keys that are made for clients at the same time, at most.
+    key_generations_max: Option<usize>,
+    /// Requests that wait for a key to be made, at most.
+    key_generations_waiting_max: Option<usize>,
+}
+
 /// The keys of `acme.retry_after`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -67,6 +67,10 @@ pub struct ListenerSection {
     /// Whether clients may show a certificate. Operators sign in with one; which is accepted is no matter of TLS.
     #[serde(default)]
     pub client_certs: ClientCertificates,
+    /// Whether clients that speak TLS 1.2 must offer the extended master secret (RFC 7627). Only then does EST link requests
+    /// to connections of TLS 1.2 (RFC 9266); many clients of devices do not offer it.
+    #[serde(default)]
+    pub require_ems: ExtendedMasterSecret,
     /// What is served there.
     pub mounts: Vec<MountGroup>,
 }
@@ -97,6 +101,39 @@ impl From<ClientCertificates> for bool {
 impl JsonSchema for ClientCertificates {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ClientCertificates".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        bool::json_schema(generator)
+    }
+}
+
+/// Whether clients must offer the extended master secret with TLS 1.2. Written as a boolean.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum ExtendedMasterSecret {
+    /// They need not.
+    #[default]
+    Optional,
+    /// They must.
+    Required,
+}
+
+impl From<bool> for ExtendedMasterSecret {
+    fn from(required: bool) -> Self {
+        if required { Self::Required } else { Self::Optional }
+    }
+}
+
+impl From<ExtendedMasterSecret> for bool {
+    fn from(secret: ExtendedMasterSecret) -> Self {
+        secret == ExtendedMasterSecret::Required
+    }
+}
+
+impl JsonSchema for ExtendedMasterSecret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ExtendedMasterSecret".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -143,6 +180,8 @@ impl JsonSchema for Transport {
 pub enum MountGroup {
     /// `/acme/…`.
     Acme,
+    /// `/.well-known/est/…` and `/NAME/.well-known/est/…`.
+    Est,
     /// `/crl/…` and `/ca/…`.
     Status,
     /// `/livez`, `/readyz`, `/metrics`.
@@ -155,7 +194,7 @@ impl MountGroup {
     /// The role of the nodes that serve it; `None` for what every node serves.
     pub const fn role(self) -> Option<Role> {
         match self {
-            Self::Acme => Some(Role::Edge),
+            Self::Acme | Self::Est => Some(Role::Edge),
             Self::Status => Some(Role::Status),
             Self::Management => None,
             Self::Admin => Some(Role::Console),
@@ -165,15 +204,16 @@ impl MountGroup {
 
 impl ServerSection {
     /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file. A
-    /// listener with ACME is for edges alone, whatever else it mounts: where nodes share an address, a connection that
-    /// reached another node would find no ACME there. The operator API needs a TLS certificate, which only edges and
+    /// listener with ACME or EST is for edges alone, whatever else it mounts: where nodes share an address, a connection that
+    /// reached another node would find none of it there. The operator API needs a TLS certificate, which only edges and
     /// workers have: a console that is neither answers on the host's socket.
     pub fn keep_listeners_of(&mut self, roles: Roles) {
         let certified = roles.has(Role::Edge) || roles.has(Role::Worker);
         let serves = |group: &MountGroup| {
             group.role().is_none_or(|role| roles.has(role)) && (*group != MountGroup::Admin || certified)
         };
-        let is_for = |mounts: &[MountGroup]| roles.has(Role::Edge) || !mounts.contains(&MountGroup::Acme);
+        let of_edges = |group: &MountGroup| group.role() == Some(Role::Edge);
+        let is_for = |mounts: &[MountGroup]| roles.has(Role::Edge) || !mounts.iter().any(of_edges);
         self.listeners
             .retain(|_, listener| listener.mounts.iter().any(serves) && is_for(&listener.mounts));
     }
@@ -227,11 +267,14 @@ impl ServerSection {
             if listener.mounts.is_empty() {
                 return Err(invalid(
                     key,
-                    "mounts nothing: give at least one of acme, status, admin, management",
+                    "mounts nothing: give at least one of acme, est, status, admin, management",
                 ));
             }
             if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Acme) {
                 return Err(invalid(key, "acme needs tls = true (RFC 8555 section 6.1)"));
+            }
+            if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Est) {
+                return Err(invalid(key, "est needs tls = true (RFC 7030 section 3.3)"));
             }
             if listener.tls == Transport::Plain && listener.mounts.contains(&MountGroup::Admin) {
                 return Err(invalid(
@@ -241,6 +284,9 @@ impl ServerSection {
             }
             if listener.tls == Transport::Plain && listener.client_certs == ClientCertificates::Asked {
                 return Err(invalid(key, "client_certs needs tls = true"));
+            }
+            if listener.tls == Transport::Plain && listener.require_ems == ExtendedMasterSecret::Required {
+                return Err(invalid(key, "require_ems needs tls = true"));
             }
         }
         self.limits.check()

@@ -171,7 +171,26 @@ fn mistakes_are_named() {
             &format!("{listener}mounts = []\n"),
             "mounts nothing",
         ),
-        ("unknown mount", &format!("{listener}mounts = [\"est\"]\n"), "est"),
+        (
+            "unknown mount",
+            &format!("{listener}mounts = [\"scep\"]\n"),
+            "scep",
+        ),
+        (
+            "EST without TLS",
+            &format!("{listener}tls = false\nmounts = [\"est\"]\n"),
+            "est needs tls",
+        ),
+        (
+            "the extended master secret without TLS",
+            &format!("{listener}tls = false\nrequire_ems = true\nmounts = [\"status\"]\n"),
+            "require_ems needs tls",
+        ),
+        (
+            "no room for a request",
+            "[est]\nbody_bytes_max = 1\n",
+            "est.body_bytes_max",
+        ),
         (
             "another database",
             "[database]\nurl = \"mysql://x\"\n",

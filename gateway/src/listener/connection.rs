@@ -1,7 +1,9 @@
 //! One connection: handshake, then requests one after the other until it ends.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +12,25 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use portreeve_edge::TlsPeer;
+use portreeve_edge::{ComesBack, TlsPeer};
 
 use super::guard::{Observed, ObservedIo, Overseer, Patience, Phase};
-use super::tls;
+use super::spelling::Spelling;
+use super::tls::{self, ChannelBinding};
 use crate::config::LimitsSection;
 use crate::router::{Arrival, Router};
 
 /// The largest read buffer of a connection; heads are bounded further by `header_bytes_max`.
 const BUFFER_MAX: usize = 64 * 1024;
+
+/// How long a peer may take to begin a request after the one that it said was its last.
+const RETURN_WAIT: Duration = Duration::from_secs(2);
 
 /// Bounds on one connection.
 #[derive(Copy, Clone, Debug)]
@@ -52,8 +58,12 @@ impl Bounds {
 pub(super) struct Side {
     /// TLS, if spoken.
     pub(super) tls: Option<TlsAcceptor>,
+    /// What is exported of a connection.
+    pub(super) binding: ChannelBinding,
     /// What answers.
     pub(super) router: Arc<Router>,
+    /// How names of headers are written where it matters.
+    pub(super) spelling: Spelling,
 }
 
 /// Answers the requests of one TCP connection.
@@ -63,12 +73,12 @@ pub(super) async fn answer(
     side: Side,
     (bounds, stop): (Bounds, CancellationToken),
 ) {
-    let router = side.router;
+    let (router, spelling) = (side.router, side.spelling);
     let service = |tls: Option<TlsPeer>| {
         let arrival = Arrival { peer: peer.ip(), tls };
         service_fn(move |request: Request<Incoming>| {
-            let (router, arrival) = (Arc::clone(&router), arrival.clone());
-            async move { Ok::<_, Infallible>(router.respond(request, arrival).await) }
+            let (router, arrival, spelling) = (Arc::clone(&router), arrival.clone(), spelling.clone());
+            async move { Ok::<_, Infallible>(spelling.of(router.respond(request, arrival).await)) }
         })
     };
     let Some(acceptor) = side.tls else {
@@ -81,7 +91,7 @@ pub(super) async fn answer(
     };
     match shaken {
         Ok(Ok(stream)) => {
-            let known = tls::peer(stream.get_ref().1);
+            let known = tls::peer(stream.get_ref().1, side.binding);
             serve_connection(stream, service(known), bounds, stop).await;
         }
         Ok(Err(error)) => debug!(peer = %peer.ip(), %error, "TLS handshake failed"),
@@ -90,6 +100,9 @@ pub(super) async fn answer(
 }
 
 /// Serves HTTP/1.1 on a stream until it ends, fails, exceeds its bounds, or is to stop and idle.
+///
+/// A peer that said it was sending its last request and was answered with [`ComesBack`] is listened to once more, for a
+/// short time: others wait for the end of the connection before they make anything of the answer.
 pub async fn serve_connection<I, S, B>(stream: I, service: S, bounds: Bounds, stop: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin,
@@ -99,42 +112,94 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let observed = Arc::new(Observed::default());
-    let stream = ObservedIo::new(stream, Arc::clone(&observed));
     let service = service_fn(|request| {
         observed.enter(Phase::Request);
         let answer = service.call(request);
         let observed = Arc::clone(&observed);
-        async move {
+        Box::pin(async move {
             let answer = answer.await;
+            let marked = |answer: &http::Response<B>| answer.extensions().get::<ComesBack>().is_some();
+            observed.comes_back(answer.as_ref().is_ok_and(marked));
             observed.enter(Phase::Idle);
             answer
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut overseer = Overseer::new(Arc::clone(&observed), bounds.patience);
+    let stream = ObservedIo::new(stream, Arc::clone(&observed));
+    let over = stop.clone().cancelled_owned();
+    let Some(stream) = serve_requests(stream, &service, (bounds, over), &mut overseer).await else {
+        return;
+    };
+    let stream = if observed.is_expected_back() && !stop.is_cancelled() {
+        observed.enter(Phase::Return);
+        let over = returned_or_stopped(&observed, &stop);
+        serve_requests(stream, &service, (bounds, over), &mut overseer).await
+    } else {
+        Some(stream)
+    };
+    if let Some(mut stream) = stream {
+        tokio::select! {
+            closed = stream.shutdown() => if let Err(error) = closed {
+                debug!(%error, "connection failed");
+            },
+            () = &mut overseer => debug!("the peer took too long"),
+        }
+    }
+}
+
+/// Ends when the gateway stops, or a peer that was expected to come back has not begun to.
+async fn returned_or_stopped(observed: &Observed, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(RETURN_WAIT) => if observed.phase() != Phase::Return {
+            stop.cancelled().await;
+        },
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Serves HTTP/1.1 until no further request is to come, which is so when `over` has ended and the last one is answered.
+/// Gives the stream back, unless it broke.
+async fn serve_requests<I, S, B>(
+    stream: ObservedIo<I>,
+    service: S,
+    (bounds, over): (Bounds, impl Future<Output = ()>),
+    overseer: &mut Overseer,
+) -> Option<ObservedIo<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: Service<Request<Incoming>, Response = http::Response<B>> + Unpin,
+    S::Future: Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut connection = http1::Builder::new()
         .max_header_size(bounds.header_bytes_max)
         .max_buf_size(BUFFER_MAX.max(bounds.header_bytes_max))
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let mut overseer = Overseer::new(Arc::clone(&observed), bounds.patience);
+    let mut over = pin!(over);
     let mut stopping = false;
     loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => match ended {
+                Ok(()) => break,
+                Err(error) => {
                     debug!(%error, "connection failed");
+                    return None;
                 }
-                return;
-            }
-            () = &mut overseer => {
+            },
+            () = &mut *overseer => {
                 debug!("the peer took too long");
-                return;
+                return None;
             }
-            () = stop.cancelled(), if !stopping => {
+            () = &mut over, if !stopping => {
                 stopping = true;
-                connection.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
     }
+    let parts = connection.into_parts();
+    Some(parts.io.into_inner().with_ahead(parts.read_buf))
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -23,12 +24,15 @@ pub(super) enum Phase {
     Request,
     /// Between two requests.
     Idle,
+    /// The last request was answered, and the peer may still send one more.
+    Return,
 }
 
 const PHASE_BITS: u32 = 0b011;
 const WRITE_BLOCKED: u32 = 0b100;
+const COMES_BACK: u32 = 0b1000;
 /// Added with every change, so that a state that was left and entered again is told from one that lasts.
-const CHANGE: u32 = 0b1000;
+const CHANGE: u32 = 0b1_0000;
 
 /// What happens on a connection, shared by stream, service and overseer.
 #[derive(Debug, Default)]
@@ -40,12 +44,23 @@ impl Observed {
         self.change(PHASE_BITS, phase as u32);
     }
 
-    fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         match self.0.load(Ordering::Relaxed) & PHASE_BITS {
             0 => Phase::Head,
             1 => Phase::Request,
-            _ => Phase::Idle,
+            2 => Phase::Idle,
+            _ => Phase::Return,
         }
+    }
+
+    /// Notes whether the peer is expected to send another request after this answer, whatever it said.
+    pub(super) fn comes_back(&self, expected: bool) {
+        self.change(COMES_BACK, if expected { COMES_BACK } else { 0 });
+    }
+
+    /// What was noted with the last answer.
+    pub(super) fn is_expected_back(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & COMES_BACK != 0
     }
 
     fn write_blocked(&self, blocked: bool) {
@@ -100,6 +115,7 @@ impl Overseer {
             Phase::Head => Some(self.patience.header),
             Phase::Request => None,
             Phase::Idle => Some(self.patience.idle),
+            Phase::Return => Some(self.patience.header),
         }
     }
 }
@@ -133,12 +149,23 @@ impl Future for Overseer {
 /// A stream that notes when a head begins and when the peer takes no more octets.
 pub(super) struct ObservedIo<S> {
     inner: S,
+    /// What was read before and not made use of; it is read again first.
+    ahead: Bytes,
     observed: Arc<Observed>,
 }
 
 impl<S> ObservedIo<S> {
     pub(super) const fn new(inner: S, observed: Arc<Observed>) -> Self {
-        Self { inner, observed }
+        Self {
+            inner,
+            ahead: Bytes::new(),
+            observed,
+        }
+    }
+
+    /// The same stream, on which these octets are read once more.
+    pub(super) fn with_ahead(self, ahead: Bytes) -> Self {
+        Self { ahead, ..self }
     }
 
     fn noting<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -153,9 +180,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for ObservedIo<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            self.observed.enter(Phase::Head);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        if buffer.filled().len() > before && self.observed.phase() == Phase::Idle {
+        if buffer.filled().len() > before && matches!(self.observed.phase(), Phase::Idle | Phase::Return) {
             self.observed.enter(Phase::Head);
         }
         polled

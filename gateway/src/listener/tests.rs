@@ -1,21 +1,22 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
-use portreeve_edge::{BodyRefusal, Call, Edge, Mount, TlsPeer, TlsVersion};
+use portreeve_edge::{BodyRefusal, Call, ComesBack, Edge, Mount, SpelledOut};
 use portreeve_queue::SystemClock;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_rustls::TlsConnector;
 
-use super::tls::{CurrentCertificate, acceptor};
+use super::tls::{ChannelBinding, CurrentCertificate, acceptor};
 use super::*;
-use crate::config::{ClientCertificates, Span, Transport};
+use crate::config::{ClientCertificates, ExtendedMasterSecret, Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
-/// Reads the body and says how long it was; `/wait/` answers when told to, `/peer/` says what TLS knows of the client.
+mod returning;
+mod tls;
+
+/// Reads the body and says how long it was; `/wait/` answers when told to, `/peer/` says what TLS knows of the client,
+/// `/who/` lets in who gives its password.
 struct Length {
     go_on: Arc<Notify>,
     begun: Arc<Notify>,
@@ -24,7 +25,7 @@ struct Length {
 #[async_trait]
 impl Edge for Length {
     fn mounts(&self) -> Vec<Mount> {
-        ["/length/", "/wait/", "/peer/"].map(Mount::any).to_vec()
+        ["/length/", "/wait/", "/peer/", "/who/"].map(Mount::any).to_vec()
     }
 
     async fn handle(&self, mut call: Call) -> Response<Bytes> {
@@ -35,6 +36,18 @@ impl Edge for Length {
         }
         if call.path.starts_with("/peer/") {
             return Response::new(Bytes::from(format!("{:?}", call.peer.tls)));
+        }
+        if call.path.starts_with("/who/") && !call.headers.contains_key("authorization") {
+            let mut response = Response::new(Bytes::from_static(b"who?"));
+            *response.status_mut() = http::StatusCode::UNAUTHORIZED;
+            let basic = http::HeaderValue::from_static("Basic realm=\"a\"");
+            response
+                .headers_mut()
+                .insert(http::header::WWW_AUTHENTICATE, basic);
+            response.extensions_mut().insert(ComesBack);
+            response.extensions_mut().insert(SpelledOut);
+            let _ = call.body(1024).await;
+            return response;
         }
         let text = match call.body(1024).await {
             Ok(body) => format!("length {}", body.len()),
@@ -74,6 +87,15 @@ fn limits() -> LimitsSection {
 }
 
 fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) -> Running {
+    let asked = (ClientCertificates::NotAsked, ExtendedMasterSecret::Optional);
+    start_asking(limits, certificate, (asked, ChannelBinding::Tls13))
+}
+
+fn start_asking(
+    limits: LimitsSection,
+    certificate: Option<Arc<CurrentCertificate>>,
+    (asked, binding): ((ClientCertificates, ExtendedMasterSecret), ChannelBinding),
+) -> Running {
     let (go_on, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let edge = NamedEdge {
         name: "length",
@@ -96,7 +118,8 @@ fn start(limits: LimitsSection, certificate: Option<Arc<CurrentCertificate>>) ->
     let listener = Listener {
         name: "test".to_owned(),
         socket: bind("127.0.0.1:0".parse().unwrap(), Sharing::Exclusive).unwrap(),
-        tls: certificate.map(|certificate| acceptor(certificate, ClientCertificates::NotAsked).unwrap()),
+        tls: certificate.map(|certificate| acceptor(certificate, asked).unwrap()),
+        binding,
         router: Arc::new(Router::new(&[edge], transport, parts)),
         limits,
     };
@@ -120,9 +143,11 @@ async fn response(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut octets = [0; 4096];
     loop {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")
+                    .map(str::to_owned)
+            });
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                 return text;
             }
@@ -351,134 +376,4 @@ async fn draining_lets_requests_finish_and_begins_none() {
         !running.drain.finish(Duration::from_millis(50)).await,
         "a request that never ends is given up"
     );
-}
-
-/// A self-signed certificate for `localhost` with its key.
-fn certificate() -> (CertificateDer<'static>, Vec<u8>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    (made.cert.der().clone(), made.signing_key.serialize_der())
-}
-
-fn connector(
-    root: &CertificateDer<'static>,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-) -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
-}
-
-async fn over_tls(running: &Running, connector: &TlsConnector) -> std::io::Result<(String, String)> {
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = connector.connect(name, connect(running).await).await?;
-    let group = stream
-        .get_ref()
-        .1
-        .negotiated_key_exchange_group()
-        .map(|group| format!("{:?}", group.name()));
-    send(&mut stream, "GET /length/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    Ok((response(&mut stream).await, group.unwrap_or_default()))
-}
-
-#[tokio::test]
-async fn tls_1_2_and_1_3_are_served_with_the_post_quantum_group_first() {
-    let (root, key) = certificate();
-    let current = Arc::new(CurrentCertificate::default());
-    current.replace(vec![root.to_vec()], &key).unwrap();
-    let running = start(limits(), Some(current));
-    let rows = [
-        ("TLS 1.3", &rustls::version::TLS13, "X25519MLKEM768"),
-        ("TLS 1.2", &rustls::version::TLS12, "X25519"),
-    ];
-    for (name, version, expected) in rows {
-        let (text, group) = over_tls(&running, &connector(&root, &[version])).await.unwrap();
-        assert!(text.ends_with("length 0"), "{name}: {text}");
-        assert_eq!(group, expected, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn an_edge_hears_what_tls_knows() {
-    let (root, key) = certificate();
-    let current = Arc::new(CurrentCertificate::default());
-    current.replace(vec![root.to_vec()], &key).unwrap();
-    let running = start(limits(), Some(current));
-    let rows = [
-        (TlsVersion::Tls13, &rustls::version::TLS13),
-        (TlsVersion::Tls12, &rustls::version::TLS12),
-    ];
-    for (expected, version) in rows {
-        let connector = connector(&root, &[version]);
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = connector.connect(name, connect(&running).await).await.unwrap();
-        let exported = stream
-            .get_ref()
-            .1
-            .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
-            .unwrap();
-        let known = TlsPeer {
-            certificates: Vec::new(),
-            sni: Some("localhost".to_owned()),
-            exporter: (expected == TlsVersion::Tls13).then_some(exported),
-            version: expected,
-        };
-        send(&mut stream, "GET /peer/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        let text = response(&mut stream).await;
-        assert!(
-            text.ends_with(&format!("{:?}", Some(known))),
-            "{expected:?}: {text}"
-        );
-    }
-    let plain = start(limits(), None);
-    let mut stream = connect(&plain).await;
-    send(&mut stream, "GET /peer/ HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    assert!(response(&mut stream).await.ends_with("None"));
-}
-
-#[tokio::test]
-async fn a_new_certificate_is_shown_without_a_restart() {
-    let current = Arc::new(CurrentCertificate::default());
-    let running = start(limits(), Some(Arc::clone(&current)));
-    let versions = [&rustls::version::TLS13];
-    let (first, first_key) = certificate();
-    assert!(
-        over_tls(&running, &connector(&first, &versions)).await.is_err(),
-        "there is none yet"
-    );
-    current.replace(vec![first.to_vec()], &first_key).unwrap();
-    over_tls(&running, &connector(&first, &versions)).await.unwrap();
-
-    let (second, second_key) = certificate();
-    current.replace(vec![second.to_vec()], &second_key).unwrap();
-    over_tls(&running, &connector(&second, &versions)).await.unwrap();
-    assert!(
-        over_tls(&running, &connector(&first, &versions)).await.is_err(),
-        "the old one is gone"
-    );
-
-    assert!(
-        current.replace(vec![second.to_vec()], &first_key).is_err(),
-        "a key of another certificate"
-    );
-    over_tls(&running, &connector(&second, &versions)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_handshake_that_does_not_begin_is_given_up() {
-    let (root, key) = certificate();
-    let current = Arc::new(CurrentCertificate::default());
-    current.replace(vec![root.to_vec()], &key).unwrap();
-    let brief = LimitsSection {
-        handshake_timeout: BRIEF,
-        ..limits()
-    };
-    let running = start(brief, Some(current));
-    let mut silent = connect(&running).await;
-    assert_eq!(until_closed(&mut silent).await, "");
 }

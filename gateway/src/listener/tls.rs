@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ProtocolVersion, SignatureScheme};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::ClientCertificates;
+use crate::config::{ClientCertificates, ExtendedMasterSecret, ListenerSection, MountGroup};
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,24 @@ impl CurrentCertificate {
     }
 }
 
+impl CurrentCertificate {
+    /// The certificate and those above it, in DER; nothing before there is one.
+    pub fn chain(&self) -> Vec<Vec<u8>> {
+        let shown = self.0.load_full();
+        let chain = shown.iter().flat_map(|shown| &shown.cert);
+        chain.map(|certificate| certificate.to_vec()).collect()
+    }
+
+    /// A signature of its key, which is on P-256, with SHA-256; DER. `None` before there is one.
+    pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let shown = self.0.load_full()?;
+        let signer = shown
+            .key
+            .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])?;
+        signer.sign(message).ok()
+    }
+}
+
 impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.load_full()
@@ -50,20 +68,44 @@ impl ResolvesServerCert for CurrentCertificate {
 /// The label of RFC 9266 section 4.2.
 const CHANNEL_BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// What a connection whose handshake is over tells about the other side. The keying material is exported with TLS 1.3
-/// alone: with 1.2 it binds only where the extended master secret was agreed on (RFC 9266 section 4.2), which is not shown.
-pub(super) fn peer(connection: &ServerConnection) -> Option<TlsPeer> {
+/// Of which connections the keying material of RFC 9266 is exported.
+///
+/// With TLS 1.2 it binds only where the extended master secret was agreed on (RFC 9266 section 4.2). The library does not
+/// show whether it was, so it counts where it was required.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum ChannelBinding {
+    /// Of none: nothing that is served makes use of it.
+    Unused,
+    /// Of those that speak TLS 1.3.
+    Tls13,
+    /// Of all.
+    All,
+}
+
+impl ChannelBinding {
+    /// What a listener exports.
+    pub fn of(listener: &ListenerSection) -> Self {
+        match (listener.mounts.contains(&MountGroup::Est), listener.require_ems) {
+            (false, _) => Self::Unused,
+            (true, ExtendedMasterSecret::Optional) => Self::Tls13,
+            (true, ExtendedMasterSecret::Required) => Self::All,
+        }
+    }
+}
+
+/// What a connection whose handshake is over tells about the other side.
+pub(super) fn peer(connection: &ServerConnection, binding: ChannelBinding) -> Option<TlsPeer> {
     let version = match connection.protocol_version()? {
         ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
         ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
         _ => return None,
     };
     let certificates = connection.peer_certificates().unwrap_or_default();
-    let exporter = match version {
-        TlsVersion::Tls13 => connection
+    let exporter = match (binding, version) {
+        (ChannelBinding::All, _) | (ChannelBinding::Tls13, TlsVersion::Tls13) => connection
             .export_keying_material([0; 32], CHANNEL_BINDING, Some(&[]))
             .ok(),
-        TlsVersion::Tls12 => None,
+        (ChannelBinding::Unused, _) | (ChannelBinding::Tls13, TlsVersion::Tls12) => None,
     };
     Some(TlsPeer {
         certificates: certificates.iter().map(|one| one.to_vec()).collect(),
@@ -82,10 +124,11 @@ fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// The server side of TLS: 1.2 and 1.3, X25519MLKEM768 preferred, HTTP/1.1 only.
+/// The server side of TLS: 1.2 and 1.3, X25519MLKEM768 preferred, HTTP/1.1 only, no early data: whoever recorded it could
+/// send it again.
 pub fn acceptor(
     certificate: Arc<CurrentCertificate>,
-    clients: ClientCertificates,
+    (clients, master_secret): (ClientCertificates, ExtendedMasterSecret),
 ) -> Result<TlsAcceptor, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
@@ -94,6 +137,8 @@ pub fn acceptor(
         ClientCertificates::Asked => builder.with_client_cert_verifier(Arc::new(AnyClient::new())),
     }
     .with_cert_resolver(certificate);
+    config.max_early_data_size = 0;
+    config.require_ems = master_secret == ExtendedMasterSecret::Required;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(TlsAcceptor::from(Arc::new(config)))
