@@ -12,5 +12,6 @@
 
 pub mod acme;
 pub mod audit;
+pub mod est;
 pub mod fakes;
 pub mod store;

@@ -3,20 +3,24 @@
 mod certbot;
 mod certificate;
 mod challtest;
+mod curl;
 mod lego;
 mod lint;
 mod npm;
 mod schemathesis;
+mod strongswan;
 
 use std::path::{Path, PathBuf};
 
 pub use certbot::{Certbot, CertbotRelease};
 pub use certificate::{Certificate, openssl, revoked_serials};
 pub use challtest::Challtest;
+pub use curl::{CurlAnswer, CurlEst};
 pub use lego::{Lego, LegoChallenge};
 pub use lint::lint;
 pub use npm::npm_acme_client;
 pub use schemathesis::schemathesis;
+pub use strongswan::StrongSwan;
 
 use crate::error::HarnessError;
 

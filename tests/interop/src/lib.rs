@@ -12,7 +12,17 @@ use portreeve_harness::clients::{Certificate, Challtest, revoked_serials};
 use portreeve_harness::postgres::{OWNER, PostgresServer};
 use portreeve_harness::process::{DevOptions, Gateway, attempt, free_port, until};
 use portreeve_harness::redis::Redis;
+use serde_json::Value;
 use tempfile::TempDir;
+
+const LIST_AWAITING: [&str; 6] = [
+    "request",
+    "list",
+    "--state",
+    "awaiting_approval",
+    "--output",
+    "json",
+];
 
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(120);
@@ -67,6 +77,14 @@ impl Site {
     /// # Errors
     /// When one of them does not come up.
     pub fn start_nodes() -> Result<Self, HarnessError> {
+        Self::start_nodes_with(Vec::new())
+    }
+
+    /// The same with these settings of `dev`, each `KEY=VALUE`.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn start_nodes_with(more: Vec<String>) -> Result<Self, HarnessError> {
         let folder = new_folder()?;
         let dns = Challtest::start()?;
         let (server, redis) = (PostgresServer::start()?, Redis::start()?);
@@ -83,7 +101,7 @@ impl Site {
             dns: Some(dns.dns()),
             database: Some(url.clone()),
             roles: Some(roles.to_owned()),
-            settings: settings.iter().chain(own).cloned().collect(),
+            settings: settings.iter().chain(&more).chain(own).cloned().collect(),
             ..DevOptions::default()
         };
         let listener = |name: &str, port: u16| format!("server.listeners.{name}.addr=\"127.0.0.1:{port}\"");
@@ -111,6 +129,17 @@ impl Site {
         self.others.as_ref().unwrap_or(&self.gateway)
     }
 
+    /// The id of the one request that waits for a decision, when there is one.
+    ///
+    /// # Errors
+    /// When none comes in time, or the list cannot be read.
+    pub fn waiting_request(&self) -> Result<String, HarnessError> {
+        until("a request that waits", PUBLICATION_LIMIT, || {
+            let listed = self.console().control(&LIST_AWAITING)?.success()?;
+            Ok(awaiting(&listed.stdout).pop())
+        })
+    }
+
     /// A path in the test's own folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -135,6 +164,16 @@ impl Site {
     pub fn is_revoked(&self, certificate: &Certificate) -> Result<bool, HarnessError> {
         Ok(revoked_serials(&self.gateway)?.contains(&certificate.serial))
     }
+}
+
+/// The ids in a list of requests.
+fn awaiting(list: &str) -> Vec<String> {
+    let list: Value = serde_json::from_str(list).unwrap_or_default();
+    let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
+    items
+        .filter_map(|item| item.get("id").and_then(Value::as_str))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn new_folder() -> Result<TempDir, HarnessError> {

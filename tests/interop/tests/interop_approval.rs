@@ -2,14 +2,9 @@
 
 #![cfg(test)]
 
-use std::time::Duration;
-
 use portreeve_harness::clients::{Certbot, CertbotRelease};
-use portreeve_harness::process::until;
 use portreeve_interop::{Site, names};
 use serde_json::Value;
-
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
 const LIST_AWAITING: [&str; 6] = [
     "request",
@@ -22,15 +17,6 @@ const LIST_AWAITING: [&str; 6] = [
 
 fn certbot(release: CertbotRelease, site: &Site) -> Certbot {
     Certbot::new(release, (&site.gateway, "approval"), &site.path("certbot")).unwrap()
-}
-
-/// The id of the one request that waits.
-fn waiting_request(site: &Site) -> String {
-    until("a request that waits", ARRIVAL_LIMIT, || {
-        let listed = site.console().control(&LIST_AWAITING)?.success()?;
-        Ok(awaiting(&listed.stdout).pop())
-    })
-    .unwrap()
 }
 
 fn awaiting(list: &str) -> Vec<String> {
@@ -63,7 +49,7 @@ fn debian_certbot_waits_at_an_edge_for_a_decision_at_a_console() {
 fn waits_and_gets_the_certificate_once_approved(release: CertbotRelease, site: Site) {
     let certbot = certbot(release, &site);
     let mut running = certbot.start_standalone("waits.test", &[]).unwrap();
-    let id = waiting_request(&site);
+    let id = site.waiting_request().unwrap();
     assert!(running.is_running(), "certbot waits");
     let shown = site
         .console()
@@ -90,7 +76,7 @@ fn certbot_gets_a_terminal_error_once_rejected() {
     let site = Site::start().unwrap();
     let certbot = certbot(CertbotRelease::Newest, &site);
     let running = certbot.start_standalone("denied.test", &[]).unwrap();
-    let id = waiting_request(&site);
+    let id = site.waiting_request().unwrap();
     let reject = ["request", "reject", &id, "--comment", "not known here", "--yes"];
     site.console().control(&reject).unwrap().success().unwrap();
 

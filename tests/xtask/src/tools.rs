@@ -11,57 +11,65 @@ use crate::error::XtaskError;
 use crate::run::{self, say};
 use crate::workspace::Workspace;
 
-/// A program and the Debian package it comes in.
+/// A program and the Debian packages it needs.
 struct Program {
     name: &'static str,
-    package: &'static str,
+    packages: &'static [&'static str],
 }
 
-const CLIENTS: [Program; 7] = [
+const CLIENTS: [Program; 8] = [
     Program {
         name: "openssl",
-        package: "openssl",
+        packages: &["openssl"],
     },
     Program {
         name: "curl",
-        package: "curl",
+        packages: &["curl"],
     },
     Program {
         name: "certbot",
-        package: "certbot",
+        packages: &["certbot"],
     },
     Program {
         name: "lego",
-        package: "lego",
+        packages: &["lego"],
     },
     Program {
         name: "pebble-challtestsrv",
-        package: "pebble",
+        packages: &["pebble"],
     },
     Program {
         name: "node",
-        package: "nodejs",
+        packages: &["nodejs"],
     },
     Program {
         name: "npm",
-        package: "npm",
+        packages: &["npm"],
+    },
+    Program {
+        name: "pki",
+        packages: &[
+            "strongswan-pki",
+            "libstrongswan-standard-plugins",
+            "libstrongswan-extra-plugins",
+        ],
     },
 ];
 
 /// Servers that the tests start for themselves.
 const SERVERS: [Program; 1] = [Program {
     name: "redis-server",
-    package: "redis-server",
+    packages: &["redis-server"],
 }];
 
 const BASIC: [Program; 2] = [
     Program {
         name: "openssl",
-        package: "openssl",
+        packages: &["openssl"],
     },
     Program {
         name: "curl",
-        package: "curl",
+        packages: &["curl"],
     },
 ];
 
@@ -108,7 +116,10 @@ fn packages(programs: &[Program]) -> Result<(), XtaskError> {
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     debian(
         &names.join(", "),
-        &missing.iter().map(|program| program.package).collect::<Vec<_>>(),
+        &missing
+            .iter()
+            .flat_map(|program| program.packages.iter().copied())
+            .collect::<Vec<_>>(),
     )
 }
 

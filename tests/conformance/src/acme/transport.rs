@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
 /// No answer takes longer, or the test has failed.
 const ANSWER_LIMIT: Duration = Duration::from_secs(90);
@@ -52,18 +53,33 @@ pub struct Transport {
 impl Transport {
     /// To the server of this `https` URL, whose certificate leads to a root in this PEM file.
     pub fn new(url: &str, root: &Path) -> Self {
-        let rest = url.strip_prefix("https://").expect("ACME is spoken over HTTPS");
+        Self::with((url, root), None, &[&TLS13, &TLS12])
+    }
+
+    /// The same with a certificate and its key (PKCS #8), with one of these versions of TLS.
+    pub fn with(
+        (url, root): (&str, &Path),
+        identity: Option<&(Vec<CertificateDer<'static>>, Vec<u8>)>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        let rest = url.strip_prefix("https://").expect("it is spoken over HTTPS");
         let authority = rest.split('/').next().unwrap_or_default().to_owned();
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(root).expect("the root of the gateway's TLS") {
             roots.add(certificate.expect("PEM")).expect("a usable root");
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = builder
-            .expect("TLS versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
+        let builder = builder.expect("TLS versions").with_root_certificates(roots);
+        let tls = match identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let key = PrivateKeyDer::try_from(key.clone()).expect("a private key");
+                builder
+                    .with_client_auth_cert(chain.clone(), key)
+                    .expect("a certificate and its key")
+            }
+        };
         Self {
             authority,
             tls: Arc::new(tls),
@@ -115,6 +131,37 @@ impl Transport {
             self.idle.lock().unwrap().push((Instant::now(), stream));
         }
         Some(received)
+    }
+
+    /// Opens a connection and sends on it what is made of the value that names it (RFC 9266).
+    pub fn send_linked(&self, request: impl FnOnce([u8; 32]) -> Vec<u8>) -> Received {
+        let mut stream = self.open();
+        let tls = stream.get_mut();
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock).expect("a handshake");
+        }
+        let value = tls
+            .conn
+            .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
+            .expect("keying material");
+        let written = tls.write_all(&request(value));
+        written.and_then(|()| tls.flush()).expect("sent");
+        receive(&mut stream, "POST").expect("an answer")
+    }
+
+    /// Sends one request after the other on one connection, whatever is answered, until the other side closes it.
+    pub fn converse(&self, requests: &[Vec<u8>]) -> Vec<Received> {
+        let mut stream = self.open();
+        let mut answers = Vec::new();
+        for octets in requests {
+            let written = stream.get_mut().write_all(octets);
+            let _ = written.and_then(|()| stream.get_mut().flush());
+            match receive(&mut stream, "POST") {
+                Some(received) => answers.push(received),
+                None => break,
+            }
+        }
+        answers
     }
 
     /// Sends octets and hangs up without waiting for an answer.
@@ -188,6 +235,10 @@ fn receive(stream: &mut Stream, method: &str) -> Option<Received> {
         received
             .headers
             .push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    if status == 100 {
+        // The answer itself follows.
+        return receive(stream, method);
     }
     if method != "HEAD" && !matches!(status, 204 | 304) {
         received.body = body(stream, &received);

@@ -1,0 +1,82 @@
+//! What the tests share.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use portreeve_conformance::acme::Site;
+use portreeve_conformance::est::{Client, Csr, Identity};
+use portreeve_pkix::Certificate;
+use serde_json::Value;
+
+/// A client of the endpoint `default`, as the user of `dev`.
+pub(crate) fn dev(site: &Site) -> Client {
+    Client::new(site, "default").as_dev(site)
+}
+
+/// A name that no other test has.
+pub(crate) fn fresh(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}{}.est.test", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What was issued for a fresh name to the user of `dev`, at an endpoint.
+#[track_caller]
+pub(crate) fn enrolled(site: &Site, label: &str, csr: &Csr) -> (Certificate, Identity) {
+    let client = Client::new(site, label).as_dev(site);
+    let certificate = client.post("simpleenroll", &csr.der()).certificate();
+    let identity = Identity::issued(&certificate, csr.key());
+    (certificate, identity)
+}
+
+/// Runs a command that prints JSON.
+#[track_caller]
+pub(crate) fn json(site: &Site, command: &[&str]) -> Value {
+    let command = [command, &["--output", "json"]].concat();
+    let printed = site.control(&command).success().unwrap().stdout;
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// Runs a command that must succeed.
+#[track_caller]
+pub(crate) fn control(site: &Site, command: &[&str]) {
+    site.control(command).success().unwrap();
+}
+
+/// A registration that may have these names, and a secret of this kind.
+#[track_caller]
+pub(crate) fn registration(site: &Site, name: &str, (names, kind): (&[&str], &str)) -> (String, String) {
+    let mut create = vec!["registration", "create", name];
+    create.extend(names.iter().flat_map(|name| ["--allow", name]));
+    if !names.is_empty() {
+        create.push("--vouched");
+    }
+    control(site, &create);
+    secret(site, name, &["--kind", kind, "--unlimited"])
+}
+
+/// A secret of a registration: what it is called by, and what it is.
+#[track_caller]
+pub(crate) fn secret(site: &Site, registration: &str, options: &[&str]) -> (String, String) {
+    let create = [&["registration", "secret", "create", registration], options].concat();
+    let made = json(site, &create);
+    let text = |key: &str| made[key].as_str().unwrap_or_default().to_owned();
+    (text("reference"), text("secret"))
+}
+
+/// Publishes an object from a text, and waits until the gateway serves it if it is an endpoint.
+#[track_caller]
+pub(crate) fn publish(site: &Site, noun: &str, name: &str, text: &str) {
+    let file = site
+        .data_dir()
+        .with_file_name(format!("{}-{}.toml", noun, name.replace('/', "-")));
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_string_lossy();
+    control(site, &[noun, "publish", name, "--from", &file]);
+    if let Some(label) = name.strip_prefix("est/") {
+        let client = Client::new(site, label);
+        let until = std::time::Instant::now() + portreeve_harness::pace::PATIENCE;
+        while client.get("cacerts").status() == 404 {
+            assert!(std::time::Instant::now() < until, "{name} is not served");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
