@@ -1,11 +1,8 @@
 //! The ACME flow: a closed loop of workers, each with a connection and an account of its own.
 
-mod connection;
 mod flow;
 pub(crate) mod options;
-mod prepare;
 mod session;
-mod verify;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use self::connection::Target;
-use self::flow::{Issued, Worker};
+use self::flow::Worker;
 use self::options::AcmeOptions;
-use self::prepare::Requests;
-use self::verify::Verification;
+use crate::connection::Target;
 use crate::error::LoadError;
 use crate::measure::Measurements;
-use crate::proc::{Usage, usage};
-use crate::report::{GatewayUse, Report};
+use crate::outcome::{Before, report};
+use crate::prepare::Requests;
+use crate::report::Report;
 use crate::responder::Answers;
+use crate::verify::{Issued, verify};
 use crate::{dns, responder};
 
 /// What the workers share.
@@ -50,7 +47,7 @@ pub(crate) async fn run(options: AcmeOptions) -> Result<Report, LoadError> {
     let run = Arc::new(Run {
         target: Target::new(&options.directory, &options.tls_root)?,
         answers,
-        requests: Requests::prepare(&options)?,
+        requests: Requests::prepare(&options.name, options.prepared)?,
         next: AtomicU64::new(0),
         count: options.count,
         seconds: options.seconds,
@@ -63,50 +60,8 @@ pub(crate) async fn run(options: AcmeOptions) -> Result<Report, LoadError> {
     let before = Before::take(options.pid);
     let (measured, issued) = work(workers).await;
     let after = before.until_now();
-    let verification = verify::verify(&issued, options.ca_root.as_deref())?;
-    Ok(report(&options, (measured, &issued), after, verification))
-}
-
-/// The state of the machine when the workers start.
-struct Before {
-    started: Instant,
-    pid: Option<u32>,
-    gateway: Option<Usage>,
-    own: Usage,
-}
-
-/// What was used since.
-struct Used {
-    elapsed: Duration,
-    gateway: Option<Usage>,
-    own_cpu_seconds: f64,
-}
-
-impl Before {
-    fn take(pid: Option<u32>) -> Self {
-        let own = usage(std::process::id()).unwrap_or_default();
-        Self {
-            gateway: pid.and_then(usage),
-            own,
-            pid,
-            started: Instant::now(),
-        }
-    }
-
-    fn until_now(&self) -> Used {
-        let elapsed = self.started.elapsed();
-        let now = self.pid.and_then(usage);
-        let gateway = self.gateway.zip(now).map(|(then, now)| Usage {
-            cpu_seconds: now.cpu_seconds - then.cpu_seconds,
-            ..now
-        });
-        let own = usage(std::process::id()).unwrap_or_default();
-        Used {
-            elapsed,
-            gateway,
-            own_cpu_seconds: own.cpu_seconds - self.own.cpu_seconds,
-        }
-    }
+    let verification = verify(&issued, options.ca_root.as_deref())?;
+    Ok(report(options.clients, (measured, &issued), after, verification))
 }
 
 async fn work(workers: Vec<Worker>) -> (Measurements, Vec<Issued>) {
@@ -129,40 +84,6 @@ async fn work(workers: Vec<Worker>) -> (Measurements, Vec<Issued>) {
         }
     }
     (measured, issued)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts of a run stay far below 2^52")]
-fn report(
-    options: &AcmeOptions,
-    (measured, issued): (Measurements, &[Issued]),
-    used: Used,
-    verification: Verification,
-) -> Report {
-    let count = issued.len() as f64;
-    let seconds = used.elapsed.as_secs_f64();
-    let mib = |kib: u64| kib as f64 / 1_024.0;
-    let gateway = used.gateway.map(|gateway| GatewayUse {
-        cpu_seconds: gateway.cpu_seconds,
-        issuances_per_core_second: count / gateway.cpu_seconds.max(0.01),
-        rss_mib: mib(gateway.rss_kib),
-        rss_peak_mib: mib(gateway.rss_peak_kib),
-    });
-    Report {
-        clients: options.clients,
-        issued: issued.len() as u64,
-        failed: measured.errors.values().sum(),
-        seconds,
-        rate: count / seconds,
-        requests_per_issuance: measured.requests as f64 / count.max(1.0),
-        nonces_refused: measured.nonces_refused,
-        steps: measured.rows(),
-        errors: measured.errors,
-        error_examples: measured.examples,
-        verified: verification.verified,
-        violations: verification.violations,
-        gateway,
-        client_cpu_seconds: used.own_cpu_seconds,
-    }
 }
 
 impl Run {

@@ -1,12 +1,17 @@
 //! `portreeve-load`: drives a running gateway as fast as it answers, and checks every certificate it gets.
 
 mod acme;
+mod connection;
 mod dns;
 mod error;
+mod est;
 mod measure;
+mod outcome;
+mod prepare;
 mod proc;
 mod report;
 mod responder;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::acme::options::AcmeArguments;
 use crate::error::LoadError;
+use crate::est::options::EstArguments;
 use crate::report::Report;
 
 #[derive(Parser)]
@@ -32,12 +38,17 @@ struct Arguments {
 enum Flow {
     /// The whole of RFC 8555: order, authorization over http-01, finalize, download.
     Acme(AcmeArguments),
+    /// RFC 7030: simpleenroll by devices with a certificate of their manufacturer.
+    Est(EstArguments),
 }
 
 fn main() -> ExitCode {
-    let Flow::Acme(arguments) = Arguments::parse().flow;
-    let json = arguments.json;
-    match run(arguments) {
+    let flow = Arguments::parse().flow;
+    let json = match &flow {
+        Flow::Acme(arguments) => arguments.json,
+        Flow::Est(arguments) => arguments.json,
+    };
+    match run(flow) {
         Ok(report) => {
             let text = if json { report.to_json() } else { report.to_text() };
             let _ = writeln!(std::io::stdout(), "{text}");
@@ -54,15 +65,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: AcmeArguments) -> Result<Report, LoadError> {
-    let options = arguments.resolve()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads)
+fn run(flow: Flow) -> Result<Report, LoadError> {
+    match flow {
+        Flow::Acme(arguments) => {
+            let options = arguments.resolve()?;
+            runtime(options.threads)?.block_on(acme::run(options))
+        }
+        Flow::Est(arguments) => {
+            let options = arguments.resolve()?;
+            runtime(options.threads)?.block_on(est::run(options))
+        }
+    }
+}
+
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, LoadError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|source| LoadError::Network {
             what: "the runtime",
             source,
-        })?;
-    runtime.block_on(acme::run(options))
+        })
 }

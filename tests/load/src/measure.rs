@@ -16,6 +16,10 @@ const DIGITS: u8 = 3;
 pub(crate) enum Step {
     /// From before newOrder to the last byte of the certificate.
     Issuance,
+    /// Opening a connection, with a client certificate.
+    Connect,
+    /// Asking for a certificate and getting it.
+    Enroll,
     /// newOrder.
     NewOrder,
     /// Reading the authorization.
@@ -37,6 +41,8 @@ impl Step {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Issuance => "issuance",
+            Self::Connect => "connect",
+            Self::Enroll => "simpleenroll",
             Self::NewOrder => "new-order",
             Self::Authorization => "authorization",
             Self::Challenge => "challenge",

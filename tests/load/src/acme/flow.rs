@@ -7,22 +7,14 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Run;
-use super::prepare::Request;
 use super::session::{Answer, Session, base64url};
 use crate::error::LoadError;
 use crate::measure::{Measurements, Step};
+use crate::prepare::Request;
+use crate::verify::Issued;
 
 const POLL_PAUSE_MAX: Duration = Duration::from_millis(250);
 const POLL_LIMIT: Duration = Duration::from_secs(60);
-
-/// A certificate that arrived.
-#[derive(Debug)]
-pub(crate) struct Issued {
-    /// What was asked for.
-    pub(crate) request: Request,
-    /// The PEM chain as downloaded.
-    pub(crate) chain: Bytes,
-}
 
 /// A worker with its account.
 pub(crate) struct Worker {

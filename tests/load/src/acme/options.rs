@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::error::LoadError;
+use crate::prepare::{PREPARED_MAX, fresh_name, read_dev};
 
 /// Requests prepared per second of a run that is bounded by time only; later ones are made on the way.
 const PREPARED_PER_SECOND: u64 = 400;
-const PREPARED_MAX: u64 = 100_000;
 
 /// As typed.
 #[derive(Debug, Args)]
@@ -134,20 +134,4 @@ impl AcmeArguments {
             threads: self.threads,
         })
     }
-}
-
-fn read_dev(path: &PathBuf) -> Result<Value, LoadError> {
-    let bytes = std::fs::read(path).map_err(|source| LoadError::File {
-        path: path.clone(),
-        source,
-    })?;
-    serde_json::from_slice(&bytes).map_err(|_| LoadError::Usage("--dev names no JSON document"))
-}
-
-/// Another one every second.
-fn fresh_name() -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    format!("r{:x}-", now.as_secs())
 }

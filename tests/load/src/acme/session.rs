@@ -6,7 +6,7 @@ use http_body_util::Full;
 use portreeve_wire::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
-use super::connection::{Connection, Target};
+use crate::connection::{Connection, Target};
 use crate::error::LoadError;
 use crate::measure::Measurements;
 
@@ -52,7 +52,7 @@ impl Session {
     /// Connects and registers a new account.
     pub(crate) async fn register(target: Target, measured: &mut Measurements) -> Result<Self, LoadError> {
         let mut connection = Connection::new(target.clone());
-        let directory = directory(&mut connection, &target.directory).await?;
+        let directory = directory(&mut connection, &target.url).await?;
         let key =
             SigningKey::generate(Algorithm::Es256).map_err(|error| LoadError::Key(error.to_string()))?;
         let jwk = key.jwk().map_err(|error| LoadError::Key(error.to_string()))?;

@@ -1,9 +1,15 @@
 //! Keys and certification requests, made before the clock starts so that the client costs little while it runs.
 
+use std::path::PathBuf;
+
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 
-use super::options::AcmeOptions;
+use serde_json::Value;
+
 use crate::error::LoadError;
+
+/// Requests that are made beforehand, at most.
+pub(crate) const PREPARED_MAX: u64 = 100_000;
 
 /// One name with its key and request.
 #[derive(Debug, Clone)]
@@ -24,13 +30,13 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Makes as many as the options say.
-    pub(crate) fn prepare(options: &AcmeOptions) -> Result<Self, LoadError> {
-        let prepared = (0..options.prepared)
-            .map(|number| make(&options.name, number))
+    /// Makes the first so many of names that begin so.
+    pub(crate) fn prepare(name: &str, count: u64) -> Result<Self, LoadError> {
+        let prepared = (0..count)
+            .map(|number| make(name, number))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            name: options.name.clone(),
+            name: name.to_owned(),
             prepared,
         })
     }
@@ -56,6 +62,23 @@ fn make(prefix: &str, number: u64) -> Result<Request, LoadError> {
         csr,
         public_key: key.subject_public_key_info(),
     })
+}
+
+/// What `dev.json` says.
+pub(crate) fn read_dev(path: &PathBuf) -> Result<Value, LoadError> {
+    let bytes = std::fs::read(path).map_err(|source| LoadError::File {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|_| LoadError::Usage("--dev names no JSON document"))
+}
+
+/// Another one every second.
+pub(crate) fn fresh_name() -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("r{:x}-", now.as_secs())
 }
 
 #[cfg(test)]

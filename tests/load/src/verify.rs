@@ -6,17 +6,27 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::connection::read_pem;
-use super::flow::Issued;
+use crate::connection::read_pem;
 use crate::error::LoadError;
+use crate::prepare::Request;
 
 const VIOLATIONS_SHOWN: usize = 20;
+
+/// A certificate that arrived.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    /// What was asked for.
+    pub(crate) request: Request,
+    /// The PEM chain.
+    pub(crate) chain: Bytes,
+}
 
 /// What the checks showed.
 #[derive(Debug, Default)]
@@ -138,13 +148,11 @@ fn path(
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use rcgen::{
         BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, SerialNumber,
     };
 
     use super::*;
-    use crate::acme::prepare::Request;
 
     struct Authority {
         issuer: Issuer<'static, KeyPair>,

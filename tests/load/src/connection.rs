@@ -10,8 +10,10 @@ use http::{Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -24,8 +26,8 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Where connections go.
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// The directory.
-    pub(crate) directory: String,
+    /// Where it all begins: the directory of ACME, the base of EST.
+    pub(crate) url: String,
     authority: String,
     address: SocketAddr,
     server: ServerName<'static>,
@@ -33,15 +35,36 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the URL of the directory and the root it is trusted by.
+    /// Reads a URL and the root it is trusted by.
     ///
     /// Load is for gateways on this machine: only loopback addresses are accepted.
-    pub(crate) fn new(directory: &str, root: &Path) -> Result<Self, LoadError> {
-        let wrong =
-            LoadError::Usage("the directory must be an https URL with a loopback address or localhost");
-        let uri: Uri = directory
+    pub(crate) fn new(url: &str, root: &Path) -> Result<Self, LoadError> {
+        Self::with(url, tls(root)?)
+    }
+
+    /// The same as a device that shows this certificate and speaks TLS 1.3 on P-256, without resuming what it did before.
+    pub(crate) fn of_device(
+        url: &str,
+        root: &Path,
+        (chain, key): (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    ) -> Result<Self, LoadError> {
+        let provider = CryptoProvider {
+            kx_groups: vec![aws_lc_rs::kx_group::SECP256R1],
+            ..aws_lc_rs::default_provider()
+        };
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(roots(root)?)
+            .with_client_auth_cert(chain, key)?;
+        config.resumption = Resumption::disabled();
+        Self::with(url, config)
+    }
+
+    fn with(url: &str, tls: ClientConfig) -> Result<Self, LoadError> {
+        let wrong = LoadError::Usage("it must be an https URL with a loopback address or localhost");
+        let uri: Uri = url
             .parse()
-            .map_err(|_| LoadError::Usage("the directory is not a URL"))?;
+            .map_err(|_| LoadError::Usage("what was given is not a URL"))?;
         let (Some("https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(wrong);
         };
@@ -52,11 +75,11 @@ impl Target {
             _ => return Err(wrong),
         };
         Ok(Self {
-            directory: directory.to_owned(),
+            url: url.to_owned(),
             authority: authority.as_str().to_owned(),
             address,
             server: ServerName::try_from(host.to_owned()).map_err(|_| wrong)?,
-            tls: TlsConnector::from(Arc::new(tls(root)?)),
+            tls: TlsConnector::from(Arc::new(tls)),
         })
     }
 
@@ -79,6 +102,12 @@ impl Target {
 }
 
 fn tls(root: &Path) -> Result<ClientConfig, LoadError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots(root)?).with_no_client_auth())
+}
+
+fn roots(root: &Path) -> Result<RootCertStore, LoadError> {
     let unusable = || LoadError::NoCertificate(root.to_path_buf());
     let mut roots = RootCertStore::empty();
     for certificate in read_pem(root)? {
@@ -87,9 +116,7 @@ fn tls(root: &Path) -> Result<ClientConfig, LoadError> {
     if roots.is_empty() {
         return Err(unusable());
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 /// The certificates in a PEM file.
@@ -114,6 +141,18 @@ impl Connection {
     /// Not yet open.
     pub(crate) fn new(target: Target) -> Self {
         Self { target, sender: None }
+    }
+
+    /// Ends the connection; the next request opens another.
+    pub(crate) fn close(&mut self) {
+        self.sender = None;
+    }
+
+    /// Opens the connection unless it is open.
+    pub(crate) async fn open(&mut self) -> Result<(), LoadError> {
+        let sender = self.ready().await?;
+        self.sender = Some(sender);
+        Ok(())
     }
 
     /// Sends a request and reads the whole answer; a connection that broke is opened again next time.
