@@ -132,7 +132,9 @@ fn is_text(path: &str) -> bool {
     let mut parts = path.split('%');
     let mut octets = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
-        let encoded = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let encoded = part
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         octets.push(encoded.unwrap_or(b'%'));
         octets.extend(part.bytes().skip(if encoded.is_some() { 2 } else { 0 }));
     }
@@ -229,7 +231,10 @@ mod tests {
     fn status(method: &str, path: &str, principal: Option<&str>) -> u16 {
         let further = Router::new()
             .route("/api/v1/further", get(|| async { "fine" }))
-            .route("/api/v1/further/{name}", get(|Path(name): Path<String>| async { name }));
+            .route(
+                "/api/v1/further/{name}",
+                get(|Path(name): Path<String>| async { name }),
+            );
         let mut router = guarded(further);
         let mut request = Request::builder()
             .method(method)

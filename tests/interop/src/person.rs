@@ -4,21 +4,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use portreeve_harness::HarnessError;
-use portreeve_harness::process::{Finished, attempt, succeed, until};
+use portreeve_harness::process::{Finished, attempt, succeed};
 use serde_json::Value;
 
 use crate::Site;
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-const LIST_AWAITING: [&str; 6] = [
-    "request",
-    "list",
-    "--state",
-    "awaiting_approval",
-    "--output",
-    "json",
-];
 
 /// An operator with a key, for which the management CA has issued a certificate.
 #[derive(Debug)]
@@ -170,17 +161,4 @@ impl<'a> Person<'a> {
             serde_json::from_str(body).unwrap_or(Value::Null),
         ))
     }
-}
-
-/// The id of the one request that waits.
-///
-/// # Errors
-/// When none does in time.
-pub fn waiting_request(site: &Site) -> Result<String, HarnessError> {
-    until("a request that waits", LIMIT, || {
-        let listed = site.console().control(&LIST_AWAITING)?.success()?;
-        let list: Value = serde_json::from_str(&listed.stdout).unwrap_or_default();
-        let id = list.pointer("/items/0/id").and_then(Value::as_str);
-        Ok(id.map(str::to_owned))
-    })
 }

@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 use portreeve_harness::clients::{Certbot, CertbotRelease};
-use portreeve_interop::person::{Person, waiting_request};
+use portreeve_interop::person::Person;
 use portreeve_interop::{Site, names};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn two_operators_approve_one_by_cli_one_by_api_with_a_client_certificate() {
     );
     let certbot = certbot(&site);
     let mut running = certbot.start_standalone("eyes.test", &[]).unwrap();
-    let id = waiting_request(&site).unwrap();
+    let id = site.waiting_request().unwrap();
 
     let first = alice.approve(&id, &[]).unwrap().success().unwrap();
     assert!(
@@ -63,7 +63,7 @@ fn certbot_that_gave_up_passes_with_a_grant() {
     );
     let certbot = certbot(&site);
     let running = certbot.start_standalone("later.test", &[]).unwrap();
-    let id = waiting_request(&site).unwrap();
+    let id = site.waiting_request().unwrap();
     // certbot gives up after a while; here it is stopped, and people decide when nobody asks any more.
     drop(running);
 
@@ -81,7 +81,7 @@ fn certbot_that_gave_up_passes_with_a_grant() {
     certificate.verify(&site.gateway).unwrap();
     // It was for this name: about another one people are asked.
     let renewal = certbot.start_standalone("other.test", &[]).unwrap();
-    waiting_request(&site).unwrap();
+    site.waiting_request().unwrap();
     drop(renewal);
 }
 
@@ -95,7 +95,7 @@ fn certbot_gets_a_terminal_error_once_one_of_two_denies() {
     );
     let certbot = certbot(&site);
     let running = certbot.start_standalone("denied.test", &[]).unwrap();
-    let id = waiting_request(&site).unwrap();
+    let id = site.waiting_request().unwrap();
     alice.approve(&id, &[]).unwrap().success().unwrap();
     let silent = bob.says(&["request", "reject", &id]).unwrap().failure().unwrap();
     assert!(silent.stderr.contains("comment_missing"), "{}", silent.text());
@@ -120,7 +120,7 @@ fn where_evidence_is_required_only_signed_approvals_count() {
     );
     let certbot = certbot(&site);
     let running = certbot.start_standalone("signed.test", &[]).unwrap();
-    let id = waiting_request(&site).unwrap();
+    let id = site.waiting_request().unwrap();
     let path = format!("requests/{id}/approve");
     let unsigned = bob.calls(&path, &json!({"comment": "fine"})).unwrap();
     assert_eq!(
@@ -172,7 +172,7 @@ fn a_detour_through_an_endpoint_of_ones_own_is_refused() {
         .unwrap();
     let certbot = certbot(&site);
     let running = certbot.start_standalone("detour.test", &[]).unwrap();
-    let id = waiting_request(&site).unwrap();
+    let id = site.waiting_request().unwrap();
     let refused = alice.approve(&id, &[]).unwrap().failure().unwrap();
     assert!(refused.stderr.contains("excluded"), "{}", refused.text());
     let shown = host(&["request", "show", &id]);

@@ -4,7 +4,7 @@
 
 use portreeve_harness::clients::{Certbot, CertbotRelease};
 use portreeve_harness::process::{Finished, Running};
-use portreeve_interop::person::{Person, waiting_request};
+use portreeve_interop::person::Person;
 use portreeve_interop::{Site, names};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn ask(site: &Site, key: &Value, name: &str) -> (Certbot, Running, String) {
     let (kid, hmac) = (text("reference"), text("secret"));
     let binding = ["--eab-kid", &kid, "--eab-hmac-key", &hmac];
     let running = certbot.start_standalone(name, &binding).unwrap();
-    let id = waiting_request(site).unwrap();
+    let id = site.waiting_request().unwrap();
     (certbot, running, id)
 }
 

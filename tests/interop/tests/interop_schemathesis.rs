@@ -9,7 +9,6 @@
 use portreeve_harness::clients::{Certbot, CertbotRelease, schemathesis};
 use portreeve_harness::process::Gateway;
 use portreeve_interop::Site;
-use portreeve_interop::person::waiting_request;
 use serde_json::{Value, json};
 
 /// All that schemathesis checks, but two things: a text may have to be more than JSON schema can say (TOML, names, digests);
@@ -76,7 +75,7 @@ fn furnish(site: &Site) -> Value {
         .unwrap();
     let (asking, binding) = certbot(site, ("approval", "b.kept.test"), &keys[1]);
     let running = asking.start_standalone("b.kept.test", &binding.each_ref().map(String::as_str));
-    let waiting = waiting_request(site).unwrap();
+    let waiting = site.waiting_request().unwrap();
     drop(running);
     let certificates = json_of(console, &["cert", "list"]);
     let certificate = &certificates["items"][0];
