@@ -227,9 +227,10 @@ impl OwnCertificate {
     }
 }
 
-/// Whether a node with these roles has a part in TLS certificates: only edges show them, and only workers make them.
+/// Whether a node with these roles has a part in TLS certificates: edges and consoles show them, and workers make them.
+/// They are sealed under the purpose `edge`, which all three open.
 pub fn shown_by(roles: Roles) -> bool {
-    roles.has(Role::Edge) || roles.has(Role::Worker)
+    roles.has(Role::Edge) || roles.has(Role::Worker) || roles.has(Role::Console)
 }
 
 /// The certificate for these names in the store, if there is one.

@@ -17,7 +17,7 @@ use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::admin::AdminApi;
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
@@ -98,7 +98,9 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
     /// A node that has no part in TLS certificates was to speak TLS.
-    #[error("a listener with tls needs the role edge or worker: set tls = false for it, or leave it out")]
+    #[error(
+        "a listener with tls needs the role edge, worker or console: set tls = false for it, or leave it out"
+    )]
     NoTls,
     /// The control socket.
     #[error(transparent)]
@@ -145,11 +147,6 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     let roles = options.roles;
     let given = Known::given(&config);
     config.server.keep_listeners_of(roles);
-    if roles.has(Role::Console) && !own_certificate::shown_by(roles) {
-        warn!(
-            "a console that is neither edge nor worker has no TLS certificate: operators reach it on the host's socket"
-        );
-    }
     if options.mode == Mode::Dev && !own_certificate::shown_by(roles) {
         // What `dev` serves over HTTPS as well is there over HTTP.
         let listeners = &mut config.server.listeners;
@@ -427,7 +424,10 @@ async fn own_certificate(
     shared: &Shared,
 ) -> Result<Option<OwnCertificate>, StartError> {
     let roles = shared.installation.roles;
-    if !own_certificate::shown_by(roles) {
+    let mut listeners = config.server.listeners.values();
+    let shows = listeners.any(|listener| listener.tls == Transport::Tls);
+    // A console that answers on the host's socket alone waits for no worker.
+    if !own_certificate::shown_by(roles) || !(shows || roles.has(Role::Worker)) {
         return Ok(None);
     }
     let parts = OwnCertificateParts {

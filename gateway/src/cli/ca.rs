@@ -1,10 +1,11 @@
-//! `portreeve ca create|list|export`.
+//! `portreeve ca create|list|export|operator`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use portreeve_pkix::DistinguishedName;
-use portreeve_ra::{Actor, Principal, Roles};
+use portreeve_pkix::{CertificationRequest, DistinguishedName, pem};
+use portreeve_ra::{Actor, OperatorName, Principal, Roles};
 use portreeve_signer::SoftKeyAlgorithm;
 use portreeve_store::SchemaStatus;
 
@@ -59,6 +60,17 @@ enum Verb {
         #[arg(long)]
         root: bool,
     },
+    /// Issues the client certificate of an operator with the management CA, and prints it, PEM: where no node is worker and
+    /// console at once, whose `portreeve operator certificate --csr` does this and names it as well.
+    ///
+    /// It lets nobody in before `portreeve operator certificate NAME --cert-file FILE` has named it.
+    Operator {
+        /// Their name.
+        name: String,
+        /// Their certification request, PEM.
+        #[arg(long, value_name = "FILE")]
+        csr: PathBuf,
+    },
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,26 +87,23 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, CliError> {
     let config = arguments.target.configuration()?;
     let client = arguments.target.client()?;
+    if let Verb::Operator { name, csr } = &arguments.verb {
+        let text = certify(&arguments.target, &config, (name, csr)).await?;
+        around.output.text(&text)?;
+        return Ok(Exit::Fine);
+    }
     let exported = match &arguments.verb {
         Verb::Export { name, root } => Some((name.clone(), *root)),
-        Verb::Create { .. } | Verb::List => None,
+        Verb::Create { .. } | Verb::List | Verb::Operator { .. } => None,
     };
     let found: Vec<AuthorityView> = match (client.is_running().await, arguments.verb) {
         (true, Verb::List | Verb::Export { .. }) => client.read("/api/v1/authorities").await?,
-        (true, Verb::Create { .. }) => {
-            return Err(CliError::Failed(
-                "the gateway is running and has its store or its signer locked: stop it, then repeat this command"
-                    .to_owned(),
-            ));
+        (true, Verb::Create { .. } | Verb::Operator { .. }) => {
+            return Err(locked("stop it, then repeat this command"));
         }
         (false, Verb::List | Verb::Export { .. }) if is_empty(&config).await? => Vec::new(),
         (false, verb) => {
-            let mode = if arguments.target.config.is_some() {
-                Mode::Create
-            } else {
-                Mode::Dev
-            };
-            let installation = open(&config, mode).await?;
+            let installation = open(&config, mode(&arguments.target)).await?;
             let done = act(&installation, verb).await;
             installation.store.close().await;
             done?
@@ -144,6 +153,70 @@ async fn is_empty(config: &Config) -> Result<bool, CliError> {
     Ok(status == SchemaStatus::Empty)
 }
 
+/// A running gateway has what this command needs for itself.
+fn locked(advice: &str) -> CliError {
+    CliError::Failed(format!(
+        "the gateway is running and has its store or its signer locked: {advice}"
+    ))
+}
+
+const fn mode(target: &Target) -> Mode {
+    match target.config {
+        Some(_) => Mode::Create,
+        None => Mode::Dev,
+    }
+}
+
+/// The certificate of an operator for the key of a request, PEM.
+async fn certify(target: &Target, config: &Config, (name, csr): (&str, &Path)) -> Result<String, CliError> {
+    let name = OperatorName::new(name).map_err(|error| CliError::Usage(error.to_string()))?;
+    if target.client()?.is_running().await {
+        return Err(locked(
+            "ask it with `portreeve operator certificate NAME --csr FILE`",
+        ));
+    }
+    let request = read_request(csr)?;
+    if is_empty(config).await? {
+        return Err(CliError::Failed(
+            "there is no installation yet: `portreeve ca create` makes one".to_owned(),
+        ));
+    }
+    let installation = open(config, mode(target)).await?;
+    let library = Shared::new(installation.clone()).authority(Backends::new());
+    let authorities = Authorities {
+        installation: &installation,
+        objects: library.objects(),
+    };
+    let issued = async {
+        let management = authorities.management().await?;
+        management
+            .issue_operator(&name, request.public_key().clone())
+            .await
+    };
+    let issued = issued.await;
+    installation.store.close().await;
+    let issued = issued.map_err(crate::StartError::from)?;
+    Ok(pem::encode("CERTIFICATE", issued.der()))
+}
+
+/// A certification request whose sender holds its key.
+fn read_request(path: &Path) -> Result<CertificationRequest, CliError> {
+    const LABEL: &str = "CERTIFICATE REQUEST";
+    let content = |reason: String| CliError::Content {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(CliError::file(path))?;
+    let blocks = pem::decode_all(LABEL, &text).map_err(|error| content(error.to_string()))?;
+    let der = blocks.into_iter().next();
+    let der = der.ok_or_else(|| content(format!("it holds no {LABEL}")))?;
+    let request = CertificationRequest::from_der(&der).map_err(|error| content(error.to_string()))?;
+    request
+        .verify_possession()
+        .map_err(|error| content(error.to_string()))?;
+    Ok(request)
+}
+
 async fn open(config: &Config, mode: Mode) -> Result<Installation, CliError> {
     let program = SignerProgram::own().map_err(crate::StartError::from)?;
     Ok(installation::open(config, (mode, Roles::ALL), &program)
@@ -158,7 +231,9 @@ async fn act(installation: &Installation, verb: Verb) -> Result<Vec<AuthorityVie
         objects: library.objects(),
     };
     let found = match verb {
-        Verb::List | Verb::Export { .. } => authorities.list().await.map_err(crate::StartError::from)?,
+        Verb::List | Verb::Export { .. } | Verb::Operator { .. } => {
+            authorities.list().await.map_err(crate::StartError::from)?
+        }
         Verb::Create {
             rank,
             name,

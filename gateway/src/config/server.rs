@@ -205,13 +205,9 @@ impl MountGroup {
 impl ServerSection {
     /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file. A
     /// listener with ACME or EST is for edges alone, whatever else it mounts: where nodes share an address, a connection that
-    /// reached another node would find none of it there. The operator API needs a TLS certificate, which only edges and
-    /// workers have: a console that is neither answers on the host's socket.
+    /// reached another node would find none of it there.
     pub fn keep_listeners_of(&mut self, roles: Roles) {
-        let certified = roles.has(Role::Edge) || roles.has(Role::Worker);
-        let serves = |group: &MountGroup| {
-            group.role().is_none_or(|role| roles.has(role)) && (*group != MountGroup::Admin || certified)
-        };
+        let serves = |group: &MountGroup| group.role().is_none_or(|role| roles.has(role));
         let of_edges = |group: &MountGroup| group.role() == Some(Role::Edge);
         let is_for = |mounts: &[MountGroup]| roles.has(Role::Edge) || !mounts.iter().any(of_edges);
         self.listeners

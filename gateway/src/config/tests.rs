@@ -259,10 +259,11 @@ fn only_edges_listen_where_clients_of_acme_come() {
         server.keep_listeners_of(roles.iter().copied().collect());
         server.listeners.into_keys().collect::<Vec<_>>().join(" ")
     };
-    let rows: [(&[Role], &str); 5] = [
+    let rows: [(&[Role], &str); 6] = [
         (&[Role::Edge], "management public"),
         (&[Role::Worker], "management"),
-        (&[Role::Console], "management"),
+        (&[Role::Console], "admin management"),
+        (&[Role::Console, Role::Worker], "admin management"),
         (&[Role::Status, Role::Worker], "http management"),
         (&[Role::Edge, Role::Status], "http management public"),
     ];

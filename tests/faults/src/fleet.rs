@@ -2,15 +2,17 @@
 //! database role and key encryption keys of its own.
 
 mod member;
+mod person;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_harness::postgres::PostgresServer;
-use portreeve_harness::process::{Node, free_port, portreeve};
+use portreeve_harness::process::{Finished, Node, attempt, default_binary, free_port, portreeve};
 use portreeve_harness::redis::Redis;
 use portreeve_ra::{Event, ObjectEvent, ObjectKind, Purpose, Record};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
@@ -30,6 +32,7 @@ use crate::responder::Responder;
 use crate::wire::Wire;
 use member::Site;
 pub use member::{Member, Plan};
+pub use person::Person;
 
 /// So many answers of one address come from every edge that listens there.
 const IN_A_ROW: usize = 30;
@@ -150,7 +153,7 @@ impl Fleet {
         self.nodes.get_mut(name).ok_or_else(absent)
     }
 
-    /// The node where people decide.
+    /// The node where people decide, on its host.
     pub fn console(&self) -> Result<&Node, FaultError> {
         Ok(&self.node(self.console_name()?)?.process)
     }
@@ -166,6 +169,35 @@ impl Fleet {
     /// A connection to the operator API of a node, on its host's socket.
     pub async fn socket(&self, name: &str) -> Result<Console, FaultError> {
         Console::at(&self.site.data_dir(name).join("c.sock")).await
+    }
+
+    /// Makes an operator with a role, and a client certificate for them.
+    pub fn operator(&self, name: &str, role: &str) -> Result<Person, FaultError> {
+        let made = Person::made(name, self.folder.path())?;
+        let owner = self.site.config("owner");
+        let issue = ["ca", "operator", name, "--csr", &made.file("csr")];
+        let issued = portreeve(&owner, &issue)?.success()?.stdout;
+        std::fs::write(made.file("pem"), issued).map_err(FaultError::system("certificate"))?;
+        let console = self.console()?;
+        console
+            .control(&["operator", "create", name, "--role", role])?
+            .success()?;
+        let certificate = made.file("pem");
+        let named = ["operator", "certificate", name, "--cert-file", &certificate];
+        console.control(&named)?.success()?;
+        Ok(made)
+    }
+
+    /// Runs a command as an operator elsewhere, who reaches the console over HTTPS; with nothing to show as `None`.
+    pub fn as_operator(&self, person: Option<&Person>, arguments: &[&str]) -> Result<Finished, FaultError> {
+        let url = format!("https://127.0.0.1:{}", self.node(self.console_name()?)?.admin);
+        let root = self.folder.path().join("tls-root.pem");
+        let mut command = Command::new(default_binary());
+        command.args(arguments).args(["--url", &url, "--ca"]).arg(root);
+        if let Some(person) = person {
+            command.args(["--cert", &person.file("pem"), "--cert-key", &person.file("key")]);
+        }
+        Ok(attempt(command.env("NO_COLOR", "1"), LIMIT)?)
     }
 
     /// From now on every connection goes to this edge, counted in the order of their names; with `None` they take

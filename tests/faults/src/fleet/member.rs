@@ -65,6 +65,8 @@ pub struct Member {
     pub public: u16,
     /// The port of `/readyz`.
     pub management: u16,
+    /// The port of the operator API, on a console.
+    pub admin: u16,
     /// The cables to PostgreSQL and to Redis, if it has some.
     pub cables: Option<(Cable, Cable)>,
 }
@@ -130,7 +132,7 @@ impl Site {
         plan: &Plan,
     ) -> Result<Member, FaultError> {
         let public = if plan.one_address { self.front } else { free_port() };
-        let management = free_port();
+        let (management, admin) = (free_port(), free_port());
         self.give_keks(name, roles)?;
         let url = self.url_of(name, cables.as_ref().map(|(database, _)| database));
         let redis = match &cables {
@@ -142,6 +144,11 @@ impl Site {
             ("public", public, "tls = true\nmounts = [\"acme\"]"),
             ("http", self.status, "tls = false\nmounts = [\"status\"]"),
             ("management", management, "tls = false\nmounts = [\"management\"]"),
+            (
+                "admin",
+                admin,
+                "tls = true\nclient_certs = true\nmounts = [\"admin\"]",
+            ),
         ];
         for (listener, port, rest) in listeners {
             text.push_str(&format!(
@@ -158,6 +165,7 @@ impl Site {
             roles,
             public,
             management,
+            admin,
             cables,
         })
     }
@@ -187,20 +195,19 @@ impl Site {
     /// What profile and endpoints there are, in a folder as `apply` reads it.
     pub(super) fn objects(&self) -> Result<PathBuf, FaultError> {
         let folder = self.folder.join("objects");
-        let approval = "approval = \"one\"\n";
         let endpoint = |more: &str| format!("profiles = [\"dev\"]\nbackend = \"issuing\"\n{more}");
+        let policy = |min: u8| format!("age_max = \"7d\"\n[[step]]\nanyone = true\nmin = {min}\n");
         let profile = shipped().iter().find(|(name, _)| *name == "dev");
         let files = [
-            (
-                "approval-policies/one.toml",
-                "age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned(),
-            ),
+            ("approval-policies/one.toml", policy(1)),
+            ("approval-policies/two.toml", policy(2)),
             (
                 "profiles/dev.toml",
                 profile.map(|(_, body)| (*body).to_owned()).unwrap_or_default(),
             ),
             ("endpoints/acme/default.toml", endpoint("")),
-            ("endpoints/acme/approval.toml", endpoint(approval)),
+            ("endpoints/acme/approval.toml", endpoint("approval = \"one\"\n")),
+            ("endpoints/acme/two.toml", endpoint("approval = \"two\"\n")),
         ];
         for (name, text) in files {
             let path = folder.join(name);
@@ -231,8 +238,12 @@ impl Site {
     }
 
     /// A configuration file beside the data directories.
+    pub(super) fn config(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.toml"))
+    }
+
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, FaultError> {
-        let path = self.folder.join(format!("{name}.toml"));
+        let path = self.config(name);
         std::fs::write(&path, text).map_err(FaultError::system("configuration"))?;
         Ok(path)
     }

@@ -12,7 +12,7 @@ use portreeve_faults::os;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::{LIMIT, another, assert_whole};
+use crate::{LIMIT, assert_whole, people};
 
 const NODES: [&str; 2] = ["node1", "node2"];
 
@@ -64,7 +64,7 @@ async fn approve_all(fleet: &Fleet, name: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_waits_outlives_the_node_it_came_to() {
     let mut fleet = Fleet::of(&Plan::PAIR).await.unwrap();
-    another::confirms(&fleet).await;
+    tokio::task::block_in_place(|| people::confirm(&fleet));
     let client = fleet.client("approval").await.unwrap();
     for (dies, stays) in [(0, 1), (1, 0)] {
         fleet.only_edge(Some(dies));
@@ -106,7 +106,7 @@ fn waiting() -> usize {
 async fn what_waits_while_redis_forgets_is_approved_and_issued_once() {
     const CLIENTS: usize = 4;
     let mut fleet = Fleet::of(&Plan::PAIR).await.unwrap();
-    another::confirms(&fleet).await;
+    tokio::task::block_in_place(|| people::confirm(&fleet));
     let share = waiting() / CLIENTS;
     let mut asking = JoinSet::new();
     for number in 0..CLIENTS {

@@ -3,12 +3,12 @@
 
 #![cfg(test)]
 
-mod another;
 mod decisions;
 mod doctor;
 mod lease;
 mod load;
 mod partition;
+mod people;
 mod refusals;
 mod roles;
 mod rollback;

@@ -12,7 +12,7 @@ use portreeve_ra::{Purpose, StreamKind};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
-use crate::{LIMIT, another, assert_whole};
+use crate::{LIMIT, assert_whole, people};
 
 /// How long what a worker or an operator did may take to be seen elsewhere.
 const SOON: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ async fn each_role_in_a_process_of_its_own_does_its_part() {
     .await
     .unwrap();
 
-    let waiting = fleet.client("approval").await.unwrap();
+    let waiting = fleet.client("two").await.unwrap();
     let url = waiting.order("decided.localhost", LIMIT).await.unwrap();
     waiting.make_ready(&url, LIMIT).await.unwrap();
     fleet.only_edge(Some(0));
@@ -59,12 +59,7 @@ async fn each_role_in_a_process_of_its_own_does_its_part() {
         .unwrap();
     fleet.only_edge(Some(1));
     assert_eq!(waiting.status(&url).await.unwrap(), OrderStatus::Processing);
-    another::confirms(&fleet).await;
-    tokio::task::block_in_place(|| {
-        let console = fleet.console().unwrap();
-        let approved = console.control(&["request", "approve", &id, "--yes"]).unwrap();
-        approved.success().unwrap();
-    });
+    tokio::task::block_in_place(|| people::decide(&fleet, &id));
     waiting.complete(&url, &request, SOON).await.unwrap();
     fleet.only_edge(None);
 
