@@ -16,6 +16,7 @@ use portreeve_ra::ports::Signer;
 use portreeve_ra::{Actor, ObjectKind, OperatorName, Origin};
 use portreeve_signer::{SealedKey, SignerProcess, SoftKeyAlgorithm};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::installation::{Installation, InstallationError, keep_key, sealed_key};
 use crate::own_certificate::Identity;
@@ -184,7 +185,7 @@ fn to_pem<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> String
 }
 
 /// What is shown of a CA.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuthorityView {
     /// Its name in the store.
     pub name: String,
@@ -197,6 +198,7 @@ pub struct AuthorityView {
     /// Its certificate's serial number, in hex.
     pub serial: String,
     /// The end of its certificate.
+    #[schema(value_type = String, format = DateTime)]
     pub not_after: Timestamp,
     /// Its certificate and those above it up to the root, PEM.
     pub chain: String,

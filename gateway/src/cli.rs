@@ -22,6 +22,8 @@ mod operator;
 mod output;
 mod paging;
 mod profile;
+#[cfg(test)]
+mod reference;
 mod registration;
 mod request;
 mod serve;
@@ -41,7 +43,7 @@ use portreeve_ra::ports::Random;
 
 pub use error::{CliError, Exit};
 pub use output::{Format, Output, Table, Tone};
-use output::{beginning, plain};
+use output::{aligned, beginning, plain};
 pub use target::{Target, configured_socket};
 
 /// PKI protocol gateway and Registration Authority.

@@ -4,6 +4,7 @@ mod given;
 mod manifest;
 mod objects;
 mod ports;
+mod shipping;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use given::remember as remember_given;
 pub use manifest::{AcmePart, AdminPart, CaPart, EabPart, EstPart, Manifest, manifest_path, replace_file};
 pub use objects::{DevObject, ObjectsError, dev_objects};
 pub use ports::remembered;
+pub use shipping::ship;
 
 /// What begins a setting of an object of the store, not of the configuration.
 const OBJECTS: [&str; 2] = ["endpoint", objects::APPROVAL_POLICY];

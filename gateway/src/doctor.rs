@@ -16,6 +16,7 @@ use portreeve_pkix::Timestamp;
 use portreeve_ra::Roles;
 use portreeve_store::StoreUrl;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::config::Config;
 use crate::control::ControlClient;
@@ -32,8 +33,9 @@ const EXPIRY_WARNING: Duration = Duration::from_secs(14 * 86_400);
 const CA_EXPIRY_WARNING: Duration = Duration::from_secs(180 * 86_400);
 
 /// How bad it is.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DoctorSeverity)]
 pub enum Severity {
     /// All is well.
     Ok,
@@ -46,7 +48,8 @@ pub enum Severity {
 }
 
 /// What one check found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = DoctorFinding)]
 pub struct Finding {
     /// What was looked at.
     pub check: String,

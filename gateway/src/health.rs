@@ -13,6 +13,7 @@ use portreeve_signer::SignerProcess;
 use portreeve_status::Shelf;
 use portreeve_store::{OpenStore, ServerFacts, Verdict};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::intake::Intake;
 use crate::queue::Queue;
@@ -25,7 +26,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What one check found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = HealthCheck)]
 pub struct Finding {
     /// What was looked at.
     pub check: String,
@@ -39,7 +41,8 @@ pub struct Finding {
 }
 
 /// Whether this gateway can do its work, and why not.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = HealthReport)]
 pub struct Report {
     /// Whether requests can be answered: whether every check was passed, those of the CRLs excepted.
     pub ready: bool,

@@ -23,6 +23,7 @@ pub mod intake;
 pub mod listener;
 pub mod management;
 pub mod names;
+pub mod operator_api;
 pub mod own_certificate;
 pub mod queue;
 pub mod router;

@@ -1,26 +1,19 @@
 //! Puts the parts of a gateway together.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::response::IntoResponse;
 use portreeve_acme::validator::Validator;
 use portreeve_audit::{SealWatch, Sealer};
-use portreeve_console::auth::Passwords;
-use portreeve_console::{CertifyOperators, ConsoleParts, Problem, SignedIn};
 use portreeve_policies::Policies;
 use portreeve_queue::TokioSpawn;
-use portreeve_ra::access::Target;
-use portreeve_ra::objects::Publisher;
-use portreeve_ra::ports::{Store, WakeKey, Wakeups};
-use portreeve_ra::{Actor, ObjectKind, Origin, Parts, RegistrationAuthority, Right, Role};
+use portreeve_ra::ports::{Store, Wakeups};
+use portreeve_ra::{Parts, RegistrationAuthority, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
 use portreeve_validation::NetworkValidator;
 
-use crate::audit::{self, AuditApi};
+use crate::audit;
 use crate::backends::Backends;
 use crate::config::{Config, ConfigError};
-use crate::dev::DevObject;
 use crate::doctor::Inside;
 use crate::edges::{Acme, EdgeError, Edges, EndpointCas, Est, OwnOrigin, Published};
 use crate::health::Health;
@@ -31,7 +24,6 @@ use crate::management::Management;
 use crate::own_certificate::{self, OwnCertificateError};
 use crate::queue::Queue;
 use crate::telemetry::GatewayMetrics;
-use crate::workbench::PolicyWorkbench;
 
 /// What every part of a node shares.
 #[derive(Clone)]
@@ -267,83 +259,4 @@ fn management(
         signer: installation.signer.clone(),
         queue: shared.queue.clone(),
     }
-}
-
-/// What the operator API makes things with that operators sign in with.
-pub struct Means {
-    /// Where one-time credentials are written.
-    pub data_dir: PathBuf,
-    /// Issues certificates of operators, on nodes with the key of the management CA.
-    pub certifier: Option<Arc<dyn CertifyOperators>>,
-    /// Hashes passwords.
-    pub passwords: Arc<Passwords>,
-}
-
-/// The operator API of a node, for whoever signed in.
-pub fn operator_api(node: &Node, means: Means) -> axum::Router {
-    let wakeups = Arc::clone(&node.shared.wakeups);
-    // This node and the others look again at what they serve.
-    let published = move |_: ObjectKind| wakeups.wake(WakeKey::Configuration);
-    let parts = ConsoleParts {
-        ra: Arc::clone(&node.ra),
-        workbench: Arc::new(PolicyWorkbench),
-        published: Arc::new(published),
-        documents: Arc::clone(&node.shared.installation.store.documents),
-        random: Arc::clone(&node.shared.installation.random),
-        data_dir: means.data_dir,
-        certifier: means.certifier,
-        passwords: means.passwords,
-    };
-    let further = further(node);
-    if node.shared.installation.roles.has(Role::Console) {
-        let audit = AuditApi::new(Arc::clone(&node.ra), node.shared.installation.clone());
-        portreeve_console::router(parts, further.merge(audit.router()))
-    } else {
-        portreeve_console::without_resources(further)
-    }
-}
-
-/// What only the gateway itself can tell of a node.
-fn further(node: &Node) -> axum::Router {
-    let (ra, health) = (Arc::clone(&node.ra), Arc::clone(&node.health));
-    let report = axum::routing::get(move |signed_in: SignedIn| async move {
-        let needed = signed_in.require(&ra, Right::SystemRead, Target::Installation);
-        needed.await?;
-        Ok::<_, Problem>(axum::Json(health.report().await))
-    });
-    let (ra, inside) = (Arc::clone(&node.ra), node.inside.clone());
-    let examine = axum::routing::get(move |signed_in: SignedIn| async move {
-        let needed = signed_in.require(&ra, Right::SystemRead, Target::Installation);
-        needed.await?;
-        Ok::<_, Problem>(axum::Json(inside.checks().await))
-    });
-    let (ra, inside) = (Arc::clone(&node.ra), node.inside.clone());
-    let authorities = axum::routing::get(move |signed_in: SignedIn| async move {
-        let needed = signed_in.require(&ra, Right::ConfigurationRead, Target::Installation);
-        needed.await.map_err(IntoResponse::into_response)?;
-        let found = inside.authority_views().await;
-        found.map(axum::Json).map_err(|error| {
-            tracing::error!(%error, "CAs cannot be listed");
-            http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        })
-    });
-    axum::Router::new()
-        .route("/api/v1/health", report)
-        .route("/api/v1/doctor", examine)
-        .route("/api/v1/authorities", authorities)
-}
-
-/// Publishes what is not in force yet.
-pub async fn publish(ra: &RegistrationAuthority, objects: Vec<DevObject>) -> Result<(), portreeve_ra::Error> {
-    let by = Publisher {
-        actor: Actor::Node,
-        origin: Origin::node(ra.node()),
-        reason: "shipped with portreeve dev".to_owned(),
-    };
-    for object in objects {
-        ra.objects()
-            .publish(object.kind, &object.name, object.body, by.clone())
-            .await?;
-    }
-    Ok(())
 }

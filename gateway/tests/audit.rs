@@ -188,6 +188,23 @@ async fn a_certificate_is_proven_and_the_log_verified() {
     );
     assert_eq!(proven["events"][0], "enrollment.issued");
 
+    let issuer = issuance.certificate.issuer().to_string().to_uppercase();
+    for which in [
+        vec!["proof", "--certificate", text(&certificate)],
+        vec!["proof", &serial, "--issuer", &issuer],
+        vec!["proof", &serial, "--backend", "issuing"],
+    ] {
+        let same = site.json(&which).await;
+        assert_eq!(same["serial"], *serial, "{which:?}");
+        let same = same["proof"].as_str().unwrap();
+        let of_same = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with("index "))
+                .map(str::to_owned)
+        };
+        assert_eq!(of_same(same), of_same(&proof), "{which:?}");
+    }
+
     let tampered = site.path("tampered");
     std::fs::write(&tampered, proof.replacen("index ", "index 1", 1)).unwrap();
     std::fs::write(site.path("other.der"), other.certificate.der()).unwrap();
@@ -225,6 +242,19 @@ async fn a_certificate_is_proven_and_the_log_verified() {
             1,
         ),
         ("an unknown certificate", vec!["proof", "0badc0de"], 1),
+        (
+            "another issuer",
+            vec!["proof", &serial, "--issuer", "CN=somebody else"],
+            1,
+        ),
+        ("another CA", vec!["proof", &serial, "--backend", "other"], 1),
+        (
+            "both ways at once",
+            vec!["proof", &serial, "--certificate", text(&certificate)],
+            2,
+        ),
+        ("neither", vec!["proof"], 2),
+        ("no certificate", vec!["proof", "--certificate", text(&file)], 1),
         ("no serial number", vec!["proof", "zz"], 1),
         (
             "one that is in force",

@@ -7,12 +7,13 @@ use axum::extract::{Path, Query, State};
 use axum::{Json, Router};
 use portreeve_audit::{Checkpoint, RecordProof, SignedNote, StoredTree, TreeError, VerifierKey};
 use portreeve_console::{List, Problem, SignedIn};
-use portreeve_pkix::{SerialNumber, Timestamp};
+use portreeve_pkix::{DistinguishedName, SerialNumber, Timestamp};
 use portreeve_ra::access::Target;
-use portreeve_ra::authority::{DecisionRequest, Erasure};
+use portreeve_ra::authority::{DecisionRequest, Erasure, Meant};
 use portreeve_ra::ports::{CheckpointRow, RecordPlace, SealedRecord, StoreError};
 use portreeve_ra::{
-    EnrollmentId, Error, EventKind, InternalError, Record, RegistrationAuthority, Right, StreamId,
+    BackendName, EnrollmentId, Error, EventKind, InternalError, Record, RegistrationAuthority, Right,
+    StreamId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::OpenApi;
@@ -21,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{log_keys, origin};
-use crate::authorities::Authorities;
 use crate::installation::Installation;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -122,6 +122,10 @@ pub struct ErasedView {
     pub state: String,
     /// How many records say nothing any more by this call.
     pub records: u64,
+    /// The proposal on it, erased with it.
+    pub proposal: Option<String>,
+    /// The registration it was asked for through, erased with it: it had ended, and nothing else of it was left.
+    pub registration: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -133,6 +137,17 @@ struct PageQuery {
     /// How many rows, 1 to 200; 50 when not given.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
+}
+
+/// Which certificate with the serial number is meant.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WhichCertificate {
+    /// The name of its issuer (RFC 4514).
+    issuer: Option<String>,
+    /// The CA that signed it.
+    backend: Option<String>,
 }
 
 impl PageQuery {
@@ -164,22 +179,6 @@ impl AuditApi {
     fn keys(&self) -> Vec<VerifierKey> {
         let keys = log_keys(&origin(&self.installation.id), &self.installation.keyset);
         keys.into_iter().map(|(_, key)| key).collect()
-    }
-
-    /// The names of the CAs whose certificates are recorded here, in DER.
-    async fn issuers(&self) -> Result<Vec<Vec<u8>>, Problem> {
-        let authorities = Authorities {
-            installation: &self.installation,
-            objects: self.ra.objects(),
-        };
-        let listed = authorities.list().await.map_err(|error| {
-            tracing::error!(%error, "CAs cannot be listed");
-            internal("CAs cannot be listed")
-        })?;
-        Ok(listed
-            .iter()
-            .map(|ca| ca.certificate.subject_der().to_vec())
-            .collect())
     }
 
     /// The record that says that the certificate was issued.
@@ -255,6 +254,7 @@ impl AuditApi {
     }
 }
 
+/// The log: its name, its keys, how far it goes.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", responses((status = 200, body = LogView), Problem))]
 async fn log(State(api): State<AuditApi>, signed_in: SignedIn) -> Result<Json<LogView>, Problem> {
     api.may(&signed_in, Right::AuditRead).await?;
@@ -267,6 +267,7 @@ async fn log(State(api): State<AuditApi>, signed_in: SignedIn) -> Result<Json<Lo
     }))
 }
 
+/// Signed checkpoints, the newest first.
 #[utoipa::path(get, path = "/api/v1/audit/checkpoints", tag = "audit", params(PageQuery),
     responses((status = 200, body = List<CheckpointView>), Problem))]
 async fn checkpoints(
@@ -295,6 +296,7 @@ async fn checkpoints(
     }))
 }
 
+/// What was recorded and sealed, the newest first.
 #[utoipa::path(get, path = "/api/v1/audit/events", tag = "audit", params(PageQuery),
     responses((status = 200, body = List<EventView>), Problem))]
 async fn events(
@@ -316,32 +318,46 @@ async fn events(
     }))
 }
 
+/// The proof that a certificate was recorded. One that is not sealed yet is 503 with Retry-After.
 #[utoipa::path(get, path = "/api/v1/audit/proofs/{serial}", tag = "audit",
-    params(("serial" = String, Path, description = "The serial number, in hex")),
+    params(("serial" = String, Path, description = "The serial number, in hex"), WhichCertificate),
     responses((status = 200, body = ProofView), Problem))]
 async fn proof(
     State(api): State<AuditApi>,
     signed_in: SignedIn,
     Path(serial): Path<String>,
+    query: Result<Query<WhichCertificate>, QueryRejection>,
 ) -> Result<Json<ProofView>, Problem> {
     api.may(&signed_in, Right::AuditRead).await?;
-    let octets = hex::decode(&serial)
-        .ok()
-        .and_then(|octets| SerialNumber::from_bytes(&octets).ok());
-    let number =
-        octets.ok_or_else(|| Problem::Malformed("a serial number in hexadecimal is needed".to_owned()))?;
-    let id = api.ra.certified(&number, &api.issuers().await?).await?;
+    let Query(which) = query?;
+    let malformed = |reason: &str| Problem::Malformed(reason.to_owned());
+    let serial = SerialNumber::from_hex(&serial);
+    let meant = Meant {
+        serial: serial.map_err(|_| malformed("a serial number in hexadecimal is needed"))?,
+        issuer: which
+            .issuer
+            .map(|text| DistinguishedName::parse(&text))
+            .transpose()
+            .map_err(|error| malformed(&format!("issuer: {error}")))?,
+        backend: which
+            .backend
+            .map(|name| BackendName::new(&name))
+            .transpose()
+            .map_err(|error| malformed(&format!("backend: {error}")))?,
+    };
+    let id = api.ra.certified(&meant).await?;
     let record = api.issued(id.ok_or(Problem::NotFound("certificate"))?).await?;
     let proof = api.prove(&record).await?;
     let checkpoint: Result<Checkpoint, _> = proof.checkpoint.text().parse();
     Ok(Json(ProofView {
-        serial: number.to_hex(),
+        serial: meant.serial.to_hex(),
         index: proof.index,
         size: checkpoint.map_or(0, |checkpoint| checkpoint.size),
         proof: proof.to_string(),
     }))
 }
 
+/// Removes what the records of an ended request say, and of what was about nothing else.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/erase", tag = "audit", params(("id" = String, Path)),
     request_body = ErasingBody, responses((status = 200, body = ErasedView), Problem))]
 async fn erase(
@@ -364,10 +380,12 @@ async fn erase(
     };
     let sealing = api.installation.store.sealing.as_ref();
     match api.ra.erase(sealing, id, request).await? {
-        Erasure::Done(records) => Ok(Json(ErasedView {
+        Erasure::Done(erased) => Ok(Json(ErasedView {
             request: id.to_string(),
             state: "erased".to_owned(),
-            records,
+            records: erased.records,
+            proposal: erased.with.proposal.map(|id| id.to_string()),
+            registration: erased.with.registration.map(|id| id.to_string()),
         })),
         Erasure::NotEnded => Err(Problem::NotEnded),
     }

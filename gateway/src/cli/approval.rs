@@ -7,7 +7,7 @@ use portreeve_ra::Decision;
 use super::decision::{DecisionArguments, about, lines};
 use super::paging::Paging;
 use super::request::{comment, parameter, segment, tone};
-use super::{CliError, Exit, Format, Output, Surroundings, Table, Target};
+use super::{CliError, Exit, Output, Surroundings, Table, Target};
 use crate::control::ControlClient;
 
 const RESOURCE: &str = "/api/v1/approvals";
@@ -103,9 +103,10 @@ async fn decide(
 }
 
 fn show(proposal: &ProposalView, output: Output) -> Result<(), CliError> {
-    if output.format() == Format::Json {
-        return Ok(output.json(proposal)?);
-    }
+    Ok(output.fields(proposal, fields)?)
+}
+
+fn fields(proposal: &ProposalView) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("about", about(&proposal.subject)),
         (
@@ -114,11 +115,7 @@ fn show(proposal: &ProposalView, output: Output) -> Result<(), CliError> {
         ),
     ];
     all.extend(lines(proposal));
-    let text: String = all
-        .iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
-        .collect();
-    Ok(output.text(&text)?)
+    all
 }
 
 fn table(found: &List<ProposalView>, output: Output) -> Table {

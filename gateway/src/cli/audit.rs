@@ -47,10 +47,7 @@ enum Verb {
         file: std::path::PathBuf,
     },
     /// Prints the proof that a certificate was recorded.
-    Proof {
-        /// Its serial number, in hexadecimal.
-        serial: String,
-    },
+    Proof(proof::Wanted),
     /// Checks such a proof with nothing but the public key of the log.
     VerifyProof(proof::Check),
     /// Removes what the records of an ended request say; that it was removed, by whom and why stays.
@@ -84,7 +81,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
         Verb::Key => stored::key(&target, around.output).await,
         Verb::Verify(verification) => verify::run(&target, verification, around.output).await,
         Verb::Export { file } => stored::export(&target, &file, around.output).await,
-        Verb::Proof { serial } => proof::show(&target, &serial, around.output).await,
+        Verb::Proof(wanted) => proof::show(&target, &wanted, around.output).await,
         Verb::VerifyProof(check) => proof::check(&check, around.output),
         Verb::Erase { id, comment } => lists::erase(&target, (&id, comment), around).await,
     }

@@ -9,7 +9,7 @@ use portreeve_console::{CertificateDetail, CertificateView, List};
 
 use super::paging::Paging;
 use super::request::{parameter, segment};
-use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
+use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, beginning, plain};
 use crate::control::ControlClient;
 
 /// Certificates.
@@ -133,9 +133,10 @@ fn standing(status: &str, reason: Option<&str>, output: Output) -> String {
 }
 
 fn show(found: &CertificateDetail, output: Output) -> Result<(), CliError> {
-    if output.format() == Format::Json {
-        return Ok(output.json(found)?);
-    }
+    Ok(output.fields(found, |found| fields(found, output))?)
+}
+
+fn fields(found: &CertificateDetail, output: Output) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("serial", found.serial.clone()),
         (
@@ -168,9 +169,5 @@ fn show(found: &CertificateDetail, output: Output) -> Result<(), CliError> {
             .filter_map(|(name, value)| Some((name, plain(value.as_deref()?)))),
     );
     lines.extend(found.revoked_at.map(|at| ("since", at.to_string())));
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
-        .collect();
-    Ok(output.text(&text)?)
+    lines
 }

@@ -207,9 +207,10 @@ async fn switched(
 }
 
 fn show(operator: &OperatorView, output: Output) -> Result<(), CliError> {
-    if output.format() == Format::Json {
-        return Ok(output.json(operator)?);
-    }
+    Ok(output.fields(operator, |operator| fields(operator, output))?)
+}
+
+fn fields(operator: &OperatorView, output: Output) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("operator", operator.name.clone()),
         ("title", plain(&operator.title)),
@@ -228,11 +229,7 @@ fn show(operator: &OperatorView, output: Output) -> Result<(), CliError> {
             .iter()
             .map(|one| ("certificate", plain(one))),
     );
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
-        .collect();
-    Ok(output.text(&text)?)
+    lines
 }
 
 fn state(operator: &OperatorView, output: Output) -> String {

@@ -58,6 +58,18 @@ impl Output {
         }
     }
 
+    /// Prints one thing: name and value of each of its fields for people, else the value itself as JSON.
+    pub fn fields<T: Serialize>(
+        self,
+        value: &T,
+        fields: impl FnOnce(&T) -> Vec<(&'static str, String)>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Table => self.text(&aligned(&fields(value))),
+            Format::Json => self.json(value),
+        }
+    }
+
     /// Prints a value as JSON.
     pub fn json<T: Serialize>(self, value: &T) -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -86,6 +98,16 @@ impl Output {
         };
         format!("\u{1b}[{code}m{word}\u{1b}[0m")
     }
+}
+
+/// Name and value of each field on a line of its own, the values below each other.
+pub(super) fn aligned(fields: &[(&'static str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = fields.iter().map(|(name, value)| {
+        let line = format!("{name:<width$}  {value}");
+        format!("{}\n", line.trim_end())
+    });
+    lines.collect()
 }
 
 /// Text that others have written, such as the subject of a request, so that it can be printed: what would move the cursor,
@@ -211,6 +233,17 @@ mod tests {
         for (name, text, shown) in rows {
             assert_eq!(plain(text), shown, "{name}");
         }
+    }
+
+    #[test]
+    fn values_stand_below_each_other() {
+        let fields = [
+            ("id", "1".to_owned()),
+            ("granted by", "2".to_owned()),
+            ("team", String::new()),
+        ];
+        assert_eq!(aligned(&fields), "id          1\ngranted by  2\nteam\n");
+        assert_eq!(aligned(&[]), "");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use portreeve_ra::ports::Clock;
 use super::paging::Paging;
 use super::request::parameter;
 use super::waiting::done;
-use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
+use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, beginning, plain};
 
 pub(super) use secret::{print_made, table as secrets_table};
 
@@ -243,9 +243,10 @@ fn encoded(text: &str) -> String {
 }
 
 fn show(found: &RegistrationView, output: Output) -> Result<(), CliError> {
-    if output.format() == Format::Json {
-        return Ok(output.json(found)?);
-    }
+    Ok(output.fields(found, |found| fields(found, output))?)
+}
+
+fn fields(found: &RegistrationView, output: Output) -> Vec<(&'static str, String)> {
     let listed = |items: &[String], otherwise: &str| {
         if items.is_empty() {
             otherwise.to_owned()
@@ -282,11 +283,7 @@ fn show(found: &RegistrationView, output: Output) -> Result<(), CliError> {
     if !found.unconfirmed_authors.is_empty() {
         lines.push(("unconfirmed", found.unconfirmed_authors.join(", ")));
     }
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
-        .collect();
-    Ok(output.text(&text)?)
+    lines
 }
 
 fn table(found: &List<RegistrationView>, output: Output) -> Table {

@@ -9,7 +9,7 @@ use portreeve_ra::authority::COMMENT_CHARS_MAX;
 
 use super::decision::{DecisionArguments, GrantArguments, lines as proposal_lines};
 use super::paging::Paging;
-use super::{CliError, Exit, Format, Output, Surroundings, Table, Target, Tone, beginning, plain};
+use super::{CliError, Exit, Output, Surroundings, Table, Target, Tone, beginning, plain};
 use crate::control::ControlClient;
 
 /// Requests for certificates.
@@ -169,9 +169,10 @@ async fn decide(
 }
 
 fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
-    if output.format() == Format::Json {
-        return Ok(output.json(request)?);
-    }
+    Ok(output.fields(request, |request| fields(request, output))?)
+}
+
+fn fields(request: &RequestView, output: Output) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("request", request.id.clone()),
         ("state", output.tone(&request.state, tone(&request.state))),
@@ -203,11 +204,7 @@ fn show(request: &RequestView, output: Output) -> Result<(), CliError> {
         lines.extend(proposal_lines(proposal));
     }
     lines.extend(request.findings.iter().map(|finding| ("finding", plain(finding))));
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
-        .collect();
-    Ok(output.text(&text)?)
+    lines
 }
 
 fn table(found: &List<RequestSummary>, output: Output) -> Table {

@@ -128,21 +128,14 @@ fn table(found: &[TokenView], output: Output) -> Table {
 pub(super) async fn who(arguments: WhoAmIArguments, around: Surroundings) -> Result<Exit, CliError> {
     let found: WhoAmI = arguments.target.client()?.read("/api/v1/whoami").await?;
     let output = around.output;
-    if output.format() == Format::Json {
-        output.json(&found)?;
-        return Ok(Exit::Fine);
-    }
-    let lines = [
-        ("principal", found.principal),
-        ("by", found.method),
-        ("roles", found.roles.join(", ")),
-        ("teams", found.teams.join(", ")),
-        ("rights", found.rights.join(", ")),
-    ];
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
-        .collect();
-    output.text(&text)?;
+    output.fields(&found, |found| {
+        vec![
+            ("principal", found.principal.clone()),
+            ("by", found.method.clone()),
+            ("roles", found.roles.join(", ")),
+            ("teams", found.teams.join(", ")),
+            ("rights", found.rights.join(", ")),
+        ]
+    })?;
     Ok(Exit::Fine)
 }

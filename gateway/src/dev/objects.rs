@@ -1,4 +1,4 @@
-//! The profiles and endpoints that `dev` publishes at every start.
+//! The profiles, endpoints, approval policies and roles that `dev` ships.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::ISSUING_CA;
 use crate::config::Override;
 
 /// An object to publish.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct DevObject {
     /// What kind.
     pub kind: ObjectKind,
@@ -19,6 +19,47 @@ pub struct DevObject {
     pub name: String,
     /// Its text.
     pub body: String,
+    /// What `--set` says of it, each from the key on; the text has these already.
+    pub given: Vec<Override>,
+}
+
+impl DevObject {
+    fn unfit(&self, error: &dyn std::fmt::Display) -> ObjectsError {
+        ObjectsError::Laid {
+            name: self.name.clone(),
+            reason: error.to_string(),
+        }
+    }
+
+    /// Refuses a text that is none of its kind.
+    pub(super) fn readable(&self, text: &str) -> Result<(), ObjectsError> {
+        let fail = |error: &dyn std::fmt::Display| self.unfit(error);
+        match self.kind {
+            ObjectKind::Endpoint => {
+                let read = parse_endpoint(&self.name, 1, text);
+                read.map(|_| ()).map_err(|error| fail(&error))
+            }
+            ObjectKind::ApprovalPolicy => {
+                let read = parse_approval_policy(&self.name, 1, text);
+                read.map(|_| ()).map_err(|error| fail(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What `--set` says, laid over another text of this object; `None` when that text says so already.
+    pub(super) fn laid_over(&self, text: &str) -> Result<Option<String>, ObjectsError> {
+        let fail = |error: &dyn std::fmt::Display| self.unfit(error);
+        let before: toml::Table = toml::from_str(text).map_err(|error| fail(&error))?;
+        let mut after = before.clone();
+        for given in &self.given {
+            given.place(&mut after).map_err(|error| fail(&error))?;
+        }
+        if after == before {
+            return Ok(None);
+        }
+        toml::to_string(&after).map(Some).map_err(|error| fail(&error))
+    }
 }
 
 /// Why there are no objects.
@@ -31,6 +72,14 @@ pub enum ObjectsError {
     #[error("approval policy {name}: {reason}")]
     ApprovalPolicy {
         /// Which.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// What `--set` says cannot be laid over the text in force.
+    #[error("--set for {name}: {reason}")]
+    Laid {
+        /// Which object.
         name: String,
         /// Why.
         reason: String,
@@ -86,9 +135,23 @@ pub fn dev_objects(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsErro
         };
         let body = toml::to_string(&table).map_err(|error| fail(error.to_string()))?;
         parse_endpoint(&name, 1, &body).map_err(|error| fail(error.to_string()))?;
-        objects.push(object(ObjectKind::Endpoint, name, body));
+        let given = given(
+            &of_endpoints,
+            3,
+            |path| matches!(path, [_, a, b, ..] if *name == format!("{a}/{b}")),
+        );
+        objects.push(DevObject {
+            given,
+            ..object(ObjectKind::Endpoint, name, body)
+        });
     }
     Ok(objects)
+}
+
+/// The overrides of one object, each from the key on.
+fn given(overrides: &[Override], prefix: usize, is_of: impl Fn(&[String]) -> bool) -> Vec<Override> {
+    let of_this = overrides.iter().filter(|given| is_of(given.path()));
+    of_this.map(|given| given.without_prefix(prefix)).collect()
 }
 
 /// What begins an override of an approval policy.
@@ -114,7 +177,11 @@ fn approval_policies(overrides: &[Override]) -> Result<Vec<DevObject>, ObjectsEr
     for (name, table) in tables {
         let body = toml::to_string(&table).map_err(|error| unreadable(&name, &error))?;
         parse_approval_policy(&name, 1, &body).map_err(|error| unreadable(&name, &error))?;
-        objects.push(object(ObjectKind::ApprovalPolicy, name, body));
+        let given = given(overrides, 2, |path| matches!(path, [_, one, ..] if *one == name));
+        objects.push(DevObject {
+            given,
+            ..object(ObjectKind::ApprovalPolicy, name, body)
+        });
     }
     Ok(objects)
 }
@@ -127,7 +194,12 @@ fn unreadable(name: &str, error: &dyn std::fmt::Display) -> ObjectsError {
 }
 
 fn object(kind: ObjectKind, name: String, body: String) -> DevObject {
-    DevObject { kind, name, body }
+    DevObject {
+        kind,
+        name,
+        body,
+        given: Vec::new(),
+    }
 }
 
 fn endpoints(overrides: &[Override]) -> Result<BTreeMap<String, toml::Table>, ObjectsError> {

@@ -19,10 +19,9 @@ use crate::cli::configured_socket;
 use crate::config::{Config, Override};
 use crate::dev::{
     ADMIN, AcmePart, AdminPart, CaPart, EabPart, EstPart, ISSUING_CA, MANAGEMENT, Manifest, PUBLIC,
-    PUBLIC_HTTP, client_files, dev_objects, manifest_path, remember_given, replace_file,
+    PUBLIC_HTTP, client_files, dev_objects, manifest_path, remember_given, replace_file, ship,
 };
 use crate::installation::Installation;
-use crate::wiring::publish;
 
 const ROOT_CA: &str = "root";
 
@@ -85,7 +84,7 @@ fn authority(address: SocketAddr) -> String {
     }
 }
 
-/// Makes the CAs that are missing and publishes profiles and endpoints that differ from those in force.
+/// Makes the CAs that are missing, and ships profiles, endpoints, approval policies and roles.
 pub(super) async fn prepare(
     installation: &Installation,
     library: &RegistrationAuthority,
@@ -129,7 +128,9 @@ pub(super) async fn prepare(
             Err(error) => return Err(error.into()),
         }
     }
-    publish(library, objects).await?;
+    for object in &objects {
+        ship(library, object).await?;
+    }
     let secrets = [
         (SecretKind::AcmeEab, eab_key(installation)),
         (SecretKind::EstPassword, est_password(installation)),

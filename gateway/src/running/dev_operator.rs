@@ -92,6 +92,11 @@ pub(super) async fn prepare(
         text: Some(text.to_owned()),
         condition: Condition::Absent,
     };
+    let history = ra.objects().history(ObjectKind::Operator, NAME).await?;
+    if history.is_some_and(|history| history.current().is_none()) {
+        // Whoever removed the operator does not want it back.
+        return Ok(());
+    }
     match ra.change_people(&by, first).await {
         Ok(_) | Err(ChangeError::Condition) => {}
         Err(error) => return Err(error.into()),

@@ -10,14 +10,21 @@
 mod caller;
 mod certificates;
 mod configuration;
+mod described;
 mod guarded;
 mod program;
 mod rights;
+mod shipped;
+mod teams;
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use portreeve::{ControlClient, DevAddresses, Mode, Running, StartOptions, dev_configuration, start};
+use portreeve::{
+    ControlClient, DevAddresses, Mode, Running, StartOptions, dev_configuration, manifest_path, start,
+};
+use portreeve_harness::process::free_port;
 use portreeve_ra::{AccessEvent, Event, StreamKind};
 use serde_json::{Value, json};
 
@@ -34,10 +41,25 @@ fn home() -> tempfile::TempDir {
         .unwrap()
 }
 
+/// Ports out of the range from which the system takes those of outgoing connections: after a restart they are free again.
+/// The second time the gateway is to remember them.
+fn addresses(data_dir: &Path) -> DevAddresses {
+    if manifest_path(data_dir).exists() {
+        return DevAddresses::remembered();
+    }
+    let free = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+    DevAddresses {
+        public: free(),
+        http: free(),
+        admin: free(),
+        management: free(),
+    }
+}
+
 async fn gateway(data_dir: &Path, settings: &[&str]) -> Running {
     let overrides: Vec<_> = settings.iter().map(|text| text.parse().unwrap()).collect();
     start(StartOptions {
-        config: dev_configuration(data_dir, DevAddresses::remembered(), &overrides).unwrap(),
+        config: dev_configuration(data_dir, addresses(data_dir), &overrides).unwrap(),
         mode: Mode::Dev,
         program: Some(PROGRAM.into()),
         ..StartOptions::default()

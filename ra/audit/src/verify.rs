@@ -62,7 +62,7 @@ pub struct Auditor {
     /// Streams of which records before were left out.
     partial: bool,
     /// Records without payload, by the stream that must say why.
-    emptied: BTreeMap<[u8; 16], (u64, RecordPlace)>,
+    emptied: BTreeMap<(u64, [u8; 16]), (u64, RecordPlace)>,
     /// The first leaf of the group whose number of writing is lower than that of the leaf before.
     disorder: Option<u64>,
     sequence: u64,

@@ -159,17 +159,18 @@ pub(crate) async fn list(
     )))
 }
 
-/// Refuses who lacks the right on what this request is for.
+/// Refuses who lacks the right on what this request is for, and for whom: the team that owns its registration.
 async fn require(
     parts: &ConsoleParts,
     signed_in: &SignedIn,
     (right, enrollment): (Right, &Enrollment),
 ) -> Result<(), Problem> {
     let application = enrollment.application();
+    let team = parts.ra.owning_team(enrollment).await?;
     let on = On {
         backend: application.map(|application| &application.backend),
         profile: application.map(|application| &application.profile),
-        team: None,
+        team: team.as_ref(),
     };
     signed_in.require(&parts.ra, right, Target::Owned(on)).await
 }

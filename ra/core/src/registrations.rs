@@ -35,7 +35,7 @@ pub(crate) enum Changed {
     TooOften,
 }
 
-fn name_key(name: &str) -> [u8; 32] {
+pub(crate) fn name_key(name: &str) -> [u8; 32] {
     sha256(name.as_bytes())
 }
 

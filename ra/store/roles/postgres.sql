@@ -75,7 +75,7 @@ GRANT SELECT ON audit_leaf, audit_node, audit_tree, audit_checkpoint TO portreev
 GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint TO portreeve_worker;
 GRANT UPDATE ON audit_tree TO portreeve_worker;
 GRANT DELETE ON audit_checkpoint TO portreeve_worker;
-GRANT EXECUTE ON FUNCTION audit_erase(bytea, bigint) TO portreeve_console;
+GRANT EXECUTE ON FUNCTION audit_erase(bigint, bytea, bigint) TO portreeve_console;
 
 DROP POLICY IF EXISTS sealed_key_read ON sealed_key;
 CREATE POLICY sealed_key_read ON sealed_key FOR SELECT TO portreeve_worker, portreeve_status USING (true);

@@ -43,8 +43,8 @@ pub async fn check(site: &Site) -> Result<Report, FaultError> {
 pub struct Known {
     /// Their orders.
     pub lines: Vec<(Option<Uuid>, Line)>,
-    /// The certificates the gateway has shown of itself, in DER.
-    pub servers: Vec<Vec<u8>>,
+    /// The certificates the gateway has shown of itself, and those of its operators, in DER.
+    pub own: Vec<Vec<u8>>,
 }
 
 impl Known {
@@ -52,7 +52,7 @@ impl Known {
     pub fn of(site: &Site) -> Self {
         Self {
             lines: site.ledger.lines(),
-            servers: site.wire.servers(),
+            own: site.wire.servers(),
         }
     }
 }
@@ -73,7 +73,7 @@ pub async fn check_at(data_dir: &Path, known: &Known) -> Result<Report, FaultErr
         &database.request_states().await?,
         &database.certificate_rows().await?,
     );
-    let own = own::signatures(&records, &known.servers)?;
+    let own = own::signatures(&records, &known.own)?;
     report.journal(&enrollments, &journal::read_all(data_dir)?, &own);
     report.orders(&enrollments, &known.lines)?;
     let left = database.tasks_left().await?;

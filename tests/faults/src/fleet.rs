@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use portreeve_harness::postgres::PostgresServer;
@@ -52,6 +52,8 @@ pub struct Fleet {
     pub wire: Wire,
     /// What the clients asked for and were given.
     pub ledger: Arc<Ledger>,
+    /// Those who were made operators.
+    people: Mutex<Vec<Person>>,
     responder: Responder,
     front: Option<Arc<Front>>,
     site: Site,
@@ -100,6 +102,7 @@ impl Fleet {
             nodes,
             wire,
             ledger: Arc::default(),
+            people: Mutex::default(),
             responder,
             front,
             site,
@@ -185,6 +188,8 @@ impl Fleet {
         let certificate = made.file("pem");
         let named = ["operator", "certificate", name, "--cert-file", &certificate];
         console.control(&named)?.success()?;
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.push(made.clone());
         Ok(made)
     }
 
@@ -274,9 +279,11 @@ impl Fleet {
             Ok(())
         })?;
         export(&self.site.database, self.folder.path()).await?;
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let operators = people.iter().filter_map(Person::certificate);
         let known = Known {
             lines: self.ledger.lines(),
-            servers: self.wire.servers(),
+            own: self.wire.servers().into_iter().chain(operators).collect(),
         };
         check_at(self.folder.path(), &known).await
     }

@@ -71,14 +71,15 @@ pub(super) async fn erase(
         ));
     }
     let erased: ErasedView = target.client()?.post(&path, &ErasingBody { comment }).await?;
-    around.output.show(&erased, |erased| {
-        let mut table = Table::new(["REQUEST", "STATE", "RECORDS EMPTIED"]);
-        table.row([
-            erased.request.clone(),
-            erased.state.clone(),
-            erased.records.to_string(),
-        ]);
-        table
+    around.output.fields(&erased, |erased| {
+        let mut fields = vec![
+            ("request", erased.request.clone()),
+            ("state", erased.state.clone()),
+            ("records emptied", erased.records.to_string()),
+        ];
+        fields.extend(erased.proposal.clone().map(|id| ("proposal", id)));
+        fields.extend(erased.registration.clone().map(|id| ("registration", id)));
+        fields
     })?;
     Ok(Exit::Fine)
 }

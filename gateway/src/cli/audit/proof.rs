@@ -9,7 +9,7 @@ use portreeve_pkix::{Certificate, pem, sha256};
 use portreeve_ra::{EnrollmentEvent, Event, Record, RecordError};
 use serde::Serialize;
 
-use super::super::request::segment;
+use super::super::request::{parameter, segment};
 use super::super::{CliError, Exit, Format, Output, Target, plain};
 use crate::audit::ProofView;
 
@@ -23,6 +23,23 @@ pub(super) struct Check {
     key: Vec<VerifierKey>,
     /// The certificate that the proof must be about, in PEM or DER.
     #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+}
+
+/// The certificate whose proof is asked for.
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    /// Its serial number, in hexadecimal.
+    #[arg(required_unless_present = "certificate")]
+    serial: Option<String>,
+    /// The name of its issuer, such as "CN=Example Issuing CA,O=Example": where several CAs have given the number.
+    #[arg(long, value_name = "NAME", conflicts_with = "certificate")]
+    issuer: Option<String>,
+    /// The CA that signed it, as endpoints name it.
+    #[arg(long, value_name = "CA", conflicts_with = "certificate")]
+    backend: Option<String>,
+    /// The certificate itself, in PEM or DER, in place of its serial number.
+    #[arg(long, value_name = "FILE", conflicts_with = "serial")]
     certificate: Option<PathBuf>,
 }
 
@@ -42,14 +59,43 @@ struct Proven {
 }
 
 /// Asks the gateway for a proof and prints it.
-pub(super) async fn show(target: &Target, serial: &str, output: Output) -> Result<Exit, CliError> {
-    let path = format!("/api/v1/audit/proofs/{}", segment(serial)?.to_ascii_lowercase());
+pub(super) async fn show(target: &Target, wanted: &Wanted, output: Output) -> Result<Exit, CliError> {
+    let given = wanted.certificate.as_ref().map(read_certificate).transpose()?;
+    let (serial, issuer) = match &given {
+        Some(given) => (given.serial().to_hex(), Some(given.issuer().to_string())),
+        None => (wanted.serial.clone().unwrap_or_default(), wanted.issuer.clone()),
+    };
+    let which = [("issuer", issuer), ("backend", wanted.backend.clone())];
+    let which: Vec<String> = which
+        .into_iter()
+        .filter_map(|(name, value)| Some(parameter(name, &value?)))
+        .collect();
+    let serial = segment(&serial)?.to_ascii_lowercase();
+    let path = format!("/api/v1/audit/proofs/{serial}?{}", which.join("&"));
     let found: ProofView = target.client()?.read(&path).await?;
+    if let Some(given) = &given {
+        about(&found, given).map_err(CliError::Failed)?;
+    }
     match output.format() {
         Format::Json => output.json(&found)?,
         Format::Table => output.text(&found.proof)?,
     }
     Ok(Exit::Fine)
+}
+
+/// Whether a proof is about this certificate, as far as its record says.
+fn about(found: &ProofView, given: &Certificate) -> Result<(), String> {
+    let proof: RecordProof = found
+        .proof
+        .parse()
+        .map_err(|error: portreeve_audit::ProofError| error.to_string())?;
+    let record = Record::from_stored(proof.record).map_err(|error| error.to_string())?;
+    match certificate_of(&record)? {
+        Some(certificate) if certificate.der() != given.der() => {
+            Err("the gateway knows another certificate with this issuer and serial number".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks a proof.
@@ -91,14 +137,11 @@ pub(super) fn check(check: &Check, output: Output) -> Result<Exit, CliError> {
         certificate_sha256: certificate.as_ref().map(|found| hex::encode(sha256(found.der()))),
         erased: record.is_erased(),
     };
-    match output.format() {
-        Format::Json => output.json(&proven)?,
-        Format::Table => output.text(&words(&proven))?,
-    }
+    output.fields(&proven, fields)?;
     Ok(Exit::Fine)
 }
 
-fn words(proven: &Proven) -> String {
+fn fields(proven: &Proven) -> Vec<(&'static str, String)> {
     let said = if proven.erased { "erased" } else { "as signed" };
     let mut lines = vec![
         ("verdict", "the record is in the log".to_owned()),
@@ -118,9 +161,6 @@ fn words(proven: &Proven) -> String {
     );
     lines.extend(proven.certificate_sha256.clone().map(|hash| ("sha256", hash)));
     lines
-        .iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
-        .collect()
 }
 
 /// The certificate that a record tells of, if it does and is not erased.

@@ -11,7 +11,7 @@ use portreeve_audit::export::{record_signer, title, verify_export};
 use portreeve_audit::{Report, Scope, SignedNote, VerifierKey, VerifyError, verify_log};
 use serde::Serialize;
 
-use super::super::{CliError, Exit, Format, Output, Table, Target, Tone, plain};
+use super::super::{CliError, Exit, Format, Output, Table, Target, Tone, aligned, plain};
 use super::stored::StoredLog;
 use crate::audit::{is_of, read_checkpoints};
 
@@ -175,10 +175,7 @@ fn words(shown: &Shown, output: Output) -> String {
         ("not sealed", report.unsealed.to_string()),
         ("took", format!("{:.1} s", shown.seconds)),
     ];
-    let mut text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
-        .collect();
+    let mut text = aligned(&lines);
     if report.faults.is_empty() {
         return text;
     }

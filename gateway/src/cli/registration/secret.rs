@@ -7,7 +7,7 @@ use super::{path, time};
 use crate::cli::paging::Paging;
 use crate::cli::request::segment;
 use crate::cli::waiting::also_waits;
-use crate::cli::{CliError, Exit, Format, Output, Table, Tone, beginning, plain};
+use crate::cli::{CliError, Exit, Format, Output, Table, Tone, aligned, beginning, plain};
 use crate::control::ControlClient;
 
 /// Secrets of a registration.
@@ -154,10 +154,7 @@ pub(in crate::cli) fn print_made(made: &MadeSecretView, output: Output) -> Resul
         (secret, made.secret.clone()),
     ];
     lines.extend(made.until.map(|until| ("until", until.to_string())));
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
-        .collect();
+    let text = aligned(&lines);
     output.text(&format!("{text}It is not shown again.\n"))?;
     also_waits(made.proposal.as_deref(), output)
 }

@@ -1,7 +1,7 @@
 //! What is checked of one record.
 
 use portreeve_ra::ports::{EventSigner, RecordPlace, SealedRecord};
-use portreeve_ra::{EventKind, Header, Record, RecordError, StoredRecord, StreamKind};
+use portreeve_ra::{Header, Record, RecordError, StoredRecord, StreamKind};
 
 use super::{Auditor, Fault, FaultKind, Last};
 use crate::tree::Hash;
@@ -106,21 +106,21 @@ impl Auditor {
         true
     }
 
-    /// Whether what it says is what was signed. A record of an enrollment may be empty, if a later one says so.
+    /// Whether what it says is what was signed. A record of some kinds of streams may be empty, if a later one says so.
     fn content(&mut self, at: u64, place: RecordPlace, record: &Record, signed: bool) {
         let header = record.header();
-        let is_enrollment = header.stream.kind == StreamKind::Enrollment;
-        if signed && is_enrollment && header.kinds.contains(&EventKind::EnrollmentErased) {
-            self.emptied.remove(&header.stream.id);
+        let (erasure, stream) = (header.stream.kind.erasure(), (place.kind, place.stream));
+        if signed && erasure.is_some_and(|kind| header.kinds.contains(&kind)) {
+            self.emptied.remove(&stream);
         }
         match record.events() {
             Ok(_) => {}
             Err(RecordError::Erased) => {
                 self.report.erased = self.report.erased.saturating_add(1);
-                if is_enrollment {
-                    self.emptied.insert(header.stream.id, (at, place));
+                if erasure.is_some() {
+                    self.emptied.insert(stream, (at, place));
                 } else {
-                    let detail = "what it said is gone, and only enrollments are erased".to_owned();
+                    let detail = "what it said is gone, and records of its kind are not erased".to_owned();
                     self.fault_at(FaultKind::Emptied, at, place, detail);
                 }
             }

@@ -11,7 +11,8 @@ use crate::problem::Problem;
 use crate::registrations::body_of;
 use crate::signed_in::SignedIn;
 
-/// Whether somebody may see what a proposal is about, as far as that is not for all who read proposals: a registration is
+/// Whether somebody may see what a proposal is about, as far as that is not for all who read proposals: requests and
+/// certificates are for those who may read or decide on each of them, which a team may own, a registration is
 /// for those who may see it, what operators sign in with for those who read or approve that.
 pub(super) async fn is_seen(
     ra: &RegistrationAuthority,
@@ -22,9 +23,14 @@ pub(super) async fn is_seen(
         return Ok(true);
     }
     match &proposal.subject {
-        ProposalSubject::Enrollment(_)
-        | ProposalSubject::Object { .. }
-        | ProposalSubject::Certificates { .. } => Ok(true),
+        ProposalSubject::Object { .. } => Ok(true),
+        ProposalSubject::Enrollment(_) | ProposalSubject::Certificates { .. } => {
+            let constituency = ra.constituency(proposal).await?;
+            let on_each = |right| constituency.on().into_iter().all(|on| signed_in.0.may(right, on));
+            Ok([Right::RequestRead, Right::RequestApprove]
+                .into_iter()
+                .any(on_each))
+        }
         ProposalSubject::Registration(id) => sees(ra, *id, signed_in).await,
         ProposalSubject::Secret(id) => match ra.secrets().secret(*id).await? {
             None => Ok(false),

@@ -123,12 +123,11 @@ async fn change_status(
         Right::CertificateRevoke
     };
     if !known.allows(&signed_in.0, right) {
-        let application = known.enrollment.application();
+        let (application, team) = (known.enrollment.application(), known.team());
         let on = On {
             backend: application.map(|application| &application.backend),
             profile: application.map(|application| &application.profile),
-            // What no team owns, nobody is allowed more of: it is refused here in any case.
-            team: None,
+            team: team.as_ref(),
         };
         signed_in.require(ra, right, Target::Owned(on)).await?;
     }

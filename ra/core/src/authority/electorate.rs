@@ -1,6 +1,6 @@
 //! Who may decide on a proposal, and who counts as one of those who ask.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::RegistrationAuthority;
 use super::judge::object;
@@ -281,25 +281,35 @@ impl RegistrationAuthority {
         let mut found = Constituency::default();
         self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
         let streams: Vec<StreamId> = enrollments.iter().copied().map(StreamId::enrollment).collect();
+        let mut named = BTreeSet::new();
         for history in self.ledger.histories(&streams).await? {
             let enrollment = verify::enrollment(history).ok_or(Refusal::UnknownRequest)?;
             let application = enrollment.value().application().ok_or(Refusal::UnknownRequest)?;
-            let team = match application.registration {
-                Some(id) => self.team_of(id).await?,
-                None => None,
-            };
+            let (backend, profile) = (application.backend.clone(), application.profile.clone());
+            named.insert((backend, profile, application.registration));
+        }
+        let teams = self.teams_of(named.iter().filter_map(|(.., id)| *id)).await?;
+        for (backend, profile, registration) in named {
             found.affected.insert(Affected {
-                backend: Some(application.backend.clone()),
-                profile: Some(application.profile.clone()),
-                team,
+                backend: Some(backend),
+                profile: Some(profile),
+                team: registration.and_then(|id| teams.get(&id).cloned()),
             });
         }
         Ok(found)
     }
 
-    async fn team_of(&self, id: RegistrationId) -> Result<Option<TeamName>, Error> {
-        let known = verify::registration(self.ledger.history(StreamId::registration(id)).await?);
-        Ok(known.and_then(|known| known.into_value().registration.team))
+    /// The teams that own these registrations, as far as they have one. One read for all.
+    async fn teams_of(
+        &self,
+        ids: impl Iterator<Item = RegistrationId>,
+    ) -> Result<BTreeMap<RegistrationId, TeamName>, Error> {
+        let ids: BTreeSet<RegistrationId> = ids.collect();
+        let ids: Vec<RegistrationId> = ids.into_iter().collect();
+        let known = self.registrations.all(&ids).await?.into_iter().flatten();
+        Ok(known
+            .filter_map(|known| Some((known.id, known.registration.team?)))
+            .collect())
     }
 
     /// The keys with which a principal signs evidence, each by the SHA-256 of its SubjectPublicKeyInfo. The host has none.

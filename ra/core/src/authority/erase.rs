@@ -1,33 +1,62 @@
-//! `erase`: what the records of an ended enrollment say is removed, and an event tells of it. And who has a serial number.
+//! `erase`: what the records of an ended enrollment say is removed, and of what was about nothing else; events tell of it.
 
-use portreeve_pkix::{Certificate, SerialNumber, Timestamp};
+use portreeve_pkix::{Certificate, Timestamp};
 
 use super::RegistrationAuthority;
 use super::approve::DecisionRequest;
-use super::begin::serial_key;
 use super::resolve::said_by;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Command, Enrollment, EnrollmentId, EnrollmentState, Event, Refusal, StreamId, StreamKind,
+    Command, Enrollment, EnrollmentId, EnrollmentState, ErasedWith, Event, KnownRegistration, Proposal,
+    ProposalEvent, Refusal, RegistrationEvent, RegistrationState, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ports::{
-    Batch, CommitError, Conflict, Ownership, Projection, RequestRow, Sealing, SearchedNames, Space,
+    Batch, CommitError, Conflict, Ownership, Projection, RequestRow, Reservation, Scan, Sealing,
+    SearchedNames, Space,
 };
+use crate::registrations::name_key;
+use crate::search::{Among, Expression, Field, Plan, Term};
 use crate::steps::Verified;
 
 /// What came of a wish to erase.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Erasure {
-    /// So many records say nothing any more.
-    Done(u64),
+    /// It is erased.
+    Done(Erased),
     /// The enrollment has not ended: it goes on, its certificate is in force, or its claim still leads to it.
     NotEnded,
 }
 
+/// What was erased.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Erased {
+    /// So many records say nothing any more.
+    pub records: u64,
+    /// What was erased besides the enrollment.
+    pub with: ErasedWith,
+}
+
+/// What an enrollment leaves nothing else of.
+struct Last {
+    proposal: Option<Verified<Proposal>>,
+    registration: Option<Verified<KnownRegistration>>,
+}
+
+impl Last {
+    fn names(&self) -> ErasedWith {
+        ErasedWith {
+            proposal: self.proposal.as_ref().map(|found| found.value().id),
+            registration: self.registration.as_ref().map(|found| found.value().id),
+        }
+    }
+}
+
 impl RegistrationAuthority {
     /// Erases salt and payload of the records of an enrollment that has ended for good: its certificate has expired, or
-    /// there is none and none can come of it. First an event says so; doing it again removes what a crash left.
+    /// there is none and none can come of it. So are those of the proposal on it and, when it has ended and nothing else
+    /// that is known was asked for through it, of its registration, whose name is free again. First events say so; doing
+    /// it again removes what a crash left.
     pub async fn erase(
         &self,
         sealing: &dyn Sealing,
@@ -38,18 +67,25 @@ impl RegistrationAuthority {
         let mut turn = 0;
         loop {
             let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
-            if enrollment.value().state() == Some(EnrollmentState::Erased) {
+            if let Some(with) = enrollment.value().erased_with() {
                 let said = enrollment.next().position.saturating_sub(1);
-                return Ok(Erasure::Done(sealing.erase(stream, said).await?));
+                return Ok(Erasure::Done(self.empty(sealing, (stream, said), with).await?));
             }
             if !self.may_be_erased(enrollment.value()).await? {
                 return Ok(Erasure::NotEnded);
             }
-            match self.parts.store.commit(self.erased(&enrollment, &request)?).await {
+            let last = self.last_of(enrollment.value()).await?;
+            match self
+                .parts
+                .store
+                .commit(self.erased(&enrollment, &last, &request)?)
+                .await
+            {
                 Ok(()) => {
-                    tracing::info!(enrollment.id = %id, principal = %request.by, "enrollment erased");
-                    let records = sealing.erase(stream, enrollment.next().position).await?;
-                    return Ok(Erasure::Done(records));
+                    let with = last.names();
+                    tracing::info!(enrollment.id = %id, principal = %request.by, ?with, "enrollment erased");
+                    let said = (stream, enrollment.next().position);
+                    return Ok(Erasure::Done(self.empty(sealing, said, with).await?));
                 }
                 Err(CommitError::Conflict(Conflict::Stream(_))) if may_race(turn) => turn += 1,
                 Err(error) => return Err(commit_error(error, stream)),
@@ -57,29 +93,92 @@ impl RegistrationAuthority {
         }
     }
 
-    /// The enrollment of the certificate with this serial number by one of these issuers, whose names are given in DER.
-    pub async fn certified(
+    /// Removes what was said to be: what goes with the enrollment first, since only its own last record tells of that.
+    async fn empty(
         &self,
-        serial: &SerialNumber,
-        issuers: &[Vec<u8>],
-    ) -> Result<Option<EnrollmentId>, Error> {
-        for issuer in issuers {
-            let key = serial_key(issuer, serial.as_bytes());
-            let found = self.parts.store.reserved(Space::Serial, &key).await?;
-            if let Some(stream) = found.filter(|stream| stream.kind == StreamKind::Enrollment) {
-                return Ok(Some(EnrollmentId::from_bytes(stream.id)));
-            }
+        sealing: &dyn Sealing,
+        (stream, said): (StreamId, u64),
+        with: ErasedWith,
+    ) -> Result<Erased, Error> {
+        let (others, mut records) = (with.streams(), 0_u64);
+        for (other, history) in others.iter().zip(self.ledger.histories(&others).await?) {
+            let said = history.next().position.saturating_sub(1);
+            records = records.saturating_add(sealing.erase(*other, said).await?);
         }
-        Ok(None)
+        records = records.saturating_add(sealing.erase(stream, said).await?);
+        Ok(Erased { records, with })
     }
 
-    /// The record that says so, and the row of the list without names.
-    fn erased(&self, enrollment: &Verified<Enrollment>, request: &DecisionRequest) -> Result<Batch, Error> {
+    /// What is about this enrollment and about nothing else that is known.
+    async fn last_of(&self, enrollment: &Enrollment) -> Result<Last, Error> {
+        let proposal = match enrollment.proposal() {
+            Some(id) => self.load_proposal(id).await?,
+            None => None,
+        };
+        let registration = match enrollment.on_behalf_of() {
+            Some(id) => self.registrations.registration(id).await?,
+            None => None,
+        };
+        let registration = match registration {
+            Some(known) if self.is_used_up(known.value(), enrollment.id).await? => Some(known),
+            _ => None,
+        };
+        Ok(Last {
+            proposal,
+            registration,
+        })
+    }
+
+    /// Whether a registration has ended and no other request that was made through it is known any more.
+    async fn is_used_up(&self, known: &KnownRegistration, by: EnrollmentId) -> Result<bool, Error> {
+        if known.lasting_state() != RegistrationState::Ended {
+            return Ok(false);
+        }
+        let word = |field, word: &str| Expression::Term(Term::one_of(field, [word.to_owned()]));
+        let erased = word(Field::State, EnrollmentState::Erased.as_str());
+        let through = word(Field::Registration, &known.registration.name);
+        let wanted = Expression::And(vec![through, Expression::Not(Box::new(erased))]);
+        let now = self.now();
+        let plan = Plan::of(Some(&wanted), Among::Requests, now);
+        let scan = Scan {
+            expression: Some(&wanted),
+            plan: &plan,
+            now,
+            after: None,
+            limit: 2,
+        };
+        let found = self.parts.store.find_requests(&scan).await?;
+        Ok(found.next.is_none() && found.items.iter().all(|row| row.enrollment == by))
+    }
+
+    /// The records that say so, and the row of the list without names.
+    fn erased(
+        &self,
+        enrollment: &Verified<Enrollment>,
+        last: &Last,
+        request: &DecisionRequest,
+    ) -> Result<Batch, Error> {
         let (now, known) = (self.now(), enrollment.value());
-        let event = Event::Enrollment(known.decide(Command::Erase)?);
-        let record = self
-            .ledger
-            .record(enrollment.next(), said_by(request), &[event])?;
+        let event = Event::Enrollment(known.decide(Command::Erase(last.names()))?);
+        let mut told = vec![(enrollment.next(), event)];
+        if let Some(proposal) = &last.proposal {
+            told.push((proposal.next(), Event::Proposal(ProposalEvent::Erased)));
+        }
+        let mut reservations = Vec::new();
+        if let Some(registration) = &last.registration {
+            told.push((
+                registration.next(),
+                Event::Registration(RegistrationEvent::Erased),
+            ));
+            reservations.push(Reservation::Release {
+                space: Space::RegistrationName,
+                key: name_key(&registration.value().registration.name),
+            });
+        }
+        let records = told
+            .into_iter()
+            .map(|(place, event)| self.ledger.record(place, said_by(request), &[event]))
+            .collect::<Result<Vec<_>, Error>>()?;
         let row = known.asked().map(|asked| RequestRow {
             enrollment: known.id,
             endpoint: asked.endpoint.to_string(),
@@ -99,7 +198,8 @@ impl RegistrationAuthority {
             updated_at: now,
         });
         Ok(Batch {
-            records: vec![record],
+            records,
+            reservations,
             projections: row.map(Projection::Request).into_iter().collect(),
             ..Batch::default()
         })
@@ -107,7 +207,7 @@ impl RegistrationAuthority {
 
     async fn may_be_erased(&self, enrollment: &Enrollment) -> Result<bool, Error> {
         let now = self.now();
-        if enrollment.decide(Command::Erase).is_err() || !is_over(enrollment, now)? {
+        if enrollment.decide(Command::Erase(ErasedWith::default())).is_err() || !is_over(enrollment, now)? {
             return Ok(false);
         }
         let Some(asked) = enrollment.asked() else {

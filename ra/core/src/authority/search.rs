@@ -251,7 +251,7 @@ const fn nothing<T>() -> Page<T> {
 }
 
 /// Padded in front to 20 octets, as values of the language are.
-fn padded(serial: &SerialNumber) -> Vec<u8> {
+pub(super) fn padded(serial: &SerialNumber) -> Vec<u8> {
     let octets = serial.as_bytes();
     let mut padded = vec![0; 20_usize.saturating_sub(octets.len())];
     padded.extend_from_slice(octets);

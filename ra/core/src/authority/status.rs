@@ -13,8 +13,8 @@ use super::settle::Settled;
 use crate::access::Target;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
-    Actor, Alongside, BackendName, Command, Enrollment, EnrollmentId, On, Origin, ProfileName, Purpose,
-    Refusal, RequestedStatus, RevocationReason, Right, Role, Standing, StatusChange, StreamId, TeamName,
+    Actor, Alongside, Command, Enrollment, EnrollmentId, On, Origin, Purpose, Refusal, RequestedStatus,
+    RevocationReason, Right, Role, Standing, StatusChange, StreamId, TeamName,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -65,21 +65,18 @@ impl KnownCertificate {
         let Some(application) = self.enrollment.application() else {
             return false;
         };
-        let team = self
-            .ownership
-            .team
-            .as_deref()
-            .map(TeamName::new)
-            .and_then(Result::ok);
-        let on: (&BackendName, &ProfileName) = (&application.backend, &application.profile);
-        standing.may(
-            right,
-            On {
-                backend: Some(on.0),
-                profile: Some(on.1),
-                team: team.as_ref(),
-            },
-        )
+        let team = self.team();
+        let on = On {
+            backend: Some(&application.backend),
+            profile: Some(&application.profile),
+            team: team.as_ref(),
+        };
+        standing.may(right, on)
+    }
+
+    /// The team that owns it, if one does.
+    pub fn team(&self) -> Option<TeamName> {
+        team_of(&self.ownership)
     }
 }
 
@@ -178,20 +175,20 @@ impl RegistrationAuthority {
             Right::CertificateRevoke
         };
         if !known.allows(standing, right) {
-            self.note_refused((standing, origin), right, enrollment).await;
+            self.note_refused((standing, origin), right, &known).await;
             return Err(Refusal::NotAuthorized.into());
         }
         self.is_possible(enrollment, change)?;
         Ok(known.certificate)
     }
 
-    /// Records that somebody lacks a right on a certificate. What no team owns, nobody is allowed more of.
-    async fn note_refused(&self, by: (&Standing, &Origin), right: Right, enrollment: &Enrollment) {
-        let application = enrollment.application();
+    /// Records that somebody lacks a right on a certificate.
+    async fn note_refused(&self, by: (&Standing, &Origin), right: Right, known: &KnownCertificate) {
+        let (application, team) = (known.enrollment.application(), known.team());
         let on = On {
             backend: application.map(|application| &application.backend),
             profile: application.map(|application| &application.profile),
-            team: None,
+            team: team.as_ref(),
         };
         // It is refused; that is all it is for.
         let _ = self.authorize(by.0, right, (Target::Owned(on), by.1)).await;
@@ -355,6 +352,11 @@ impl RegistrationAuthority {
         }))
     }
 
+    /// The team that owns the registration through which an enrollment was asked for, as it is now.
+    pub async fn owning_team(&self, enrollment: &Enrollment) -> Result<Option<TeamName>, Error> {
+        Ok(team_of(&self.ownership(enrollment).await?))
+    }
+
     /// The first row of a request, which alone says through what it was asked for.
     pub(super) async fn first_row(&self, enrollment: &Enrollment) -> Result<Vec<Projection>, Error> {
         let ownership = self.ownership(enrollment).await?;
@@ -363,4 +365,11 @@ impl RegistrationAuthority {
             ownership,
         ))
     }
+}
+
+fn team_of(ownership: &Ownership) -> Option<TeamName> {
+    ownership
+        .team
+        .as_deref()
+        .and_then(|team| TeamName::new(team).ok())
 }

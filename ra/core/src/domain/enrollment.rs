@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use application::Application;
 pub use command::{Command, NotPossible};
-pub use event::{EnrollmentEvent, Resolution};
+pub use event::{EnrollmentEvent, ErasedWith, Resolution};
 pub use shown::{Renewal, Shown};
 pub use state::EnrollmentState;
 pub use status::{RequestedStatus, StatusChange};
@@ -46,6 +46,7 @@ pub struct Enrollment {
     status_requested: Option<RequestedStatus>,
     supersedes: Option<EnrollmentId>,
     received_at: Option<Timestamp>,
+    erased_with: Option<ErasedWith>,
 }
 
 impl Enrollment {
@@ -69,6 +70,7 @@ impl Enrollment {
             status_requested: None,
             supersedes: None,
             received_at: None,
+            erased_with: None,
         }
     }
 
@@ -157,6 +159,11 @@ impl Enrollment {
         self.revoked
     }
 
+    /// What is erased with it, once it is.
+    pub const fn erased_with(&self) -> Option<ErasedWith> {
+        self.erased_with
+    }
+
     /// When it was received.
     pub const fn received_at(&self) -> Option<Timestamp> {
         self.received_at
@@ -189,7 +196,7 @@ impl Enrollment {
             (Command::Resolve(Resolution::Retry), Some(S::InDoubt))
             | (Command::Resolve(Resolution::GiveUp), Some(S::InDoubt | S::Quarantined)) => true,
             (Command::Approve(None) | Command::PassBy(_), Some(S::Received)) => true,
-            (Command::Erase, Some(state)) => state.is_final() && state != S::Erased,
+            (Command::Erase(_), Some(state)) => state.is_final() && state != S::Erased,
             (Command::Approve(Some(given)), Some(S::AwaitingApproval)) => self.proposal == Some(*given),
             (Command::RequestRevocation(wish), Some(S::Issued | S::Confirmed)) => {
                 self.decide(Command::Revoke(wish.reason)).is_ok()
@@ -296,11 +303,12 @@ impl Enrollment {
             }
             // The console may say this, so it counts only after an end. What was known until then is known no more,
             // whether or not it has been removed yet.
-            EnrollmentEvent::Erased if self.state.is_none_or(S::is_final) => {
+            EnrollmentEvent::Erased(with) if self.state.is_none_or(S::is_final) => {
                 *self = Self::new(self.id);
+                self.erased_with = Some(*with);
                 S::Erased
             }
-            EnrollmentEvent::Erased => return,
+            EnrollmentEvent::Erased(_) => return,
         };
         self.state = Some(next);
     }

@@ -111,6 +111,8 @@ kinds! {
     ProposalDiscounted = 0x0203, "proposal.discounted";
     /// An operator asks people.
     ProposalRaised = 0x0204, "proposal.raised";
+    /// It was erased with its request.
+    ProposalErased = 0x0205, "proposal.erased";
     /// An account was opened.
     AccountOpened = 0x0301, "account.opened";
     /// Its key changed.
@@ -161,6 +163,8 @@ kinds! {
     RegistrationProposed = 0x0906, "registration.proposed";
     /// It is as was proposed from now on.
     RegistrationReleased = 0x0907, "registration.released";
+    /// It was erased with its last request.
+    RegistrationErased = 0x0908, "registration.erased";
     /// A secret was made.
     SecretIssued = 0x0a01, "secret.issued";
     /// It was revoked.

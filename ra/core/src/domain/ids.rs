@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
+use super::event::EventKind;
 use crate::ports::Random;
 
 /// Text that is not an identifier or a name of the kind that was asked for.
@@ -205,6 +206,16 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
+    /// The event behind which records of such streams may say nothing any more; `None` where none may.
+    pub const fn erasure(self) -> Option<EventKind> {
+        match self {
+            Self::Enrollment => Some(EventKind::EnrollmentErased),
+            Self::Proposal => Some(EventKind::ProposalErased),
+            Self::Registration => Some(EventKind::RegistrationErased),
+            _ => None,
+        }
+    }
+
     /// The number in the signed bytes and in the store.
     pub const fn number(self) -> u8 {
         self as u8

@@ -53,8 +53,9 @@ pub use client::{
 pub use contents::{CertificateContents, Publication, ValidityPeriod};
 pub use endpoint::{Endpoint, ExternalAccounts, NameAuthority, RateLimit, RateLimits};
 pub use enrollment::{
-    Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, NotPossible, Renewal,
-    RequestedRevocation, RequestedStatus, Resolution, RevocationRight, Shown, StatusChange, Submission,
+    Application, Asked, Command, Enrollment, EnrollmentEvent, EnrollmentState, ErasedWith, NotPossible,
+    Renewal, RequestedRevocation, RequestedStatus, Resolution, RevocationRight, Shown, StatusChange,
+    Submission,
 };
 pub use event::{Event, EventKind};
 pub use evidence::{Evidence, EvidenceAlgorithm, Statement};

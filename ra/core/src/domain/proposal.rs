@@ -157,6 +157,8 @@ pub enum ProposalEvent {
         /// Why.
         why: String,
     },
+    /// What the records before this one say was removed, with the request it was about.
+    Erased,
 }
 
 impl ProposalEvent {
@@ -172,6 +174,7 @@ impl ProposalEvent {
             },
             Self::Decided { .. } => EventKind::ProposalDecided,
             Self::Discounted { .. } => EventKind::ProposalDiscounted,
+            Self::Erased => EventKind::ProposalErased,
         }
     }
 }
@@ -296,6 +299,7 @@ impl Proposal {
                     ruling.discounted.get_or_insert_with(|| why.clone());
                 }
             }
+            (_, ProposalEvent::Erased) => *this = None,
             _ => {}
         }
     }

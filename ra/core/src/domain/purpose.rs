@@ -73,6 +73,7 @@ impl Purpose {
             K::ProposalDiscounted => matches!(self, Self::Worker | Self::Console),
             K::ProposalDecided
             | K::ProposalRaised
+            | K::ProposalErased
             | K::GrantGiven
             | K::GrantWithdrawn
             | K::OperatorTurnedAway
@@ -100,6 +101,7 @@ impl Purpose {
             | K::RegistrationEnded
             | K::RegistrationProposed
             | K::RegistrationReleased
+            | K::RegistrationErased
             | K::SecretIssued
             | K::SecretRevoked
             | K::SecretProposed

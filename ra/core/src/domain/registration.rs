@@ -194,6 +194,8 @@ pub enum RegistrationEvent {
         /// Who agreed.
         approved_by: Vec<Principal>,
     },
+    /// What the records before this one say was removed, with the last request that was made through it.
+    Erased,
 }
 
 impl RegistrationEvent {
@@ -207,6 +209,7 @@ impl RegistrationEvent {
             Self::Ended => EventKind::RegistrationEnded,
             Self::Proposed { .. } => EventKind::RegistrationProposed,
             Self::Released { .. } => EventKind::RegistrationReleased,
+            Self::Erased => EventKind::RegistrationErased,
         }
     }
 }
@@ -304,6 +307,9 @@ impl KnownRegistration {
                 known.waiting = None;
                 known.ended = true;
             }
+            // It counts only after the end.
+            (Some(known), RegistrationEvent::Erased) if known.ended => *this = None,
+            (Some(_), RegistrationEvent::Erased) => {}
             (None, _) => {}
         }
     }

@@ -175,8 +175,8 @@ pub trait Sealing: Send + Sync {
         row: &CheckpointRow,
         kept: u64,
     ) -> Result<(), SealError>;
-    /// Removes salt and payload of the records of an enrollment below the position of the record that says it is
-    /// erased, and the names in the rows that show it; says of how many records. Does nothing where there is no record
-    /// of the console at that position.
-    async fn erase(&self, enrollment: StreamId, position: u64) -> Result<u64, StoreError>;
+    /// Removes salt and payload of the records of an enrollment, a proposal or a registration below the position of the
+    /// record that says it is erased, and the names in the rows that show it; says of how many records. Does nothing where
+    /// there is no record of the console at that position.
+    async fn erase(&self, stream: StreamId, position: u64) -> Result<u64, StoreError>;
 }

@@ -109,19 +109,27 @@ fn certificates(required: &[&Term], now: Timestamp) -> Drive {
     if !issued.is_open() {
         return Drive::Between(Field::Issued, issued, Way::Falling);
     }
-    first_equal(required, &[Field::Profile, Field::Endpoint]).unwrap_or(Drive::Newest)
+    first_equal(
+        required,
+        &[Field::Registration, Field::Team, Field::Profile, Field::Endpoint],
+    )
+    .unwrap_or(Drive::Newest)
 }
 
 fn requests(required: &[&Term]) -> Drive {
     let waiting = Value::Text(EnrollmentState::AwaitingApproval.as_str().to_owned());
     let state = only(required, Field::State);
     if state == Some(&waiting) {
-        let narrower = [Field::Requester, Field::Profile]
+        let narrower = [Field::Requester, Field::Team, Field::Profile]
             .into_iter()
             .find_map(|field| Some(Drive::Waiting(field, only(required, field)?.clone())));
         return narrower.unwrap_or(Drive::Equal(Field::State, waiting));
     }
-    first_equal(required, &[Field::State, Field::Endpoint]).unwrap_or(Drive::Newest)
+    first_equal(
+        required,
+        &[Field::Registration, Field::Team, Field::State, Field::Endpoint],
+    )
+    .unwrap_or(Drive::Newest)
 }
 
 fn only<'a>(required: &[&'a Term], field: Field) -> Option<&'a Value> {

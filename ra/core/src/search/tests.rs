@@ -209,6 +209,7 @@ fn the_way_that_reads_least_is_taken() {
             "requester=a and status=revoked",
             Drive::Equal(Field::Requester, text("a")),
         ),
+        ("team=a and profile=b", Drive::Equal(Field::Team, text("a"))),
     ];
     for (query, drive) in rows {
         let expression = parse(query, Among::Certificates).unwrap();
@@ -228,6 +229,16 @@ fn the_way_that_reads_least_is_taken() {
         (
             "state=awaiting_approval and profile=b",
             Drive::Waiting(Field::Profile, text("b")),
+        ),
+        (
+            "state=awaiting_approval and team=a",
+            Drive::Waiting(Field::Team, text("a")),
+        ),
+        ("team=a and state=issued", Drive::Equal(Field::Team, text("a"))),
+        ("team in (a, b)", Drive::Newest),
+        (
+            "registration=r and not state=erased",
+            Drive::Equal(Field::Registration, text("r")),
         ),
         ("endpoint=e and cn~x", Drive::Equal(Field::Endpoint, text("e"))),
         ("received>-1h", Drive::Newest),

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{
-    Account, Actor, Deed, Digest, Enrollment, EnrollmentEvent, EnrollmentId, Event, Grants, KeyReportEvent,
-    KnownRegistration, KnownSecret, ObjectHistory, Place, Proposal, ProposalId, ProvenIdentifier, Record,
-    RegistrationId, SecretId, StreamId, StreamKind,
+    Account, Actor, Deed, Digest, Enrollment, EnrollmentId, Event, Grants, KeyReportEvent, KnownRegistration,
+    KnownSecret, ObjectHistory, Place, Proposal, ProposalId, ProvenIdentifier, Record, RegistrationId,
+    SecretId, StreamId, StreamKind,
 };
 use crate::ports::{EventSigner, Head, HeadMemory};
 
@@ -111,7 +111,10 @@ impl Verifier {
             let (events, hash) = self.record(next, record)?;
             if events.is_empty() {
                 emptied = next.position;
-            } else if events.contains(&Event::Enrollment(EnrollmentEvent::Erased)) {
+            } else if events
+                .iter()
+                .any(|event| Some(event.kind()) == stream.kind.erasure())
+            {
                 erased = next.position;
             }
             if seen.is_some_and(|seen| seen.position == next.position && seen.hash != hash) {

@@ -120,9 +120,13 @@ CREATE TABLE request (
 CREATE TABLE request_rest PARTITION OF request DEFAULT;
 CREATE INDEX request_state ON request (state, enrollment);
 CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+CREATE INDEX request_registration ON request (registration, enrollment) WHERE registration IS NOT NULL;
+-- What teams own is looked for by whoever may see no more than that of their own.
+CREATE INDEX request_team ON request (team, enrollment) WHERE team IS NOT NULL;
 -- Most requests never wait, and cost these nothing.
 CREATE INDEX request_waiting_requester ON request (requester, enrollment) WHERE state = 'awaiting_approval';
 CREATE INDEX request_waiting_profile ON request (profile, enrollment) WHERE state = 'awaiting_approval';
+CREATE INDEX request_waiting_team ON request (team, enrollment) WHERE state = 'awaiting_approval' AND team IS NOT NULL;
 
 CREATE TABLE certificate (
     enrollment      bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
@@ -153,6 +157,8 @@ CREATE INDEX certificate_key ON certificate (key, enrollment);
 CREATE INDEX certificate_requester ON certificate (requester, enrollment);
 CREATE INDEX certificate_profile ON certificate (profile, enrollment);
 CREATE INDEX certificate_endpoint ON certificate (endpoint, enrollment);
+CREATE INDEX certificate_registration ON certificate (registration, enrollment) WHERE registration IS NOT NULL;
+CREATE INDEX certificate_team ON certificate (team, enrollment) WHERE team IS NOT NULL;
 CREATE INDEX certificate_not_after ON certificate (not_after, enrollment);
 CREATE INDEX certificate_issued ON certificate (issued_at, enrollment);
 CREATE INDEX certificate_revoked ON certificate (revoked_at, enrollment) WHERE revoked_at IS NOT NULL;
@@ -165,6 +171,8 @@ CREATE TABLE certificate_name (
     PRIMARY KEY (name, enrollment)
 ) PARTITION BY RANGE (enrollment);
 CREATE TABLE certificate_name_rest PARTITION OF certificate_name DEFAULT;
+-- Those of an enrollment are erased together.
+CREATE INDEX certificate_name_enrollment ON certificate_name (enrollment);
 
 CREATE TABLE revoked (
     enrollment bytea  NOT NULL PRIMARY KEY CHECK (octet_length(enrollment) = 16),
@@ -739,38 +747,42 @@ BEGIN
 END
 $$;
 
--- Removes what the records of an enrollment say, below the position of the record that says so, and its names where they
--- are shown. It runs with the rights of the owner, since no node may change a record; all it can do is this, and only
+-- Removes what the records of an enrollment, a proposal or a registration say, below the position of the record that says
+-- so, and its names where they are shown. It runs with the rights of the owner, since no node may change a record; all it can do is this, and only
 -- behind a record that a console has written.
-CREATE FUNCTION audit_erase(enrollment_erased bytea, said bigint) RETURNS bigint
+CREATE FUNCTION audit_erase(kind_erased bigint, stream_erased bytea, said bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     written bigint;
 BEGIN
-    PERFORM 1 FROM record r WHERE r.kind = 1 AND r.stream = enrollment_erased AND r.position = said
-        AND record_purpose(r.header) = 4;
+    PERFORM 1 FROM record r WHERE r.kind = kind_erased AND r.kind IN (1, 2, 10) AND r.stream = stream_erased
+        AND r.position = said AND record_purpose(r.header) = 4;
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
     UPDATE record r SET salt = NULL, payload = NULL
-    WHERE r.kind = 1 AND r.stream = enrollment_erased AND r.position < said AND r.salt IS NOT NULL;
+    WHERE r.kind = kind_erased AND r.stream = stream_erased AND r.position < said AND r.salt IS NOT NULL;
     GET DIAGNOSTICS written = ROW_COUNT;
-    UPDATE request q SET names = '', requester = '', cn = '', sans = '', registration = NULL
-    WHERE q.enrollment = enrollment_erased;
-    UPDATE certificate c SET names = '', requester = '', cn = '', sans = '', registration = NULL
-    WHERE c.enrollment = enrollment_erased;
-    DELETE FROM certificate_name n WHERE n.enrollment = enrollment_erased;
+    IF kind_erased = 1 THEN
+        UPDATE request q SET names = '', requester = '', cn = '', sans = '', registration = NULL
+        WHERE q.enrollment = stream_erased;
+        UPDATE certificate c SET names = '', requester = '', cn = '', sans = '', registration = NULL
+        WHERE c.enrollment = stream_erased;
+        DELETE FROM certificate_name n WHERE n.enrollment = stream_erased;
+    ELSIF kind_erased = 10 THEN
+        DELETE FROM registration g WHERE g.registration = stream_erased;
+    END IF;
     RETURN written;
 END
 $$;
 
-REVOKE ALL ON FUNCTION audit_erase(bytea, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION audit_erase(bigint, bytea, bigint) FROM PUBLIC;
 
 -- What it names is the server's or stands in this schema. Temporary tables come last: left out they would come first, and a
 -- session could put one of its own in the place of `record`.
 DO $do$
 BEGIN
-    EXECUTE pg_catalog.format('ALTER FUNCTION audit_erase(bytea, bigint) SET search_path = pg_catalog, %I, pg_temp',
+    EXECUTE pg_catalog.format('ALTER FUNCTION audit_erase(bigint, bytea, bigint) SET search_path = pg_catalog, %I, pg_temp',
         pg_catalog.current_schema());
 END
 $do$;

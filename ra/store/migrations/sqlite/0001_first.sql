@@ -109,9 +109,13 @@ CREATE TABLE request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_state ON request (state, enrollment);
 CREATE INDEX request_endpoint ON request (endpoint, enrollment);
+CREATE INDEX request_registration ON request (registration, enrollment) WHERE registration IS NOT NULL;
+-- What teams own is looked for by whoever may see no more than that of their own.
+CREATE INDEX request_team ON request (team, enrollment) WHERE team IS NOT NULL;
 -- Most requests never wait, and cost these nothing.
 CREATE INDEX request_waiting_requester ON request (requester, enrollment) WHERE state = 'awaiting_approval';
 CREATE INDEX request_waiting_profile ON request (profile, enrollment) WHERE state = 'awaiting_approval';
+CREATE INDEX request_waiting_team ON request (team, enrollment) WHERE state = 'awaiting_approval' AND team IS NOT NULL;
 
 CREATE TABLE certificate (
     enrollment      BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),
@@ -141,6 +145,8 @@ CREATE INDEX certificate_key ON certificate (key, enrollment);
 CREATE INDEX certificate_requester ON certificate (requester, enrollment);
 CREATE INDEX certificate_profile ON certificate (profile, enrollment);
 CREATE INDEX certificate_endpoint ON certificate (endpoint, enrollment);
+CREATE INDEX certificate_registration ON certificate (registration, enrollment) WHERE registration IS NOT NULL;
+CREATE INDEX certificate_team ON certificate (team, enrollment) WHERE team IS NOT NULL;
 CREATE INDEX certificate_not_after ON certificate (not_after, enrollment);
 CREATE INDEX certificate_issued ON certificate (issued_at, enrollment);
 CREATE INDEX certificate_revoked ON certificate (revoked_at, enrollment) WHERE revoked_at IS NOT NULL;
@@ -152,6 +158,8 @@ CREATE TABLE certificate_name (
     kinds      INTEGER NOT NULL,
     PRIMARY KEY (name, enrollment)
 ) STRICT, WITHOUT ROWID;
+-- Those of an enrollment are erased together.
+CREATE INDEX certificate_name_enrollment ON certificate_name (enrollment);
 
 CREATE TABLE revoked (
     enrollment BLOB    NOT NULL PRIMARY KEY CHECK (length(enrollment) = 16),

@@ -47,7 +47,7 @@ const SEAL: &str = "SELECT audit_seal($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $
 
 const KEEP_CHECKPOINT: &str = "SELECT audit_keep_checkpoint($1, $2, $3, $4, $5, $6, $7, $8)";
 
-const ERASE: &str = "SELECT audit_erase($1, $2)";
+const ERASE: &str = "SELECT audit_erase($1, $2, $3)";
 
 #[async_trait]
 impl AuditLog for Pool {
@@ -100,8 +100,8 @@ impl Sealing for PostgresStore {
         sealed_by(self.persevere(&keep_checkpoint(holder, row, kept)).await)
     }
 
-    async fn erase(&self, enrollment: StreamId, position: u64) -> Result<u64, StoreError> {
-        self.count(&erase(enrollment, position)).await
+    async fn erase(&self, stream: StreamId, position: u64) -> Result<u64, StoreError> {
+        self.count(&erase(stream, position)).await
     }
 }
 
@@ -221,8 +221,11 @@ fn keep_checkpoint(holder: &SealHolder, row: &CheckpointRow, kept: u64) -> Quest
 }
 
 /// Removes what records say, and names where they are shown.
-fn erase(enrollment: StreamId, position: u64) -> Question {
-    Question::new(ERASE).bind(enrollment.id).bind(stored(position))
+fn erase(stream: StreamId, position: u64) -> Question {
+    Question::new(ERASE)
+        .bind(i64::from(stream.kind.number()))
+        .bind(stream.id)
+        .bind(stored(position))
 }
 
 fn held(sql: &'static str, holder: &SealHolder) -> Question {

@@ -54,7 +54,10 @@ async fn no_statement_goes_through_a_whole_table() {
         ("unsealed", seals::unsealed_statement(0)),
         ("unsealed in ranges", seals::unsealed_statement(4)),
         ("erase", seals::ERASE.to_owned()),
-        ("erase what is shown", seals::ERASE_SHOWN[1].to_owned()),
+        ("erase a request", seals::ERASE_SHOWN[0].to_owned()),
+        ("erase a certificate", seals::ERASE_SHOWN[1].to_owned()),
+        ("erase names", seals::ERASE_SHOWN[2].to_owned()),
+        ("erase a registration", seals::ERASE_REGISTRATION.to_owned()),
     ]
     .map(|(name, sql)| (name.to_owned(), sql))
     .into();

@@ -5,7 +5,7 @@ use portreeve_ra::ports::{
     AuditLog, CheckpointRow, CommitError, Conflict, RecordPlace, Seal, SealError, SealHolder, SealProgress,
     SealedRecord, Sealing, Space, StoreError, TreeNode, UnsealedRecord,
 };
-use portreeve_ra::{Digest, StreamId};
+use portreeve_ra::{Digest, StreamId, StreamKind};
 use sqlx::AssertSqlSafe;
 
 use super::plan::{Answer, Expected, Plan};
@@ -57,6 +57,11 @@ pub(crate) const ERASE_SHOWN: [&str; 3] = [
     "DELETE FROM certificate_name WHERE enrollment = ? \
      AND EXISTS (SELECT 1 FROM request q WHERE q.enrollment = certificate_name.enrollment AND q.state = 'erased')",
 ];
+
+/// The row that shows a registration.
+pub(crate) const ERASE_REGISTRATION: &str = "DELETE FROM registration WHERE registration = ? \
+    AND EXISTS (SELECT 1 FROM record e WHERE e.kind = 10 AND e.stream = registration.registration AND e.position = ? \
+    AND substr(e.header, 59, 1) = x'04')";
 
 /// Rows of one statement that inserts.
 const CHUNKS: [usize; 4] = [256, 64, 16, 1];
@@ -131,9 +136,11 @@ impl Sealing for SqliteStore {
         sealed_by(self.writer.write(keep_checkpoint(holder, row, kept)).await)
     }
 
-    async fn erase(&self, enrollment: StreamId, position: u64) -> Result<u64, StoreError> {
-        let erased = self.writer.write_plain(erase(enrollment, position)).await?;
-        self.writer.write_plain(erase_shown(enrollment)).await?;
+    async fn erase(&self, stream: StreamId, position: u64) -> Result<u64, StoreError> {
+        let erased = self.writer.write_plain(erase(stream, position)).await?;
+        if let Some(shown) = erase_shown(stream, position) {
+            self.writer.write_plain(shown).await?;
+        }
         Ok(erased.changed)
     }
 }
@@ -302,23 +309,33 @@ fn keep_checkpoint(holder: &SealHolder, row: &CheckpointRow, kept: u64) -> Plan 
 }
 
 /// Removes what records say.
-fn erase(enrollment: StreamId, position: u64) -> Plan {
+fn erase(stream: StreamId, position: u64) -> Plan {
     let mut plan = Plan::new();
     plan.step(ERASE, Expected::Whatever)
-        .integer(i64::from(enrollment.kind.number()))
-        .blob(enrollment.id)
+        .integer(i64::from(stream.kind.number()))
+        .blob(stream.id)
         .integer(stored(position))
         .integer(stored(position));
     plan
 }
 
 /// Removes names where they are shown.
-fn erase_shown(enrollment: StreamId) -> Plan {
+fn erase_shown(stream: StreamId, position: u64) -> Option<Plan> {
     let mut plan = Plan::new();
-    for sql in ERASE_SHOWN {
-        plan.step(sql, Expected::Whatever).blob(enrollment.id);
+    match stream.kind {
+        StreamKind::Enrollment => {
+            for sql in ERASE_SHOWN {
+                plan.step(sql, Expected::Whatever).blob(stream.id);
+            }
+        }
+        StreamKind::Registration => {
+            plan.step(ERASE_REGISTRATION, Expected::Whatever)
+                .blob(stream.id)
+                .integer(stored(position));
+        }
+        _ => return None,
     }
-    plan
+    Some(plan)
 }
 
 fn bind_holder(plan: &mut Plan, holder: &SealHolder) {

@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod documents;
 pub mod durability;
+pub mod erased;
 pub mod fixtures;
 mod insist;
 pub mod lists;
@@ -78,7 +79,10 @@ macro_rules! store_suite {
             seals {
                 every_record_is_sealed_once_in_order, a_record_that_comes_late_is_sealed, a_removed_record_hides_no_later_one, only_the_holder_seals,
                 a_sealer_goes_on_where_another_stopped, two_sealers_at_once, checkpoints_are_bounded,
-                a_log_that_went_back_is_not_sealed, proofs_of_records, erased_records,
+                a_log_that_went_back_is_not_sealed, proofs_of_records,
+            }
+            erased {
+                erased_records, erased_with_a_request,
             }
             tampering {
                 whatever_is_changed_is_found_at_its_place, a_tail_that_was_signed_anew, an_export,

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use portreeve_audit::stored::StoredTree;
 use portreeve_audit::{Checkpoint, FaultKind, Frontier, RecordProof, Sealer, SealerError, verify_log};
-use portreeve_ra::ports::{
-    CheckpointRow, Projection, RecordPlace, Seal, SealError, SealHolder, UnsealedRecord,
-};
-use portreeve_ra::{EnrollmentEvent, Event, Purpose, Record, StreamId};
+use portreeve_ra::Record;
+use portreeve_ra::ports::{CheckpointRow, RecordPlace, Seal, SealError, SealHolder, UnsealedRecord};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
@@ -30,7 +28,7 @@ pub(crate) async fn write(subject: &dyn StoreUnderTest, writer: &mut Writer, cou
     written
 }
 
-async fn seal(sealer: &Sealer) {
+pub(super) async fn seal(sealer: &Sealer) {
     sealer.once().await.unwrap();
 }
 
@@ -389,67 +387,4 @@ pub async fn proofs_of_records(subject: &mut dyn StoreUnderTest) {
         let proof = tree.consistency(earlier, size).await.unwrap();
         portreeve_audit::proof::check_consistency((earlier, &old), &proof, (size, &new)).unwrap();
     }
-}
-
-/// Erasing removes what was said and nothing else, only behind a record that a console has written.
-pub async fn erased_records(subject: &mut dyn StoreUnderTest) {
-    let (outside, mut writer) = (Arc::new(Kept::default()), Writer::default());
-    let streams = [1, 2].map(|number| StreamId::enrollment(enrollment(number)));
-    let expired = || Event::Enrollment(EnrollmentEvent::Expired);
-    for stream in streams {
-        let batch = [(); 3].map(|()| writer.record(Purpose::Worker, stream, expired()));
-        subject.store().commit(records(batch)).await.unwrap();
-    }
-    let sealer = sealer(subject, node(1), &outside);
-    seal(&sealer).await;
-    let [first, second] = streams;
-    assert_eq!(
-        subject.sealing().erase(first, 3).await.unwrap(),
-        0,
-        "no console has said so"
-    );
-    let said = writer.record(
-        Purpose::Console,
-        first,
-        Event::Enrollment(EnrollmentEvent::Erased),
-    );
-    let mut batch = records([said]);
-    batch.projections = vec![
-        Projection::Request(request_row(1, "acme/test", "erased")),
-        Projection::Certificate(certificate_row(1)),
-    ];
-    subject.store().commit(batch).await.unwrap();
-    let before = subject.store().load(&streams).await.unwrap();
-    assert_eq!(subject.sealing().erase(first, 4).await.unwrap(), 3);
-    assert_eq!(subject.sealing().erase(first, 4).await.unwrap(), 0, "once");
-    let after = subject.store().load(&streams).await.unwrap();
-    assert_eq!(after[1], before[1]);
-    let emptied: Vec<bool> = after[0].iter().map(Record::is_erased).collect();
-    assert_eq!(emptied, [true, true, true, false]);
-    let hashes = |records: &[Record]| records.iter().map(Record::hash).collect::<Vec<_>>();
-    assert_eq!(hashes(&after[0]), hashes(&before[0]), "proofs and chains hold");
-    let shown = subject
-        .store()
-        .requests(&Default::default(), None, 5)
-        .await
-        .unwrap()
-        .items;
-    assert_eq!((shown[0].names.as_str(), shown[0].requester.as_str()), ("", ""));
-    let shown = subject.store().certificates(None, 5).await.unwrap().items;
-    assert_eq!(shown[0].names, "");
-    seal(&sealer).await;
-    let log = subject.audit_log();
-    let report = verify_log(log.as_ref(), &scope(), |_, _| ()).await.unwrap();
-    assert!(report.is_good(), "{:?}", report.faults);
-    assert_eq!((report.records, report.erased), (7, 3));
-    // The same without an event that says so.
-    let sql = "UPDATE record SET salt = NULL, payload = NULL WHERE kind = 1 AND position = 2";
-    assert_eq!(subject.tamper(sql).await, 2);
-    let report = verify_log(log.as_ref(), &scope(), |_, _| ()).await.unwrap();
-    let faults: Vec<(FaultKind, u64)> = report
-        .faults
-        .iter()
-        .map(|fault| (fault.what, fault.first))
-        .collect();
-    assert_eq!(faults, [(FaultKind::Emptied, 4)], "{second}");
 }

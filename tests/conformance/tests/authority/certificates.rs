@@ -1,6 +1,6 @@
 //! Operators and certificates: what they find, what they may change, and who changes it.
 
-use portreeve_ra::authority::{Search, SearchError, StatusOutcome, StatusRequest};
+use portreeve_ra::authority::{Meant, Search, SearchError, StatusOutcome, StatusRequest};
 use portreeve_ra::search::{Among, parse};
 use portreeve_ra::{
     EnrollmentState, OperatorRole, Reach, Right, Role, Roles, Standing, StatusChange, TeamReach,
@@ -351,5 +351,34 @@ async fn a_list_goes_on_only_with_its_own_cursor() {
         let foreign = search(query, first.next.clone());
         let found = authority.ra.search_certificates(&everything(), &foreign).await;
         assert!(matches!(found, Err(SearchError::Cursor(_))), "{query}");
+    }
+}
+
+/// For proofs that it was recorded. The CA here is none of the installation's own.
+#[tokio::test]
+async fn the_request_of_a_certificate_is_found_whoever_signed_it() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let account = authority.account(&["a.test"]).await;
+    let issuance = issued(&authority, &account, ("order", &csr("a.test"))).await;
+    let certificate = &issuance.certificate;
+    let dn = |text: &str| Some(portreeve_pkix::DistinguishedName::parse(text).unwrap());
+    let ca = |name: &str| Some(BackendName::new(name).unwrap());
+    let upper = certificate.issuer().to_string().to_uppercase();
+    let rows = [
+        ("by its number", None, None, true),
+        ("by its issuer", Some(certificate.issuer().clone()), None, true),
+        ("in another case", dn(&upper), None, true),
+        ("another issuer", dn("CN=another"), None, false),
+        ("by its CA", None, Some(backend_name()), true),
+        ("another CA", None, ca("another"), false),
+    ];
+    for (name, issuer, backend, is_there) in rows {
+        let meant = Meant {
+            serial: certificate.serial().clone(),
+            issuer,
+            backend,
+        };
+        let found = authority.ra.certified(&meant).await.unwrap();
+        assert_eq!(found, is_there.then_some(issuance.enrollment), "{name}");
     }
 }

@@ -1,14 +1,14 @@
 //! Erasing what is known of an enrollment that has ended for good.
 
 use portreeve_harness::authority::operator;
-use portreeve_ra::authority::Erasure;
+use portreeve_ra::authority::{Erased, Erasure, Meant};
 use portreeve_ra::ports::Sealing;
 use portreeve_ra::{EnrollmentState, EventKind, Purpose, RegistrationAuthority, Resolution};
 
 use super::*;
 
 /// The time, some days later.
-struct Later(i64);
+pub(super) struct Later(pub(super) i64);
 
 #[async_trait]
 impl portreeve_ra::ports::Clock for Later {
@@ -30,7 +30,7 @@ fn says(comment: &str) -> DecisionRequest {
     }
 }
 
-async fn erase(
+pub(super) async fn erase(
     authority: &TestAuthority,
     node: &RegistrationAuthority,
     id: EnrollmentId,
@@ -46,6 +46,14 @@ async fn records(authority: &TestAuthority, id: EnrollmentId) -> Vec<Record> {
         .await
         .unwrap()
         .remove(0)
+}
+
+/// So many records were emptied, and nothing went with them.
+fn done(records: u64) -> Erasure {
+    Erasure::Done(Erased {
+        records,
+        ..Erased::default()
+    })
 }
 
 #[tokio::test]
@@ -65,7 +73,7 @@ async fn an_expired_certificate_is_erased_and_nothing_else_changes() {
     let before = records(&authority, id).await;
     assert_eq!(
         erase(&authority, &later, id).await.unwrap(),
-        Erasure::Done(before.len() as u64)
+        done(before.len() as u64)
     );
 
     let after = records(&authority, id).await;
@@ -86,11 +94,7 @@ async fn an_expired_certificate_is_erased_and_nothing_else_changes() {
         assert!(enrollment.application().is_none() && enrollment.certificate().is_none());
     }
     assert_eq!(state(&authority).await, "erased");
-    assert_eq!(
-        erase(&authority, &later, id).await.unwrap(),
-        Erasure::Done(0),
-        "again"
-    );
+    assert_eq!(erase(&authority, &later, id).await.unwrap(), done(0), "again");
     assert_eq!(records(&authority, id).await.len(), after.len());
 
     // Whoever still asks for it learns that there is nothing, and it is no incident.
@@ -115,9 +119,13 @@ async fn an_expired_certificate_is_erased_and_nothing_else_changes() {
     refused("a decision", resolved, &Refusal::AlreadyDecided);
     assert_eq!(incidents(&authority).await, Vec::<&str>::new());
     let serial = issuance.certificate.serial();
-    let issuer = issuance.certificate.issuer_der().to_vec();
+    let meant = Meant {
+        serial: serial.clone(),
+        issuer: None,
+        backend: None,
+    };
     assert_eq!(
-        authority.ra.certified(serial, &[issuer]).await.unwrap(),
+        authority.ra.certified(&meant).await.unwrap(),
         Some(id),
         "its number stays taken"
     );
@@ -149,7 +157,9 @@ async fn what_still_goes_on_is_not_erased() {
         .resolve(id, Resolution::GiveUp, says("nothing came"))
         .await
         .unwrap();
-    assert!(matches!(erase(&authority, &later, id).await.unwrap(), Erasure::Done(count) if count > 2));
+    assert!(
+        matches!(erase(&authority, &later, id).await.unwrap(), Erasure::Done(erased) if erased.records > 2)
+    );
     let unknown = erase(&authority, &later, EnrollmentId::from_bytes([7; 16])).await;
     refused("unknown", unknown, &Refusal::UnknownRequest);
 }
@@ -189,8 +199,27 @@ async fn a_denial_counts_before_it_is_erased() {
         "{denied:?}"
     );
     let tomorrow = authority.node_at(Arc::new(Later(2)), backend, 9);
-    assert!(matches!(
-        erase(&authority, &tomorrow, id).await.unwrap(),
-        Erasure::Done(_)
-    ));
+    let of_proposal = || async {
+        authority
+            .store
+            .load(&[StreamId::proposal(proposal)])
+            .await
+            .unwrap()
+            .remove(0)
+    };
+    let before = of_proposal().await;
+    let Erasure::Done(erased) = erase(&authority, &tomorrow, id).await.unwrap() else {
+        panic!("it is over");
+    };
+    assert_eq!(erased.with.proposal, Some(proposal));
+    let after = of_proposal().await;
+    let (said, emptied) = after.split_last().unwrap();
+    assert_eq!(said.header().kinds, [EventKind::ProposalErased]);
+    assert!(emptied.iter().all(Record::is_erased));
+    let hashes = |records: &[Record]| records.iter().map(Record::hash).collect::<Vec<_>>();
+    assert_eq!(hashes(emptied), hashes(&before));
+    assert_eq!(tomorrow.proposal(proposal).await.unwrap(), None);
+    let late = tomorrow.approve(proposal, authority.vote("bob").await).await;
+    refused("a decision", late, &Refusal::UnknownRequest);
+    assert_eq!(incidents(&authority).await, Vec::<&str>::new());
 }

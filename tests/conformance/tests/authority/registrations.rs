@@ -1,6 +1,7 @@
 //! Registrations: what is asked on their behalf, with which secrets, within which limits; and what a row of the database
 //! or a race does not change.
 
+mod erased;
 mod operators;
 mod secrets;
 mod support;

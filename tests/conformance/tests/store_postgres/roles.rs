@@ -116,7 +116,7 @@ async fn an_edge_reads_no_key_and_appends_no_decision() {
         "DELETE FROM audit_leaf",
         "UPDATE audit_tree SET size = 0",
         "INSERT INTO audit_checkpoint VALUES (1, 1, 1, 'x')",
-        "SELECT audit_erase('\\x00', 1)",
+        "SELECT audit_erase(1, '\\x00', 1)",
         "CREATE TABLE mine (n bigint)",
         "CREATE FUNCTION date_trunc(text, timestamp) RETURNS timestamp LANGUAGE sql AS 'SELECT $2'",
         "INSERT INTO lease VALUES ('sweep', '\\x00000000000000000000000000000000', 1, 9223372036854775807)",
@@ -423,7 +423,7 @@ async fn a_temporary_table_is_not_taken_for_the_records() {
         r"CREATE TEMP TABLE record (kind bigint, stream bytea, position bigint, header bytea, salt bytea, payload bytea);
           INSERT INTO record VALUES (1, '\x{0}', 9, '\x{hex}', NULL, NULL);
           GRANT ALL ON record TO PUBLIC;
-          SELECT audit_erase('\x{0}', 9)",
+          SELECT audit_erase(1, '\x{0}', 9)",
         enrollment[0]
     );
     let mut connection = PgConnection::connect(&nodes.url(&["console"]).await)

@@ -6,7 +6,7 @@ use portreeve_audit::verify_log;
 use portreeve_conformance::audit::{Kept, Writer, scope, sealer};
 use portreeve_conformance::store::fixtures::{enrollment, node, records, stream};
 use portreeve_ra::ports::{Seal, SealError, SealHolder};
-use portreeve_ra::{EnrollmentEvent, Event, Purpose, Record, StreamId};
+use portreeve_ra::{EnrollmentEvent, ErasedWith, Event, Purpose, Record, StreamId};
 use portreeve_store::StoreUrl;
 use sqlx::Postgres as Engine;
 
@@ -151,7 +151,7 @@ async fn a_worker_seals_and_a_console_erases() {
     let erased = writer.record(
         Purpose::Console,
         ended,
-        Event::Enrollment(EnrollmentEvent::Erased),
+        Event::Enrollment(EnrollmentEvent::Erased(ErasedWith::default())),
     );
     console.commit(records([erased])).await.unwrap();
     let lease = worker

@@ -1,4 +1,5 @@
-//! What an installation certifies for itself: its CAs and its own TLS certificate. It has no enrollments for these.
+//! What an installation certifies for itself: its CAs, its own TLS certificate, its operators. It has no enrollments for
+//! these.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +9,9 @@ use portreeve_ra::{Event, ObjectEvent, ObjectKind, Record, StreamKind};
 use crate::FaultError;
 
 /// SHA-256 of every TBSCertificate that is one of the installation's own: of the CAs that are published as objects, and
-/// of the certificates the gateway has shown to clients.
-pub(super) fn signatures(records: &[Record], servers: &[Vec<u8>]) -> Result<BTreeSet<[u8; 32]>, FaultError> {
-    let mut own: BTreeSet<[u8; 32]> = servers.iter().filter_map(|der| digest(der)).collect();
+/// of the certificates that are known to be.
+pub(super) fn signatures(records: &[Record], known: &[Vec<u8>]) -> Result<BTreeSet<[u8; 32]>, FaultError> {
+    let mut own: BTreeSet<[u8; 32]> = known.iter().filter_map(|der| digest(der)).collect();
     for record in records
         .iter()
         .filter(|record| record.header().stream.kind == StreamKind::Object)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_harness::process::{Node, free_port};
-use portreeve_policies::shipped;
+use portreeve_policies::{shipped, shipped_roles};
 use portreeve_ra::Purpose;
 
 use super::private_directory;
@@ -192,7 +192,7 @@ impl Site {
         Ok(())
     }
 
-    /// What profile and endpoints there are, in a folder as `apply` reads it.
+    /// What profile, endpoints and roles there are, in a folder as `apply` reads it.
     pub(super) fn objects(&self) -> Result<PathBuf, FaultError> {
         let folder = self.folder.join("objects");
         let endpoint = |more: &str| format!("profiles = [\"dev\"]\nbackend = \"issuing\"\n{more}");
@@ -209,10 +209,13 @@ impl Site {
             ("endpoints/acme/approval.toml", endpoint("approval = \"one\"\n")),
             ("endpoints/acme/two.toml", endpoint("approval = \"two\"\n")),
         ];
-        for (name, text) in files {
-            let path = folder.join(name);
+        let files = files.map(|(name, text)| (name.to_owned(), text));
+        let roles = shipped_roles().iter();
+        let roles = roles.map(|(name, text)| (format!("roles/{name}.toml"), (*text).to_owned()));
+        for (name, text) in files.into_iter().chain(roles) {
+            let path = folder.join(&name);
             let parent = path.parent().unwrap_or(&folder);
-            std::fs::create_dir_all(parent).map_err(FaultError::system(name))?;
+            std::fs::create_dir_all(parent).map_err(FaultError::system(name.clone()))?;
             std::fs::write(&path, text).map_err(FaultError::system(name))?;
         }
         Ok(folder)

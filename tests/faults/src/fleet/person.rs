@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use portreeve_pkix::pem;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::FaultError;
@@ -32,6 +33,12 @@ impl Person {
     /// The principal.
     pub fn principal(&self) -> String {
         format!("operator:{}", self.name)
+    }
+
+    /// Their certificate, in DER, once there is one.
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        let text = std::fs::read_to_string(self.file("pem")).ok()?;
+        pem::decode_all("CERTIFICATE", &text).ok()?.pop()
     }
 
     /// One of their files.

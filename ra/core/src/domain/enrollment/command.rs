@@ -1,6 +1,8 @@
 //! What somebody wants to happen to an enrollment.
 
-use super::{Application, EnrollmentEvent, RequestedRevocation, RequestedStatus, Resolution, Submission};
+use super::{
+    Application, EnrollmentEvent, ErasedWith, RequestedRevocation, RequestedStatus, Resolution, Submission,
+};
 use crate::domain::{EnrollmentId, Intent, ProposalId, Refusal, RevocationReason};
 
 /// What somebody wants to happen to an enrollment.
@@ -53,7 +55,7 @@ pub enum Command {
     /// Let an operator end the doubt.
     Resolve(Resolution),
     /// Remove what is known of it.
-    Erase,
+    Erase(ErasedWith),
     /// Take a certificate off hold.
     Release,
     /// Ask a worker, as an operator, to change where the certificate stands.
@@ -89,7 +91,7 @@ impl Command {
             Self::Quarantine { .. } => "quarantine",
             Self::Revoke(_) => "revoke",
             Self::Resolve(_) => "resolve",
-            Self::Erase => "erase",
+            Self::Erase(_) => "erase",
             Self::Release => "release",
             Self::RequestStatus(_) => "request status",
         }
@@ -123,7 +125,7 @@ impl Command {
             },
             Self::Revoke(reason) => EnrollmentEvent::Revoked { reason },
             Self::Resolve(resolution) => EnrollmentEvent::Resolved { resolution },
-            Self::Erase => EnrollmentEvent::Erased,
+            Self::Erase(with) => EnrollmentEvent::Erased(with),
             Self::Release => EnrollmentEvent::Released,
             Self::RequestStatus(wish) => EnrollmentEvent::StatusRequested(wish),
         }

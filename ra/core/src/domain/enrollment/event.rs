@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{Application, RequestedRevocation, RequestedStatus, Submission};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{EnrollmentId, ProposalId};
+use crate::domain::ids::{EnrollmentId, ProposalId, RegistrationId, StreamId};
 use crate::domain::intent::Intent;
 use crate::domain::refusal::Refusal;
 use crate::domain::revocation::RevocationReason;
@@ -87,8 +87,9 @@ pub enum EnrollmentEvent {
     Submitted(Box<Submission>),
     /// An edge that does not revoke was asked to.
     RevocationRequested(RequestedRevocation),
-    /// An operator had what the records before this one say removed. Who and why stand in the record.
-    Erased,
+    /// An operator had what the records before this one say removed, and with it what was about nothing else. Who and why
+    /// stand in the record.
+    Erased(ErasedWith),
     /// The certificate is no longer on hold.
     Released,
     /// A console that does not revoke was asked to change where the certificate stands.
@@ -120,10 +121,28 @@ impl EnrollmentEvent {
             Self::Resolved { .. } => EventKind::EnrollmentResolved,
             Self::Submitted(_) => EventKind::EnrollmentSubmitted,
             Self::RevocationRequested(_) => EventKind::EnrollmentRevocationRequested,
-            Self::Erased => EventKind::EnrollmentErased,
+            Self::Erased(_) => EventKind::EnrollmentErased,
             Self::Released => EventKind::EnrollmentReleased,
             Self::StatusRequested(_) => EventKind::EnrollmentStatusRequested,
             Self::Supersedes { .. } => EventKind::EnrollmentSupersedes,
         }
+    }
+}
+
+/// What is erased with an enrollment: it was about nothing else.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ErasedWith {
+    /// The proposal on it.
+    pub proposal: Option<ProposalId>,
+    /// The registration it was asked for through, which has ended and through which nothing else was asked for.
+    pub registration: Option<RegistrationId>,
+}
+
+impl ErasedWith {
+    /// The streams of these.
+    pub fn streams(self) -> Vec<StreamId> {
+        let registration = self.registration.map(StreamId::registration);
+        let streams = self.proposal.map(StreamId::proposal).into_iter();
+        streams.chain(registration).collect()
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
-    Actor, Circumstances, Incident, IncidentEvent, IncidentKind, KeyId, NodeId, Origin, Purpose,
-    StoredRecord, Unsigned,
+    Actor, Circumstances, EnrollmentEvent, ErasedWith, Incident, IncidentEvent, IncidentKind, KeyId, NodeId,
+    Origin, Purpose, StoredRecord, Unsigned,
 };
 use crate::ports::KeyError;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -116,7 +116,10 @@ fn what_is_gone_must_have_been_erased() {
     let first = says(place(1, [0; 32]), EnrollmentEvent::InDoubt);
     let second = says(place(2, first.hash()), EnrollmentEvent::Expired);
     // Only a console may say so.
-    let erased = says(place(3, second.hash()), EnrollmentEvent::Erased);
+    let erased = says(
+        place(3, second.hash()),
+        EnrollmentEvent::Erased(ErasedWith::default()),
+    );
     let verifier = Verifier::new(Arc::clone(&signer) as _, Arc::new(NothingSeen));
     let stream = place(1, [0; 32]).stream;
     let history = |records: &[Record]| verifier.history(stream, records, None).map(Verified::into_value);
