@@ -158,7 +158,7 @@ impl Nodes {
         export(&self.url, self.folder.path()).await?;
         let known = Known {
             lines: self.ledger.lines(),
-            servers: self.wire.servers(),
+            own: self.wire.servers(),
         };
         check_at(self.folder.path(), &known).await
     }

@@ -102,7 +102,7 @@ async fn every_flaw_is_noticed() {
     }
 
     let nothing_shown = Known {
-        servers: Vec::new(),
+        own: Vec::new(),
         ..known.clone()
     };
     assert_eq!(
