@@ -23,6 +23,8 @@ use crate::verdict::{Asked, ca_certificates, verdict};
 
 /// When to try again if a server could not be asked and does not say when.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
+/// A client certificate that ends within this time is reported.
+const IDENTITY_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// A CA behind an EST server.
 pub struct EstCa {
@@ -31,6 +33,8 @@ pub struct EstCa {
     issuers: Issuers,
     repeats: Repeats,
     challenge_password: ChallengePassword,
+    /// When the client certificate ends, if there is one.
+    identity_until: Option<Timestamp>,
     pause: Pause,
     clock: Arc<dyn Clock>,
 }
@@ -44,7 +48,13 @@ impl std::fmt::Debug for EstCa {
 impl EstCa {
     /// From its settings; the server is not asked anything yet.
     pub fn new(config: EstCaConfig, clock: Arc<dyn Clock>) -> Result<Self, BadEstCa> {
+        let own = config
+            .identity
+            .as_ref()
+            .and_then(|identity| identity.chain.first());
+        let own = own.map(|der| Certificate::from_der(der)).transpose();
         Ok(Self {
+            identity_until: own.map_err(BadEstCa::Identity)?.map(|own| own.not_after()),
             server: Server::new(&config)?,
             issuers: Issuers::new(config.issuer, clock.now())?,
             name: config.name,
@@ -227,9 +237,15 @@ impl CaBackend for EstCa {
     }
 
     async fn health(&self) -> CaHealth {
-        match self.meet().await {
-            Ok(()) => CaHealth::Ready,
-            Err(error) => CaHealth::NotReady(error.to_string()),
+        if let Err(error) = self.meet().await {
+            return CaHealth::NotReady(error.to_string());
+        }
+        let soon = self.clock.now().saturating_add(IDENTITY_WARNING);
+        match self.identity_until.filter(|until| *until < soon) {
+            Some(until) => CaHealth::NotReady(format!(
+                "answers, but the client certificate ends {until}: renew it"
+            )),
+            None => CaHealth::Ready,
         }
     }
 }

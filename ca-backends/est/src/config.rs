@@ -100,13 +100,13 @@ pub enum BadEstCa {
     /// The TLS library refuses a certificate or key.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The client certificate does not decode.
+    #[error("client certificate: {0}")]
+    Identity(#[source] DecodeError),
     /// The private key is not PEM of a key.
     #[error("client key is not a private key in PEM")]
     Key,
     /// The pinned issuers are no chain.
     #[error("pinned issuers: {0}")]
     Chain(#[from] PathError),
-    /// A pinned issuer does not decode.
-    #[error("pinned issuers: {0}")]
-    Issuer(#[from] DecodeError),
 }

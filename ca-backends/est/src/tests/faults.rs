@@ -2,7 +2,7 @@
 
 use super::peer::{ClientCertificates, Peer, Step, answer, certificates};
 use super::*;
-use crate::config::BadEstCa;
+use crate::config::{BadEstCa, ClientIdentity};
 use portreeve_pkix::Certificate;
 use portreeve_ra::ports::{CaHealth, ReconcileOutcome};
 
@@ -211,6 +211,26 @@ async fn a_server_that_changes_its_issuer_is_reported_and_not_followed() {
         let health = backend.health().await;
         assert!(matches!(health, CaHealth::NotReady(_)), "{name}: {health:?}");
         assert_eq!(backend.chain(), [old.certificate().clone()], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_ends_soon_is_reported() {
+    let ca = ca();
+    let named = || certificates(&[ca.certificate().der()]);
+    for (days, healthy) in [(13, false), (15, true)] {
+        let peer = Peer::start(vec![named()]).await;
+        let key = rcgen::KeyPair::generate().expect("key");
+        let mut params = rcgen::CertificateParams::default();
+        params.not_after = time::OffsetDateTime::now_utc() + DAY * days;
+        let own = params.self_signed(&key).expect("certificate");
+        let mut settings = config(&peer, pinned(&ca));
+        settings.identity = Some(ClientIdentity {
+            chain: vec![own.der().to_vec()],
+            key: Secret::new(key.serialize_pem().into_bytes()),
+        });
+        let health = backend(settings).health().await;
+        assert_eq!(health == CaHealth::Ready, healthy, "{days} days: {health:?}");
     }
 }
 
