@@ -34,7 +34,7 @@ fn requirements(template: RequestTemplate, linking: Linking) -> Requirements {
         oid: attribute.oid,
         value: attribute.value,
     });
-    let names = (!template.names.is_empty()).then(|| ExtensionRequirement {
+    let names = (!template.names.is_empty()).then_some(ExtensionRequirement {
         oid: Oid::SUBJECT_ALT_NAME,
         critical: false,
         value: None,

@@ -80,17 +80,30 @@ pub(crate) async fn enroll(
 ) -> Result<Reply, EstError> {
     let style = posted.style;
     let disposition = service.ra.enroll(posted.asking(site, operation)).await?;
-    Ok(issuance(disposition).map_or_else(|reply| reply, |issuance| render::issued(&issuance, style)))
+    Ok(match Outcome::of(disposition) {
+        Outcome::Issued(issuance) => render::issued(&issuance, style),
+        Outcome::None(reply) => reply,
+    })
 }
 
-/// The certificate; or the answer where there is none, yet or ever.
-pub(crate) fn issuance(disposition: Disposition) -> Result<Box<Issuance>, Reply> {
-    match disposition {
-        Disposition::Issued(issuance) => Ok(issuance),
-        Disposition::Pending {
-            retry_after, waiting, ..
-        } => Err(render::pending(waiting, retry_after)),
-        Disposition::Refused(refusal) => Err(of_refusal(&refusal)),
+/// What a request led to.
+pub(crate) enum Outcome {
+    /// The certificate.
+    Issued(Box<Issuance>),
+    /// None, yet or ever: the answer that says so.
+    None(Reply),
+}
+
+impl Outcome {
+    /// What the RA answered.
+    pub(crate) fn of(disposition: Disposition) -> Self {
+        match disposition {
+            Disposition::Issued(issuance) => Self::Issued(issuance),
+            Disposition::Pending {
+                retry_after, waiting, ..
+            } => Self::None(render::pending(waiting, retry_after)),
+            Disposition::Refused(refusal) => Self::None(of_refusal(&refusal)),
+        }
     }
 }
 

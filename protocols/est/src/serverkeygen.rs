@@ -15,7 +15,7 @@ use portreeve_ra::Operation;
 use portreeve_wire::est::multipart::{self, KeyPart};
 
 use crate::error::EstError;
-use crate::posted::{Posted, issuance};
+use crate::posted::{Outcome, Posted};
 use crate::render;
 use crate::reply::Reply;
 use crate::service::Service;
@@ -33,9 +33,9 @@ pub(crate) async fn handle(service: &Service, site: &Site, call: &mut Call) -> R
     let maker = Arc::new(Maker::new(Arc::clone(&service.key_pairs)));
     let mut asking = posted.asking(site, Operation::GenerateKey);
     asking.key_maker = Some(Arc::clone(&maker) as _);
-    let issuance = match issuance(service.ra.enroll(asking).await?) {
-        Ok(issuance) => issuance,
-        Err(reply) => return Ok(reply),
+    let issuance = match Outcome::of(service.ra.enroll(asking).await?) {
+        Outcome::Issued(issuance) => issuance,
+        Outcome::None(reply) => return Ok(reply),
     };
     let pair = maker
         .take()
