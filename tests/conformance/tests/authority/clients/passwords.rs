@@ -98,7 +98,11 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
         "the password"
     );
     let beside = Requester::Certificate(device.issuance.certificate.fingerprint());
-    assert_eq!(application.shown.besides, [beside.clone()], "both are recorded");
+    assert_eq!(
+        application.shown.besides,
+        std::slice::from_ref(&beside),
+        "both are recorded"
+    );
 
     let renewed = certified(fleet.renew(both(), &Csr::of("press").anew()).await);
     let application = fleet.application(renewed.enrollment).await;

@@ -107,7 +107,11 @@ async fn a_device_of_a_trusted_maker_enrols_as_its_registration() {
     let made = certified(fleet.enroll(showing(&[&device]), &request).await);
     let application = fleet.application(made.enrollment).await;
     assert_eq!(application.registration, Some(press.id));
-    assert_eq!(application.shown.chain, [device.clone()], "kept as evidence");
+    assert_eq!(
+        application.shown.chain,
+        std::slice::from_ref(&device),
+        "kept as evidence"
+    );
     let again = certified(fleet.enroll(showing(&[&device]), &request).await);
     assert_eq!(made.certificate, again.certificate, "the poll");
 
