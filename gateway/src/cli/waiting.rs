@@ -4,7 +4,7 @@ use portreeve_console::ProposalView;
 use serde::Serialize;
 
 use super::decision::{about, lines};
-use super::{CliError, Format, Output};
+use super::{CliError, Format, Output, aligned};
 use crate::control::Done;
 
 /// What was done, or nothing when it waits for people: that is told.
@@ -43,11 +43,10 @@ impl<'a> Waiting<'a> {
 fn told(proposal: &ProposalView) -> String {
     let mut text = format!("{} waits for approval\n", about(&proposal.subject));
     let shown = ["proposal", "policy", "step", "excluded"];
-    for (name, value) in lines(proposal) {
-        if shown.contains(&name) {
-            text.push_str(&format!("{name:<10} {value}\n"));
-        }
-    }
+    let told = lines(proposal)
+        .into_iter()
+        .filter(|(name, _)| shown.contains(name));
+    text.push_str(&aligned(&told.collect::<Vec<_>>()));
     text.push_str(&format!(
         "decide on it with portreeve approval approve|reject {}\n",
         proposal.id
