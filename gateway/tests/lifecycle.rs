@@ -171,6 +171,10 @@ async fn dev_answers_and_keeps_everything_over_a_restart() {
         ("acme/default", 1),
         ("acme/four-eyes", 1),
         ("acme/short", 1),
+        ("est/approval", 1),
+        ("est/default", 1),
+        ("est/four-eyes", 1),
+        ("est/short", 1),
     ];
     assert_eq!(versions, shipped, "nothing is published twice");
     assert_eq!(again.stop().await, DrainOutcome::Clean);
