@@ -183,3 +183,15 @@ fn clients_may_expect_to_go_on() {
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].status(), 200);
 }
+
+#[test]
+fn a_network_that_asks_too_often_is_told_to_come_back() {
+    let limit = "rate_limit={address={requests=2,period=\"1h\",burst=2}}";
+    let site = Site::own(&[&format!("endpoint.est.limited.{limit}")]);
+    let client = Client::new(&site, "limited");
+    client.get("cacerts").expect(200);
+    client.post_text("simpleenroll", b"rubbish").expect(401);
+    client.get("cacerts").expect(429);
+    client.post_text("simpleenroll", b"rubbish").expect(429);
+    Client::new(&site, "default").get("cacerts").expect(200);
+}

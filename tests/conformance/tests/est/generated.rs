@@ -7,7 +7,7 @@ use portreeve_pkix::{Certificate, Secret, der};
 use portreeve_wire::cms::certs_only;
 use portreeve_wire::est::multipart;
 
-use super::support::{dev, enrolled, fresh, json};
+use super::support::{control, dev, enrolled, fresh, poll, waiting};
 
 /// id-aa-decryptKeyID
 const SHARED: &[u64] = &[1, 2, 840, 113_549, 1, 9, 16, 2, 37];
@@ -164,11 +164,17 @@ fn the_key_is_encrypted_to_the_holder_of_the_certificate() {
 
 #[test]
 fn a_key_waits_for_a_decision_as_everything_does() {
-    let site = Site::own(&["endpoint.est.approval.generated_keys=true"]);
+    let site = Site::shared();
     let name = fresh("waits");
-    let client = Client::new(&site, "approval").as_dev(&site);
+    let client = Client::new(site, "approval").as_dev(site);
     let csr = Csr::new(&name, &[&name]).der();
     client.post("serverkeygen", &csr).expect(202);
-    let listed = json(&site, &["request", "list", "--state", "awaiting_approval"]);
-    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    let id = waiting(site, &name);
+    client.post("serverkeygen", &csr).expect(202);
+    control(site, &["request", "approve", &id, "--yes"]);
+    let (_, certificate) = plain(poll(&client, "serverkeygen", &csr));
+    assert_eq!(
+        certificate.subject().common_names().collect::<Vec<_>>(),
+        [name.as_str()]
+    );
 }

@@ -2,43 +2,8 @@
 
 use portreeve_conformance::acme::Site;
 use portreeve_conformance::est::{Client, Csr};
-use portreeve_harness::pace::PATIENCE;
-use std::time::{Duration, Instant};
 
-use super::support::{control, dev, fresh, json};
-
-/// The request that waits for a certificate with this name.
-#[track_caller]
-fn waiting(site: &Site, name: &str) -> String {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let listed = json(site, &["request", "list", "--state", "awaiting_approval"]);
-        let found = listed["items"].as_array().unwrap().iter().find_map(|item| {
-            let id = item["id"].as_str()?;
-            let shown = site.control(&["request", "show", id]).success().ok()?;
-            shown.stdout.contains(name).then(|| id.to_owned())
-        });
-        if let Some(id) = found {
-            return id;
-        }
-        assert!(Instant::now() < until, "no request for {name} waits");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Sends the same request until it is not told to come back.
-#[track_caller]
-fn poll(client: &Client, operation: &str, csr: &[u8]) -> portreeve_conformance::est::Answer {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let answer = client.post(operation, csr);
-        if answer.status() != 202 {
-            return answer;
-        }
-        assert!(Instant::now() < until, "told to come back for ever");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+use super::support::{control, dev, fresh, poll, waiting};
 
 #[test]
 fn the_same_request_is_the_poll() {

@@ -1,9 +1,11 @@
 //! What the tests share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use portreeve_conformance::acme::Site;
-use portreeve_conformance::est::{Client, Csr, Identity};
+use portreeve_conformance::est::{Answer, Client, Csr, Identity};
+use portreeve_harness::pace::PATIENCE;
 use portreeve_pkix::Certificate;
 use serde_json::Value;
 
@@ -73,10 +75,43 @@ pub(crate) fn publish(site: &Site, noun: &str, name: &str, text: &str) {
     control(site, &[noun, "publish", name, "--from", &file]);
     if let Some(label) = name.strip_prefix("est/") {
         let client = Client::new(site, label);
-        let until = std::time::Instant::now() + portreeve_harness::pace::PATIENCE;
+        let until = Instant::now() + PATIENCE;
         while client.get("cacerts").status() == 404 {
-            assert!(std::time::Instant::now() < until, "{name} is not served");
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(Instant::now() < until, "{name} is not served");
+            std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// The request that waits for a certificate with this name.
+#[track_caller]
+pub(crate) fn waiting(site: &Site, name: &str) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let listed = json(site, &["request", "list", "--state", "awaiting_approval"]);
+        let found = listed["items"].as_array().unwrap().iter().find_map(|item| {
+            let id = item["id"].as_str()?;
+            let shown = site.control(&["request", "show", id]).success().ok()?;
+            shown.stdout.contains(name).then(|| id.to_owned())
+        });
+        if let Some(id) = found {
+            return id;
+        }
+        assert!(Instant::now() < until, "no request for {name} waits");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends the same request until it is not told to come back.
+#[track_caller]
+pub(crate) fn poll(client: &Client, operation: &str, csr: &[u8]) -> Answer {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = client.post(operation, csr);
+        if answer.status() != 202 {
+            return answer;
+        }
+        assert!(Instant::now() < until, "told to come back for ever");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
