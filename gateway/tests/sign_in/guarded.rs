@@ -157,6 +157,51 @@ async fn operators_wait(running: Running) {
     let admin = admin(&running);
     assert_eq!(decide(&admin, &id, "approve").await.body["state"], "approved");
     assert_eq!(holder.get("whoami").await.body["principal"], "operator:bea");
+
+    // A certificate in somebody's name signs in as them where names are matched: there is none before others agree.
+    let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let request = params
+        .serialize_request(&rcgen::KeyPair::generate().unwrap())
+        .unwrap();
+    let request = json!({"request": request.pem().unwrap()});
+    let asked = ann.post("operators/bea/certificates", request.clone()).await;
+    let id = waits(&asked);
+    assert_eq!(asked.body["certificate"], Value::Null, "{}", asked.body);
+    assert_eq!(decide(&admin, &id, "approve").await.body["state"], "approved");
+    let again = ann.post("operators/bea/certificates", request).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    assert!(again.body["certificate"].is_string(), "{}", again.body);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_for_revocation_stays_and_is_no_matter_of_one_profile() {
+    let directory = home();
+    let running = gateway(directory.path(), &[]).await;
+    let (.., bea) = guarded(&running).await;
+    let admin = admin(&running);
+    let limited = json!({"name": "limited", "body":
+        "rights = [\"configuration.write\", \"operator.write\"]\nbackends = [\"*\"]\nprofiles = [\"short-lived\"]\nteams = \"all\""});
+    let id = waits(&admin.post("roles", limited).await);
+    assert_eq!(decide(&bea, &id, "approve").await.body["state"], "approved");
+    let policy = json!({"name": "revocation", "body": "age_max = \"7d\"\n[[step]]\nanyone = true\n"});
+    let made = admin.post("approval-policies", policy).await;
+    assert_eq!(made.status, 202, "it changes who must agree: {}", made.body);
+    let id = made.body["proposal"].as_str().unwrap();
+    assert_eq!(decide(&bea, id, "approve").await.body["state"], "approved");
+    let lim = json!({"name": "lim", "body": "roles = [\"limited\"]"});
+    let id = waits(&admin.post("operators", lim).await);
+    assert_eq!(decide(&bea, &id, "approve").await.body["state"], "approved");
+    let set = json!({"password": PASSWORD});
+    let id = waits(&admin.call("PUT", "operators/lim/password", &set).await);
+    assert_eq!(decide(&bea, &id, "approve").await.body["state"], "approved");
+    let path = "approval-policies/revocation?reason=x";
+    let conditional = |caller: Caller| caller.header("if-match", "\"v1\"");
+    let lim = conditional(Caller::new(&running).password("lim", PASSWORD));
+    let refused = lim.call("DELETE", path, &Value::Null).await;
+    assert_problem(&refused, (403, "forbidden"), "no right on everything");
+    let refused = conditional(admin).call("DELETE", path, &Value::Null).await;
+    assert_eq!(refused.status, 409, "{}", refused.body);
     running.stop().await;
 }
 

@@ -358,8 +358,10 @@ async fn a_post_with_a_key_is_done_once() {
         (422, "idempotency_key_reused"),
         "another body",
     );
-    let elsewhere = keyed.post("roles", body).await;
+    let elsewhere = keyed.post("roles", body.clone()).await;
     assert_problem(&elsewhere, (422, "idempotency_key_reused"), "another resource");
+    let trial = keyed.post("teams?dry_run=true", body).await;
+    assert_problem(&trial, (422, "idempotency_key_reused"), "another question");
     // Another principal has keys of its own, and what failed leaves its key free.
     let eve = operator(&running, "eve", &[])
         .await

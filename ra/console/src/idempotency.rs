@@ -74,7 +74,7 @@ async fn guarded(parts: &ConsoleParts, request: Request, next: Next) -> Result<R
     let body = to_bytes(body, BODY_BYTES_MAX)
         .await
         .map_err(|_| Problem::TooLarge)?;
-    let path = head.uri.path().to_owned();
+    let path = head.uri.path_and_query().map_or("", |path| path.as_str());
     let asked = hex::encode(sha256(&[path.as_bytes(), b"\0", &body].concat()));
     let document = document(&signed_in.principal().to_string(), &key);
     if let Some(answer) = begun(parts, &document, asked.clone()).await? {

@@ -18,13 +18,13 @@ use portreeve_ra::{ObjectKind, OperatorName, Principal, Right, SecretId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ConsoleParts;
 use crate::approvals::{ProposalView, accepted, asked};
 use crate::auth::{PasswordError, token_text};
 use crate::people::{OperatorView, Written, changed, current, operator_view, written};
 use crate::problem::Problem;
 use crate::signed_in::{SignInMethod, SignedIn};
 use crate::tokens::{digest, strong_enough};
+use crate::{CertifyOperators, ConsoleParts};
 
 const PEM_LABEL: &str = "CERTIFICATE";
 const REQUEST_LABEL: &str = "CERTIFICATE REQUEST";
@@ -68,7 +68,8 @@ pub struct CertificateNamed {
     pub operator: OperatorView,
     /// SHA-256 of the certificate's SubjectPublicKeyInfo, in hex.
     pub key_sha256: String,
-    /// The certificate that was issued, PEM.
+    /// The certificate that was issued, PEM. While people decide there is none: with the same request again there is one
+    /// once they have agreed.
     pub certificate: Option<String>,
     /// What people decide on, when they must agree before the operator signs in with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,14 +205,13 @@ pub(crate) async fn add_certificate(
             .require(&parts.ra, Right::OperatorWrite, Target::Installation)
             .await?;
     }
-    let (key, certificate) = match wanted {
+    let (key, request) = match wanted {
         Wanted::Named(key) => (key, None),
-        Wanted::Issued(key) => {
-            let certificate = issue(&parts, &operator, key).await?;
-            let text = pem::encode(PEM_LABEL, certificate.der());
-            (certificate.public_key().fingerprint(), Some(text))
-        }
+        Wanted::Issued(key) => (key.fingerprint(), Some(key)),
     };
+    if request.is_some() {
+        certifier(&parts)?;
+    }
     let change = PeopleChange {
         kind: ObjectKind::Operator,
         name: name.clone(),
@@ -233,6 +233,12 @@ pub(crate) async fn add_certificate(
         Outcome::Proposed(_, id) => (version, Some(id)),
         Outcome::Retired => return Err(Problem::NotFound("operator")),
     };
+    // Not before others have agreed: a certificate signs in that is matched by its names alone.
+    let certificate = match (request, &proposal) {
+        (Some(key), None) => Some(issue(&parts, &operator, key).await?),
+        _ => None,
+    };
+    let certificate = certificate.map(|certificate| pem::encode(PEM_LABEL, certificate.der()));
     let (status, proposal) = asked(&parts, &signed_in, (StatusCode::OK, proposal)).await?;
     let named = CertificateNamed {
         operator: operator_view(&parts, version).await?,
@@ -248,16 +254,29 @@ async fn issue(
     operator: &OperatorName,
     key: PublicKey,
 ) -> Result<Certificate, Problem> {
-    let absent =
-        Problem::Object("this node does not hold the key of the management CA: ask another".to_owned());
-    let certifier = parts.certifier.as_ref().ok_or(absent)?;
-    certifier.certify(operator, key).await.map_err(Problem::Object)
+    certifier(parts)?
+        .certify(operator, key)
+        .await
+        .map_err(Problem::Object)
 }
 
-/// The text with one more certificate.
+fn certifier(parts: &ConsoleParts) -> Result<&dyn CertifyOperators, Problem> {
+    let absent =
+        || Problem::Object("this node does not hold the key of the management CA: ask another".to_owned());
+    parts.certifier.as_deref().ok_or_else(absent)
+}
+
+/// The text with one more certificate; as it is when it has it.
 fn with_certificate(body: &str, key: [u8; 32]) -> Result<String, Problem> {
     let mut text = table(body)?;
     let entry = toml::Table::from_iter([("spki".to_owned(), toml::Value::String(hex::encode(key)))]);
+    let has = text
+        .get("certificates")
+        .and_then(toml::Value::as_array)
+        .is_some_and(|all| all.contains(&toml::Value::Table(entry.clone())));
+    if has {
+        return Ok(body.to_owned());
+    }
     let certificates = text
         .entry("certificates")
         .or_insert_with(|| toml::Value::Array(Vec::new()));

@@ -73,14 +73,19 @@ impl RegistrationAuthority {
         if target.is_open_to(standing, right) {
             return Ok(());
         }
-        let on = target.to_string();
-        tracing::warn!(principal = %standing.principal, %right, on, address = ?origin.address, "refused");
+        self.refused((&standing.principal, origin), right, &target.to_string())
+            .await;
+        Err(Forbidden(right))
+    }
+
+    /// Records that a right of this principal does not reach so far.
+    pub(crate) async fn refused(&self, (by, origin): (&Principal, &Origin), right: Right, on: &str) {
+        tracing::warn!(principal = %by, %right, on, address = ?origin.address, "refused");
         let event = AccessEvent::Refused {
             right: right.as_str().to_owned(),
-            on,
+            on: on.to_owned(),
         };
-        self.note_refusal(&standing.principal, event, origin).await;
-        Err(Forbidden(right))
+        self.note_refusal(by, event, origin).await;
     }
 
     /// Records that a decision of this principal does not count.

@@ -312,6 +312,12 @@ impl RegistrationAuthority {
                 return Ok(current.clone());
             }
             if authors.contains(&by.principal()) {
+                self.refused(
+                    (by.principal(), &by.origin),
+                    Right::ConfigurationApprove,
+                    "their own work",
+                )
+                .await;
                 return Err(ConfigurationError::OwnWork);
             }
             let event = ObjectEvent::Confirmed {

@@ -390,6 +390,8 @@ impl RegistrationAuthority {
         let known = self.operator(operator).await?.ok_or(ChangeError::Unknown)?;
         let superadmin = RoleName::superadmin();
         if !own && known.roles.contains(&superadmin) && !by.standing.holds(&superadmin) {
+            self.refused((by.principal(), &by.origin), Right::OperatorWrite, "a superadmin")
+                .await;
             return Err(ChangeError::SuperadminOnly);
         }
         Ok(())

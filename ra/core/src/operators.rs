@@ -152,7 +152,12 @@ impl RegistrationAuthority {
     pub async fn change_people(&self, by: &Acting, change: PeopleChange) -> Result<Outcome, ChangeError> {
         let needed = (Target::Installation, &by.origin);
         self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
-        self.change_checked(by, &change, Guarding::AsPolicySays).await
+        let changed = self.change_checked(by, &change, Guarding::AsPolicySays).await;
+        if matches!(changed, Err(ChangeError::SuperadminOnly)) {
+            self.refused((by.principal(), &by.origin), Right::OperatorWrite, "a superadmin")
+                .await;
+        }
+        changed
     }
 
     /// What a change would come to now, with the same refusals. Nothing is changed.

@@ -11,9 +11,9 @@ use crate::problem::Problem;
 use crate::registrations::body_of;
 use crate::signed_in::SignedIn;
 
-/// Whether somebody may see what a proposal is about, as far as that is not for all who read proposals: requests and
-/// certificates are for those who may read or decide on each of them, which a team may own, a registration is
-/// for those who may see it, what operators sign in with for those who read or approve that.
+/// Whether somebody may see what a proposal is about: requests and certificates are for those who may read or decide on
+/// each of them, which a team may own, a registration is for those who may see it, objects and what operators sign in
+/// with for those who read or approve that.
 pub(super) async fn is_seen(
     ra: &RegistrationAuthority,
     proposal: &Proposal,
@@ -23,7 +23,15 @@ pub(super) async fn is_seen(
         return Ok(true);
     }
     match &proposal.subject {
-        ProposalSubject::Object { .. } => Ok(true),
+        ProposalSubject::Object { kind, .. } => {
+            let readers = match kind.is_of_people() {
+                true => Right::OperatorRead,
+                false => Right::ConfigurationRead,
+            };
+            Ok([readers, Right::ConfigurationApprove]
+                .into_iter()
+                .any(|right| signed_in.0.may_somewhere(right)))
+        }
         ProposalSubject::Enrollment(_) | ProposalSubject::Certificates { .. } => {
             let constituency = ra.constituency(proposal).await?;
             let on_each = |right| constituency.on().into_iter().all(|on| signed_in.0.may(right, on));

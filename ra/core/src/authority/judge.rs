@@ -152,16 +152,6 @@ impl RegistrationAuthority {
         let holder = self.holder_again(&application.shown).await?;
         let who = (&application.requester, application.secret, holder.as_ref());
         let scene = self.scene(who, &application.endpoint).await?;
-        // One that was taken out of force lets nobody in any more, and keeps what it accepted.
-        let in_force = scene.endpoints.current();
-        let now_in_force = self.read_endpoint(in_force.or_else(|| scene.endpoints.latest_released()))?;
-        let when = (When::Later, self.now());
-        let admitted = admit_known(&application.requester, &now_in_force, &scene, when)?;
-        let admitted = admitted.asking(scene.known, &now_in_force, self.now())?;
-        let may_use = |behalf: &Behalf| behalf.registration.registration.may_use(&application.profile);
-        if !admitted.behalf().is_none_or(may_use) {
-            return Err(Refusal::UnknownProfile(application.profile.to_string()).into());
-        }
         let gone = |name: &str| InternalError::Object {
             name: name.to_owned(),
             reason: "the version that a request was judged by is gone".to_owned(),
@@ -171,6 +161,18 @@ impl RegistrationAuthority {
             .version(application.endpoint_version)
             .ok_or_else(|| gone(application.endpoint.as_str()))?;
         let endpoint = self.read_endpoint(Some(endpoint))?;
+        // One that was taken out of force lets nobody in any more, and keeps what it accepted. Of a text that this node
+        // cannot read, it is what it was when it accepted.
+        let in_force = scene.endpoints.current();
+        let in_force = self.read_endpoint(in_force.or_else(|| scene.endpoints.latest_released()));
+        let now_in_force = in_force.unwrap_or_else(|_| Arc::clone(&endpoint));
+        let when = (When::Later, self.now());
+        let admitted = admit_known(&application.requester, &now_in_force, &scene, when)?;
+        let admitted = admitted.asking(scene.known, &now_in_force, self.now())?;
+        let may_use = |behalf: &Behalf| behalf.registration.registration.may_use(&application.profile);
+        if !admitted.behalf().is_none_or(may_use) {
+            return Err(Refusal::UnknownProfile(application.profile.to_string()).into());
+        }
         // Names that were asked to be changed were found to be allowed.
         let proven = possession::prove(&application.request)?;
         let proven = match application.shown.renewal {

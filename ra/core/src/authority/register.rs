@@ -90,6 +90,12 @@ impl RegistrationAuthority {
             .await?;
         let principal = by.principal();
         if known.unconfirmed_authors.contains(principal) {
+            self.refused(
+                (principal, &by.origin),
+                Right::ConfigurationApprove,
+                "their own work",
+            )
+            .await;
             return Err(Refusal::NotAuthorized.into());
         }
         let event = RegistrationEvent::Confirmed {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ConfigurationError, GUARD};
 use crate::access::{Acting, Forbidden, Target};
-use crate::authority::RegistrationAuthority;
+use crate::authority::{REVOCATION_POLICY, RegistrationAuthority};
 use crate::domain::{
     ApprovalPolicyName, BackendName, Endpoint, ObjectKind, ObjectVersion, On, ProfileName, Right,
     TrustAnchorsName,
@@ -34,8 +34,9 @@ impl RegistrationAuthority {
         let somewhere = (Target::Installation, &by.origin);
         self.authorize(&by.standing, right, somewhere).await?;
         for version in versions.into_iter().flatten() {
-            let guards = version.kind == ObjectKind::ApprovalPolicy && version.name == GUARD;
-            if guards && !by.standing.may_everywhere(right) {
+            if guards_all(version) && !by.standing.may_everywhere(right) {
+                self.refused((by.principal(), &by.origin), right, "every CA and profile")
+                    .await;
                 return Err(Forbidden(right).into());
             }
             for (backend, profile) in self.about(version).await? {
@@ -125,7 +126,8 @@ impl RegistrationAuthority {
         if current.kind != ObjectKind::ApprovalPolicy {
             return Ok(());
         }
-        if current.name == GUARD {
+        let guarded = current.name == REVOCATION_POLICY && self.approval_policy(GUARD).await?.is_some();
+        if current.name == GUARD || guarded {
             return Err(ConfigurationError::Guard);
         }
         let naming = self.endpoints_naming(current).await?;
@@ -137,6 +139,11 @@ impl RegistrationAuthority {
             .map(|endpoint| format!("endpoint {}", endpoint.name));
         Err(ConfigurationError::Named(naming.collect()))
     }
+}
+
+/// Whether a policy guards what is done on all CAs and profiles.
+fn guards_all(version: &ObjectVersion) -> bool {
+    version.kind == ObjectKind::ApprovalPolicy && [GUARD, REVOCATION_POLICY].contains(&version.name.as_str())
 }
 
 fn offers(endpoint: &Endpoint) -> Vec<About> {
