@@ -16,7 +16,8 @@ use crate::error::Error;
 /// What was asked before in the same words, and is asked anew: nobody but who made a key can deliver it.
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
-    /// The secret that it was asked with.
+    /// The secret that it was asked with, when that is good for asking again: while nothing came of it, or what came of it may
+    /// not have arrived. A certificate that was revoked, is on hold, or is in use has used the secret up.
     pub(super) secret: Option<SecretId>,
     /// Its certificate, when that is good and its key may not have reached whom it is for.
     pub(super) undelivered: Option<EnrollmentId>,
@@ -61,9 +62,12 @@ impl RegistrationAuthority {
         }
         let this = enrollment.value();
         if makes_key && !answers(this, live(&claim)) {
+            let undelivered = self.undelivered(this);
+            let is_open = undelivered.is_some() || came_to_nothing(this);
+            let secret = this.asked().and_then(|asked| asked.secret);
             return Ok(Before::Free(Some(Earlier {
-                secret: this.asked().and_then(|asked| asked.secret),
-                undelivered: self.undelivered(this),
+                secret: secret.filter(|_| is_open),
+                undelivered,
             })));
         }
         disposition(this, endpoint.retry_after).map(Before::Answer)
@@ -78,6 +82,12 @@ impl RegistrationAuthority {
         let in_use = self.now() >= application.shown.window.claim_ends(&certificate);
         (!in_use && enrollment.revoked().is_none()).then_some(enrollment.id)
     }
+}
+
+/// Whether a request ended without a certificate.
+fn came_to_nothing(enrollment: &Enrollment) -> bool {
+    use EnrollmentState as S;
+    matches!(enrollment.state(), Some(S::Refused | S::Failed | S::Expired))
 }
 
 /// Whether a request for a key that is made here is answered by what became of the same request before: people think about

@@ -60,13 +60,16 @@ impl Asking {
     }
 
     async fn ask(&self, credential: Credential, request: &[u8]) -> Result<Disposition, Error> {
+        self.fleet.ra().enroll(self.wish(credential, request)).await
+    }
+
+    fn wish(&self, credential: Credential, request: &[u8]) -> portreeve_ra::EnrollmentRequest {
         let maker: Arc<dyn KeyMaker> = Arc::clone(&self.maker) as _;
-        let request = portreeve_ra::EnrollmentRequest {
+        portreeve_ra::EnrollmentRequest {
             operation: Operation::GenerateKey,
             key_maker: Some(maker),
             ..self.fleet.request(credential, request)
-        };
-        self.fleet.ra().enroll(request).await
+        }
     }
 
     async fn revoked(&self, issuance: &Issuance) -> bool {
@@ -105,6 +108,32 @@ async fn asking_again_makes_another_key_and_revokes_what_may_not_have_arrived() 
     refused("another operation with it", enrolled, &Refusal::NotAuthorized);
     let application = asking.fleet.application(third.enrollment).await;
     assert_eq!(application.shown.received.as_deref(), Some(request.as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_password_asks_again_only_for_what_may_not_have_arrived() {
+    let asking = Asking::start(OFFERED).await;
+    let fleet = &asking.fleet;
+    let revoke = |reason| Some(portreeve_ra::StatusChange::Revoke(reason));
+    let rows = [
+        ("revoked", revoke(RevocationReason::CessationOfOperation), 0),
+        ("held", revoke(RevocationReason::CertificateHold), 0),
+        ("in-use", None, 61),
+    ];
+    for (name, change, days) in rows {
+        let known = fleet.register(any(name)).await;
+        let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+        let request = Csr::of(name).anew();
+        let first = certified(asking.ask(password(&once), &request).await);
+        if let Some(change) = change {
+            fleet.change(&first, change).await;
+        }
+        let made = asking.maker.made();
+        let later = fleet.later(days);
+        let answer = later.enroll(asking.wish(password(&once), &request)).await;
+        refused(name, answer, &Refusal::NotAuthorized);
+        assert_eq!(asking.maker.made(), made, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
