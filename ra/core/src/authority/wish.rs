@@ -111,12 +111,15 @@ impl RegistrationAuthority {
         let received = match renewed {
             Some((of, renewed)) if !for_others || renewed.is_for(received.request()) => {
                 shown.renewal = Some(*of);
+                shown.for_others = renewed.for_another;
                 let asked = (received, wish.operation);
                 renewal::judge(renewed, asked, &endpoint.renewal, self.now())?
             }
-            Some(_) | None => received,
+            Some(_) | None => {
+                shown.for_others = for_others;
+                received
+            }
         };
-        shown.for_others = for_others && shown.renewal.is_none();
         let made = match wish.key {
             Key::Own => return Ok((received, shown)),
             Key::NotOffered => return Err(Refusal::NotOffered.into()),

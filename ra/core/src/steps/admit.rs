@@ -222,7 +222,8 @@ pub(crate) fn admit_certificate(
 }
 
 /// The holder of a certificate of ours is who it was issued to. One that asks for others needs the endpoint to say so of its
-/// registration, besides the purpose in its certificate.
+/// registration, besides the purpose in its certificate; and that certificate must not be one that was asked for by somebody
+/// for another, whose holder is not the registration.
 fn admit_own(
     presented: &Presented,
     (issued, own): (&client::Issued, &portreeve_pkix::Certificate),
@@ -233,15 +234,18 @@ fn admit_own(
         let listed = &endpoint.clients.ra_registrations;
         listed.contains(&known.registration.name)
     });
-    let for_others = listed && client::is_for_others(own);
+    let application = issued.enrollment.application();
+    let for_another = application.is_none_or(|application| application.shown.for_others);
+    let for_others = listed && !for_another && client::is_for_others(own);
     match when {
         When::Later => client::good(&issued.enrollment)?,
-        When::Asks(_) if for_others => client::good_now((&issued.enrollment, own), now)?,
+        When::Asks(_) if for_others => client::good_here((&issued.enrollment, own), endpoint, now)?,
         When::Asks(_) => client::may_renew((&issued.enrollment, own), endpoint, issued.lineage, now)?,
     }
     let renewed = Renewed {
         certificate: own.clone(),
         request: issued.request.clone(),
+        for_another,
     };
     Ok(Client {
         renewed: Some((issued.renewal, renewed)),

@@ -103,13 +103,18 @@ pub(crate) fn good(enrollment: &Enrollment) -> Result<(), Rejection> {
     }
 }
 
-/// Whether a certificate of ours is good at this moment.
-pub(crate) fn good_now(
+/// Whether a certificate of ours is good at this moment, and is from this endpoint or from one whose certificates are renewed
+/// here.
+pub(crate) fn good_here(
     (enrollment, certificate): (&Enrollment, &Certificate),
+    endpoint: &Endpoint,
     now: Timestamp,
 ) -> Result<(), Rejection> {
     good(enrollment)?;
-    in_time(certificate, now)
+    in_time(certificate, now)?;
+    let from = enrollment.application().map(|application| &application.endpoint);
+    let here = from.is_some_and(|from| *from == endpoint.name || endpoint.renewal.from.contains(from));
+    here.then_some(()).ok_or(Rejection::Elsewhere)
 }
 
 /// Whether the holder of a certificate of ours may ask for something by it here, now.
@@ -119,11 +124,7 @@ pub(crate) fn may_renew(
     lineage: LineageStanding,
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    good_now((enrollment, certificate), now)?;
-    let from = enrollment.application().map(|application| &application.endpoint);
-    if !from.is_some_and(|from| *from == endpoint.name || endpoint.renewal.from.contains(from)) {
-        return Err(Rejection::Elsewhere);
-    }
+    good_here((enrollment, certificate), endpoint, now)?;
     let newer = |other: Option<EnrollmentId>| other.is_some_and(|other| other > enrollment.id);
     if newer(lineage.used) || (endpoint.renewal.newest_only && newer(lineage.issued)) {
         return Err(Rejection::NotNewest);

@@ -12,6 +12,8 @@ pub(crate) struct Renewed {
     /// The request as received then. A device that always sends the same one renews by it, even where the profile made
     /// something else of its names.
     pub(crate) request: Option<CertificationRequest>,
+    /// Whether somebody with the right to ask for others asked for it, or for the one it renews.
+    pub(crate) for_another: bool,
 }
 
 impl Renewed {

@@ -22,7 +22,7 @@ pub struct Shown {
     pub renewal: Option<Renewal>,
     /// A certificate whose key may not have reached its requester: it is revoked when this one is issued.
     pub replaces: Option<EnrollmentId>,
-    /// By the right to ask for others.
+    /// By the right to ask for others, as is what renews such a certificate: its holder never has that right by it.
     pub for_others: bool,
     /// When the certificate may be renewed: then the request no longer leads to it.
     pub window: RenewalWindow,

@@ -266,9 +266,8 @@ async fn who_asks_for_others_needs_the_purpose_and_the_word_of_the_endpoint() {
     certified(fleet.ra().enroll(through(Operation::Renew)).await);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_ra_with_a_certificate_of_ours_is_named_by_its_registration() {
-    let fleet = Fleet::start(ANY_TIME).await;
+/// Lets certificates be for those who ask for others.
+async fn for_those_who_ask(fleet: &Fleet) {
     let objects = fleet.ra().objects();
     let profile = objects
         .current(ObjectKind::Profile, "dev")
@@ -280,6 +279,12 @@ async fn an_ra_with_a_certificate_of_ours_is_named_by_its_registration() {
         "fixed = [\"serverAuth\", \"clientAuth\", \"1.3.6.1.5.5.7.3.28\"]",
     );
     fleet.authority.put(ObjectKind::Profile, "dev", &profile).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ra_with_a_certificate_of_ours_is_named_by_its_registration() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    for_those_who_ask(&fleet).await;
     let ra = fleet.device("ra").await;
     let others = Csr::of("press").anew();
     let answer = fleet.enroll(ra.credential(), &others).await;
@@ -298,4 +303,56 @@ async fn an_ra_with_a_certificate_of_ours_is_named_by_its_registration() {
     let press = fleet.device("press").await;
     let answer = fleet.renew(press.credential(), &ra.request).await;
     refused("somebody else", answer, &Refusal::NotItsNames);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_an_ra_asked_for_is_no_ra() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    for_those_who_ask(&fleet).await;
+    let known = fleet.register(any("ra")).await;
+    let secret = fleet
+        .secret(&known, portreeve_ra::SecretKind::EstPassword, None)
+        .await;
+    let ra = certified(fleet.enroll(password(&secret), &Csr::of("ra").anew()).await);
+    fleet
+        .endpoint(DEVICES, &format!("{ANY_TIME}ra_registrations = [\"ra\"]\n"))
+        .await;
+    let request = Csr::of("press").anew();
+    let press = certified(fleet.enroll(certificate(&ra), &request).await);
+    let others = Csr::of("lathe").anew();
+    let answer = fleet.enroll(certificate(&press), &others).await;
+    refused("a device", answer, &Refusal::NotItsNames);
+    let renewed = certified(fleet.renew(certificate(&press), &request).await);
+    assert!(fleet.application(renewed.enrollment).await.shown.for_others);
+    let answer = fleet.enroll(certificate(&renewed), &others).await;
+    refused("a device that renewed", answer, &Refusal::NotItsNames);
+
+    // By a password it asks for others as well, and its own certificate is not told from theirs.
+    let lathe = certified(fleet.enroll(password(&secret), &others).await);
+    let answer = fleet.enroll(certificate(&lathe), &Csr::of("saw").anew()).await;
+    refused("a device, by a password", answer, &Refusal::NotItsNames);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ra_asks_where_its_certificate_is_from_and_where_that_endpoint_is_listed() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    for_those_who_ask(&fleet).await;
+    let ra = fleet.device("ra").await;
+    let other = |more: &str| format!("{ANY_TIME}ra_registrations = [\"ra\"]\n{more}");
+    fleet.endpoint("est/other", &other("")).await;
+    let elsewhere = || portreeve_ra::EnrollmentRequest {
+        endpoint: at("est/other"),
+        ..fleet.request(ra.credential(), &Csr::of("press").anew())
+    };
+    let answer = fleet.ra().enroll(elsewhere()).await;
+    refused(
+        "an endpoint that does not know of it",
+        answer,
+        &rejected(Rejection::Elsewhere),
+    );
+    fleet
+        .endpoint("est/other", &other("renew_from = [\"est/devices\"]\n"))
+        .await;
+    let made = certified(fleet.ra().enroll(elsewhere()).await);
+    assert!(fleet.application(made.enrollment).await.shown.for_others);
 }
