@@ -181,8 +181,8 @@ fn challenge(endpoint: &Endpoint) -> Challenge {
 #[derive(Debug)]
 pub struct BlockingKeyPairs {
     /// Those that are made and those that wait.
-    admitted: Semaphore,
-    at_work: Semaphore,
+    admitted: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
 }
 
 impl BlockingKeyPairs {
@@ -190,8 +190,8 @@ impl BlockingKeyPairs {
     pub fn new(config: &EstConfig) -> Self {
         let (at_once, waiting) = (config.key_generations_max, config.key_generations_waiting_max);
         Self {
-            admitted: Semaphore::new(at_once.saturating_add(waiting)),
-            at_work: Semaphore::new(at_once),
+            admitted: Arc::new(Semaphore::new(at_once.saturating_add(waiting))),
+            at_work: Arc::new(Semaphore::new(at_once)),
         }
     }
 }
@@ -200,9 +200,17 @@ impl BlockingKeyPairs {
 impl KeyPairs for BlockingKeyPairs {
     async fn generate(&self, algorithm: KeyAlgorithm) -> Result<KeyPair, Refusal> {
         let busy = Refusal::RateLimited(BUSY_PAUSE);
-        let _admitted = self.admitted.try_acquire().map_err(|_| busy.clone())?;
-        let _at_work = self.at_work.acquire().await.map_err(|_| busy)?;
-        let made = tokio::task::spawn_blocking(move || KeyPair::generate(algorithm)).await;
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
+        let admitted = admitted.map_err(|_| busy.clone())?;
+        let at_work = Arc::clone(&self.at_work).acquire_owned().await;
+        let at_work = at_work.map_err(|_| busy)?;
+        // The work goes on when nobody waits for it any more, and keeps its place until it is done.
+        let made = tokio::task::spawn_blocking(move || {
+            let made = KeyPair::generate(algorithm);
+            drop((at_work, admitted));
+            made
+        })
+        .await;
         match made {
             Ok(Ok(pair)) => Ok(pair),
             Ok(Err(KeyPairError::Unsupported(algorithm))) => {
@@ -246,5 +254,32 @@ mod tests {
         let _two = pairs.admitted.try_acquire_many(2).unwrap();
         let refused = pairs.generate(KeyAlgorithm::EcP256).await;
         assert!(matches!(refused, Err(Refusal::RateLimited(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn work_that_nobody_waits_for_keeps_its_place_until_it_is_done() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let pairs = BlockingKeyPairs::new(&EstConfig {
+                key_generations_max: 1,
+                key_generations_waiting_max: 0,
+                ..EstConfig::default()
+            });
+            // The only thread is busy until it is told.
+            let (done, busy) = std::sync::mpsc::channel::<()>();
+            let other = tokio::task::spawn_blocking(move || busy.recv().is_err());
+            let left = tokio::time::timeout(Duration::ZERO, pairs.generate(KeyAlgorithm::EcP256)).await;
+            assert!(left.is_err(), "it was begun, and given up");
+            let refused = pairs.generate(KeyAlgorithm::EcP256).await;
+            assert!(matches!(refused, Err(Refusal::RateLimited(_))), "{refused:?}");
+            drop(done);
+            assert!(other.await.unwrap());
+            drop(pairs.admitted.acquire().await.unwrap());
+            pairs.generate(KeyAlgorithm::EcP256).await.unwrap();
+        });
     }
 }
