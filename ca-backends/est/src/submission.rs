@@ -1,6 +1,6 @@
 //! What may be forwarded.
 
-use portreeve_pkix::{CertificationRequest, GeneralName};
+use portreeve_pkix::{CertificationRequest, Extension, GeneralName, Oid, decode};
 use portreeve_ra::CertificateContents;
 
 use crate::config::ChallengePassword;
@@ -44,6 +44,13 @@ pub(crate) fn check(
     if let Some(name) = request.names().iter().find(undecided_name) {
         return Err(Unforwardable::AsksForMore(name.to_string()));
     }
+    let undecided = |extension: &&Extension| !is_decided(extension, contents);
+    if let Some(extension) = request.extensions().iter().find(undecided) {
+        return Err(Unforwardable::AsksForMore(format!(
+            "the extension {}",
+            extension.oid
+        )));
+    }
     if let Some(change) = request.change_subject_name() {
         let names = change.names.iter().flatten();
         if let Some(name) = names.into_iter().find(undecided_name) {
@@ -62,5 +69,28 @@ pub(crate) fn check(
     match undecided {
         Some(refused) => Err(refused),
         None => Ok(request),
+    }
+}
+
+/// Whether an extension asks for nothing but what was decided. The alternative names are compared one by one; whatever the
+/// profile does not write is not decided, the identifiers and addresses that a CA adds by itself among it.
+fn is_decided(extension: &Extension, contents: &CertificateContents) -> bool {
+    let value = &extension.value;
+    let among = |asked: Vec<Oid>, decided: &[Oid]| asked.iter().all(|oid| decided.contains(oid));
+    match &extension.oid {
+        oid if *oid == Oid::SUBJECT_ALT_NAME => true,
+        oid if *oid == Oid::KEY_USAGE => {
+            decode::key_usage(value).is_ok_and(|asked| asked.bits() & !contents.key_usage.bits() == 0)
+        }
+        oid if *oid == Oid::EXTENDED_KEY_USAGE => {
+            decode::extended_key_usage(value).is_ok_and(|asked| among(asked, &contents.extended_key_usage))
+        }
+        oid if *oid == Oid::CERTIFICATE_POLICIES => {
+            decode::certificate_policies(value).is_ok_and(|asked| among(asked, &contents.policies))
+        }
+        oid if *oid == Oid::BASIC_CONSTRAINTS => {
+            decode::basic_constraints(value).is_ok_and(|asked| !asked.ca && contents.basic_constraints)
+        }
+        _ => false,
     }
 }

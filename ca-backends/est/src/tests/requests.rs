@@ -3,7 +3,7 @@
 use super::peer::{ClientCertificates, Peer, answer, certificates};
 use super::*;
 use crate::config::ClientIdentity;
-use portreeve_pkix::ChangeSubjectName;
+use portreeve_pkix::{BasicConstraints, ChangeSubjectName};
 use portreeve_ra::ports::{CaHealth, ReconcileOutcome, RevocationPower};
 use portreeve_wire::est::body;
 
@@ -177,6 +177,79 @@ async fn nothing_is_asked_that_was_not_decided() {
         );
     }
     assert!(peer.seen().is_empty());
+}
+
+/// A request for `a.example` that asks for this extension as well.
+fn asking_for(oid: Oid, value: Vec<u8>) -> Wanted {
+    let mut want = wanted(&[]);
+    let key = KeyPair::generate(KeyAlgorithm::EcP256).expect("key");
+    let extensions = [want.request.extensions(), &[Extension::non_critical(oid, value)]].concat();
+    let attributes = [RequestAttribute::Extensions(extensions)];
+    let request = CertificationRequest::sign(want.request.subject(), &attributes, &key);
+    want.request = request.expect("request");
+    want.contents.public_key = want.request.public_key().clone();
+    want
+}
+
+#[tokio::test]
+async fn no_extension_is_asked_for_that_was_not_decided() {
+    let ca = ca();
+    let constraints = |ca| encode::basic_constraints(BasicConstraints { ca, path_len: None });
+    let usage = KeyUsage::DIGITAL_SIGNATURE;
+    let policy: Oid = "2.999.1".parse().expect("policy");
+    let peer = Peer::start(Vec::new()).await;
+    let backend = backend(config(&peer, pinned(&ca)));
+    let rows = [
+        ("a CA", Oid::BASIC_CONSTRAINTS, constraints(true)),
+        (
+            "another usage",
+            Oid::KEY_USAGE,
+            encode::key_usage(usage | KeyUsage::KEY_CERT_SIGN),
+        ),
+        (
+            "another purpose",
+            Oid::EXTENDED_KEY_USAGE,
+            encode::extended_key_usage(&[Oid::EKU_CLIENT_AUTH, Oid::EKU_CMC_RA]),
+        ),
+        (
+            "a policy",
+            Oid::CERTIFICATE_POLICIES,
+            encode::certificate_policies(std::slice::from_ref(&policy)),
+        ),
+        (
+            "an identifier",
+            Oid::SUBJECT_KEY_IDENTIFIER,
+            encode::subject_key_identifier(&[7; 20]),
+        ),
+        ("what is unknown", policy, vec![5, 0]),
+        ("what cannot be read", Oid::KEY_USAGE, vec![5, 0]),
+    ];
+    for (name, oid, value) in rows {
+        let refused = asking_for(oid, value).forward(&backend, Progress::NotSent).await;
+        assert!(
+            matches!(refused, Err(CaError::Contents(_))),
+            "{name}: {refused:?}"
+        );
+    }
+    assert!(peer.seen().is_empty());
+    let rows = [
+        ("no CA", Oid::BASIC_CONSTRAINTS, constraints(false)),
+        ("the usage", Oid::KEY_USAGE, encode::key_usage(usage)),
+        (
+            "the purpose",
+            Oid::EXTENDED_KEY_USAGE,
+            encode::extended_key_usage(&[Oid::EKU_CLIENT_AUTH]),
+        ),
+    ];
+    for (name, oid, value) in rows {
+        let want = asking_for(oid, value);
+        peer.then(certificates(&[&want.certificate(&ca)]));
+        let outcome = want.forward(&backend, Progress::NotSent).await;
+        assert!(
+            matches!(outcome, Ok(IssueOutcome::Issued(_))),
+            "{name}: {outcome:?}"
+        );
+    }
 }
 
 #[tokio::test]
