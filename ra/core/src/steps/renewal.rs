@@ -18,13 +18,15 @@ pub(crate) struct Renewed {
 
 impl Renewed {
     /// Whether a request is for the names of the certificate: subject and alternative names are the same as in it, or as in
-    /// the request that it was issued on (RFC 7030 section 4.2.2). They are compared as values.
+    /// the request that it was issued on (RFC 7030 section 4.2.2). They are compared as values. Of a request that led to other
+    /// names than it was known by, those others count: the old ones do not come back by themselves.
     pub(crate) fn is_for(&self, request: &CertificationRequest) -> bool {
         let certificate = &self.certificate;
         let as_certified = same_subject(request.subject(), certificate.subject())
             && same_names(request.names(), certificate.names());
         let as_asked = || {
             self.request.as_ref().is_some_and(|earlier| {
+                let (request, earlier) = (request.renamed(), earlier.renamed());
                 same_subject(request.subject(), earlier.subject())
                     && same_names(request.names(), earlier.names())
             })

@@ -119,6 +119,26 @@ async fn other_names_are_asked_for_by_the_attribute_and_given_where_that_is_allo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_was_changed_does_not_come_back() {
+    let fleet = Fleet::start(&format!("{ANY_TIME}renew_names = \"changed\"\n")).await;
+    let device = fleet.device("press").await;
+    let changing = Csr::of("press").changing_to("press-9").anew();
+    let renewed = certified(fleet.renew(device.credential(), &changing).await);
+    let old = Csr::of("press").anew();
+    let answer = fleet.renew(certificate(&renewed), &old).await;
+    refused("the old name", answer, &Refusal::NotItsNames);
+    let new = Csr::of("press-9").anew();
+    let again = certified(fleet.renew(certificate(&renewed), &new).await);
+    assert_eq!(common_name(&again), "press-9");
+    let always = certified(fleet.renew(certificate(&renewed), &changing).await);
+    assert_eq!(
+        common_name(&always),
+        "press-9",
+        "a device that always sends the same"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_renewed_in_its_window() {
     for (name, text, early, late) in [
         ("the last third", "", 59, 61),
