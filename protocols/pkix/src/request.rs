@@ -143,7 +143,7 @@ impl CertificationRequest {
             parsed.subject = subject;
         }
         if let Some(names) = changed.names {
-            parsed.attributes.names = names;
+            parsed.attributes.rename(names);
         }
         Self(Arc::new(parsed))
     }

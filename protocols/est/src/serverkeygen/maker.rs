@@ -58,3 +58,49 @@ impl fmt::Debug for Maker {
         f.write_str("Maker")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use portreeve_pkix::{
+        ChangeSubjectName, DistinguishedName, Extension, GeneralName, KeyAlgorithm, Oid, encode,
+    };
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct AtOnce;
+
+    #[async_trait]
+    impl KeyPairs for AtOnce {
+        async fn generate(&self, algorithm: KeyAlgorithm) -> Result<KeyPair, Refusal> {
+            KeyPair::generate(algorithm).map_err(|_| Refusal::NotIssued)
+        }
+    }
+
+    #[test]
+    fn a_key_is_made_for_the_names_that_are_asked_for_in_place_of_others() {
+        let names = |name: &str| vec![GeneralName::Dns(name.parse().unwrap())];
+        let san = encode::subject_alt_name(&names("a.example"));
+        let change = ChangeSubjectName {
+            subject: Some(DistinguishedName::common_name("b.example")),
+            names: Some(names("b.example")),
+        };
+        let attributes = [
+            RequestAttribute::Extensions(vec![Extension::non_critical(Oid::SUBJECT_ALT_NAME, san)]),
+            RequestAttribute::ChangeSubjectName(change),
+        ];
+        let pair = KeyPair::generate(KeyAlgorithm::EcP256).unwrap();
+        let subject = DistinguishedName::common_name("a.example");
+        let received = CertificationRequest::sign(&subject, &attributes, &pair).unwrap();
+        let (maker, renamed) = (Maker::new(Arc::new(AtOnce)), received.renamed());
+        let mut making = maker.make(&renamed);
+        let Poll::Ready(made) = making.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing is waited for");
+        };
+        let made = CertificationRequest::from_der(&made.unwrap()).unwrap();
+        assert_eq!(made.names(), names("b.example"));
+        assert_eq!(made.subject(), &DistinguishedName::common_name("b.example"));
+    }
+}

@@ -3,6 +3,7 @@
 use crate::decode;
 use crate::der::{Reader, Tlv, tag};
 use crate::dn::{self, DistinguishedName};
+use crate::encode;
 use crate::error::{DecodeError, Flaw};
 use crate::extension::{self, Extension};
 use crate::names::{GeneralName, UnusualDnsNames};
@@ -62,6 +63,19 @@ impl Attributes {
             seen.extend(read);
         }
         Ok(attributes)
+    }
+
+    /// Puts these alternative names in the place of those that were asked for, in the extension as well.
+    pub(super) fn rename(&mut self, names: Vec<GeneralName>) {
+        let value = encode::subject_alt_name(&names);
+        let is_names = |extension: &&mut Extension| extension.oid == Oid::SUBJECT_ALT_NAME;
+        match self.extensions.iter_mut().find(is_names) {
+            Some(extension) => extension.value = value,
+            None => self
+                .extensions
+                .push(Extension::non_critical(Oid::SUBJECT_ALT_NAME, value)),
+        }
+        self.names = names;
     }
 
     /// Reads one attribute; its type, if it is one of those that are looked into.

@@ -284,4 +284,36 @@ mod tests {
             assert_eq!(with_attributes(&list).err().map(|e| e.what), expected, "{name}");
         }
     }
+
+    #[test]
+    fn a_request_seen_under_its_new_names_asks_for_them_in_its_extensions() {
+        let new = vec![GeneralName::Dns("b.example".parse().expect("name"))];
+        let change = RequestAttribute::ChangeSubjectName(ChangeSubjectName {
+            subject: None,
+            names: Some(new.clone()),
+        });
+        let usage = Extension::critical(Oid::KEY_USAGE, vec![3, 2, 7, 128]);
+        let san = |names: &[GeneralName]| encode::subject_alt_name(names);
+        let old = Extension::critical(Oid::SUBJECT_ALT_NAME, san(&names()));
+        let rows = [(vec![old, usage.clone()], true), (vec![usage.clone()], false)];
+        for (extensions, critical) in rows {
+            let attributes = [RequestAttribute::Extensions(extensions), change.clone()];
+            let subject = DistinguishedName::common_name("a.example");
+            let request = CertificationRequest::sign(&subject, &attributes, &key()).expect("request");
+            let renamed = request.renamed();
+            assert_eq!(renamed.names(), new);
+            let of = |oid: &Oid| {
+                let found = renamed.extensions().iter().filter(|it| it.oid == *oid);
+                found.cloned().collect::<Vec<_>>()
+            };
+            let expected = Extension {
+                oid: Oid::SUBJECT_ALT_NAME,
+                critical,
+                value: san(&new),
+            };
+            assert_eq!(of(&Oid::SUBJECT_ALT_NAME), [expected]);
+            assert_eq!(of(&Oid::KEY_USAGE), [usage.clone()]);
+            assert_eq!(renamed.der(), request.der(), "what was signed stays");
+        }
+    }
 }
