@@ -12,7 +12,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,15 @@ const BUFFER_MAX: usize = 64 * 1024;
 
 /// How long a peer may take to begin a request after the one that it said was its last.
 const RETURN_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a peer may go on sending what it was told is not wanted.
+const LINGER_WAIT: Duration = Duration::from_secs(2);
+
+/// How much of that is taken, in octets.
+const LINGER_MAX: usize = 1024 * 1024;
+
+/// Octets that are taken at a time of what is not wanted.
+const LINGER_STEP: usize = 16 * 1024;
 
 /// Bounds on one connection.
 #[derive(Copy, Clone, Debug)]
@@ -127,23 +136,49 @@ where
     let mut overseer = Overseer::new(Arc::clone(&observed), bounds.patience);
     let stream = ObservedIo::new(stream, Arc::clone(&observed));
     let over = stop.clone().cancelled_owned();
-    let Some(stream) = serve_requests(stream, &service, (bounds, over), &mut overseer).await else {
-        return;
-    };
-    let stream = if observed.is_expected_back() && !stop.is_cancelled() {
-        observed.enter(Phase::Return);
-        let over = returned_or_stopped(&observed, &stop);
-        serve_requests(stream, &service, (bounds, over), &mut overseer).await
-    } else {
-        Some(stream)
-    };
-    if let Some(mut stream) = stream {
+    let mut served = serve_requests(stream, &service, (bounds, over), &mut overseer).await;
+    if let Served::All(stream) = served {
+        served = if observed.is_expected_back() && !stop.is_cancelled() {
+            observed.enter(Phase::Return);
+            let over = returned_or_stopped(&observed, &stop);
+            serve_requests(stream, &service, (bounds, over), &mut overseer).await
+        } else {
+            Served::All(stream)
+        };
+    }
+    if let Served::All(mut stream) | Served::NoRequest(mut stream) = served {
         tokio::select! {
-            closed = stream.shutdown() => if let Err(error) = closed {
+            closed = close(&mut stream, &stop) => if let Err(error) = closed {
                 debug!(%error, "connection failed");
             },
             () = &mut overseer => debug!("the peer took too long"),
         }
+    }
+}
+
+/// Says that nothing more comes, and takes what the peer still sends, up to [`LINGER_MAX`] and [`LINGER_WAIT`]: a system
+/// that closes a connection with unread octets resets it, and the peer would lose the answer that tells it to send less
+/// (RFC 9112, 9.6). A gateway that stops does not wait.
+async fn close<I>(stream: &mut ObservedIo<I>, stop: &CancellationToken) -> std::io::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.shutdown().await?;
+    let unwanted = async {
+        let mut step = vec![0; LINGER_STEP];
+        let mut left = LINGER_MAX;
+        while left > 0 {
+            match stream.read(&mut step).await? {
+                0 => break,
+                taken => left = left.saturating_sub(taken),
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        taken = unwanted => taken,
+        () = tokio::time::sleep(LINGER_WAIT) => Ok(()),
+        () = stop.cancelled() => Ok(()),
     }
 }
 
@@ -157,14 +192,23 @@ async fn returned_or_stopped(observed: &Observed, stop: &CancellationToken) {
     }
 }
 
+/// How serving requests ended.
+enum Served<I> {
+    /// No further request is to come.
+    All(ObservedIo<I>),
+    /// What came was no request, or one with too large a head, and was answered so.
+    NoRequest(ObservedIo<I>),
+    /// The stream broke, or the peer took too long.
+    Broken,
+}
+
 /// Serves HTTP/1.1 until no further request is to come, which is so when `over` has ended and the last one is answered.
-/// Gives the stream back, unless it broke.
 async fn serve_requests<I, S, B>(
     stream: ObservedIo<I>,
     service: S,
     (bounds, over): (Bounds, impl Future<Output = ()>),
     overseer: &mut Overseer,
-) -> Option<ObservedIo<I>>
+) -> Served<I>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = http::Response<B>> + Unpin,
@@ -180,26 +224,31 @@ where
         .serve_connection(TokioIo::new(stream), service);
     let mut over = pin!(over);
     let mut stopping = false;
-    loop {
+    let ended = loop {
         tokio::select! {
             biased;
-            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => match ended {
-                Ok(()) => break,
-                Err(error) => {
-                    debug!(%error, "connection failed");
-                    return None;
-                }
-            },
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
             () = &mut *overseer => {
                 debug!("the peer took too long");
-                return None;
+                return Served::Broken;
             }
             () = &mut over, if !stopping => {
                 stopping = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
-    }
+    };
     let parts = connection.into_parts();
-    Some(parts.io.into_inner().with_ahead(parts.read_buf))
+    let stream = parts.io.into_inner().with_ahead(parts.read_buf);
+    match ended {
+        Ok(()) => Served::All(stream),
+        Err(error) => {
+            debug!(%error, "connection failed");
+            if error.is_parse() {
+                Served::NoRequest(stream)
+            } else {
+                Served::Broken
+            }
+        }
+    }
 }

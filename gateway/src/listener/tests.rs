@@ -12,6 +12,7 @@ use super::*;
 use crate::config::{ClientCertificates, ExtendedMasterSecret, Span, Transport};
 use crate::router::{NamedEdge, RouterParts};
 
+mod closing;
 mod returning;
 mod tls;
 

@@ -112,7 +112,7 @@ impl Transport {
         octets.push_str(&format!("Content-Length: {}\r\n\r\n", message.body.len()));
         let octets = [octets.as_bytes(), message.body].concat();
         self.send_octets(&octets, message.method)
-            .unwrap_or_else(|| panic!("no answer to {message:?}"))
+            .unwrap_or_else(|| panic!("no answer to {} {}", message.method, message.target))
     }
 
     /// Sends octets as they are. `None` when the other side closes without an answer.
