@@ -194,7 +194,7 @@ impl RegistrationAuthority {
     }
 
     /// The endpoint, in force or not any more: what it accepted it still answers for.
-    async fn endpoint_in_any_state(&self, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
+    pub(super) async fn endpoint_in_any_state(&self, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
         let history = self.objects.history(ObjectKind::Endpoint, name.as_str()).await?;
         let history = history.ok_or(Refusal::UnknownEndpoint)?;
         self.read_endpoint(history.current().or_else(|| history.latest_released()))

@@ -231,7 +231,7 @@ impl RegistrationAuthority {
     ) -> Result<Acted, Error> {
         let spends = alongside.spends.clone();
         let filed = match self.file_intent(filing, (application, pass), alongside).await {
-            Err(Error::Refused(refusal @ Refusal::LimitReached)) => {
+            Err(Error::Refused(refusal @ (Refusal::LimitReached | Refusal::ClientCertificate(_)))) => {
                 let spends = Batch {
                     spends,
                     ..Batch::default()

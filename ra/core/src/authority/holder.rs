@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::RegistrationAuthority;
 use super::begin::serial_key;
 use crate::domain::{
-    Application, Enrollment, EnrollmentId, EnrollmentState, ObjectHistory, ObjectKind, ObjectVersion,
-    Refusal, Renewal, Requester, Role, StreamId, StreamKind, TrustAnchorSet, TrustAnchorsName,
+    Application, EndpointName, Enrollment, EnrollmentId, EnrollmentState, ObjectHistory, ObjectKind,
+    ObjectVersion, Refusal, Renewal, Requester, Role, StreamId, StreamKind, TrustAnchorSet, TrustAnchorsName,
     key_report_stream,
 };
 use crate::error::{Error, InternalError};
@@ -154,13 +154,13 @@ impl RegistrationAuthority {
             },
             lineage: LineageStanding {
                 used: known.used,
-                issued: self.newest_issued(&known, enrollment.id).await?,
+                begun: self.newest_begun(&known, enrollment.id).await?,
             },
         })
     }
 
-    /// The newest certificate of a lineage that was issued after this one.
-    async fn newest_issued(
+    /// The newest renewal of a lineage, begun after this certificate was, that led to a certificate or still may.
+    async fn newest_begun(
         &self,
         lineage: &Lineage,
         after: EnrollmentId,
@@ -171,13 +171,11 @@ impl RegistrationAuthority {
         }
         let streams: Vec<StreamId> = newer.iter().copied().map(StreamId::enrollment).collect();
         let histories = self.ledger.histories(&streams).await?;
-        let issued = histories.into_iter().zip(newer).filter_map(|(history, id)| {
+        let counting = histories.into_iter().zip(newer).filter_map(|(history, id)| {
             let enrollment = verify::enrollment(history)?;
-            let state = enrollment.value().state();
-            let issued = matches!(state, Some(EnrollmentState::Issued | EnrollmentState::Confirmed));
-            issued.then_some(id)
+            takes_its_place(enrollment.value().state()).then_some(id)
         });
-        Ok(issued.max())
+        Ok(counting.max())
     }
 
     /// Trust anchors that are in force. A set that is named and not there lets nobody in.
@@ -211,9 +209,15 @@ impl RegistrationAuthority {
         }
     }
 
-    /// What is committed with the intent of a renewal: that the certificate it renews was used.
-    pub(super) async fn renewing(&self, renewal: Renewal, by: EnrollmentId) -> Result<DocumentWrite, Error> {
+    /// What is committed with the intent of a renewal: that the certificate it renews was used. Refused when another renewal
+    /// has begun since this one was judged, and leaves it no right: of two at once, one is listed first.
+    pub(super) async fn renewing(
+        &self,
+        (renewal, by): (Renewal, EnrollmentId),
+        endpoint: &EndpointName,
+    ) -> Result<DocumentWrite, Error> {
         let (version, lineage) = self.lineage(renewal.lineage).await?;
+        self.still_renews((&lineage, renewal.of), endpoint).await?;
         let body = borsh::to_vec(&lineage.renewed(renewal, by)).map_err(|_| unreadable())?;
         Ok(DocumentWrite {
             id: document(renewal.lineage),
@@ -222,6 +226,45 @@ impl RegistrationAuthority {
             keys: Vec::new(),
             expires_at: None,
         })
+    }
+
+    /// Whether a certificate may be renewed by what its lineage says now. The endpoint matters only where a newer renewal has
+    /// begun.
+    async fn still_renews(
+        &self,
+        (lineage, of): (&Lineage, EnrollmentId),
+        endpoint: &EndpointName,
+    ) -> Result<(), Error> {
+        if lineage.used.is_none_or(|used| used <= of) && lineage.begun.iter().all(|begun| *begun <= of) {
+            return Ok(());
+        }
+        let endpoint = self.endpoint_in_any_state(endpoint).await?;
+        let standing = LineageStanding {
+            used: lineage.used,
+            begun: self.newest_begun(lineage, of).await?,
+        };
+        client::is_newest(of, &endpoint.renewal, standing).map_err(Refusal::from)?;
+        Ok(())
+    }
+}
+
+/// Whether a renewal in this state stands in the way of others where only the newest certificate is renewed: it has a certificate,
+/// or may still have one.
+fn takes_its_place(state: Option<EnrollmentState>) -> bool {
+    use EnrollmentState as S;
+    match state {
+        Some(
+            S::Submitted
+            | S::Received
+            | S::AwaitingApproval
+            | S::Approved
+            | S::Issuing
+            | S::InDoubt
+            | S::Quarantined
+            | S::Issued
+            | S::Confirmed,
+        ) => true,
+        None | Some(S::Refused | S::Failed | S::Expired | S::Erased) => false,
     }
 }
 

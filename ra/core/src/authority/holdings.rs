@@ -61,7 +61,8 @@ enum Counts {
 }
 
 impl RegistrationAuthority {
-    /// Room for the certificate of this enrollment, if its registration may have one more.
+    /// Room for the certificate of this enrollment, if its registration may have one more, and what it renews may still be
+    /// renewed.
     pub(super) async fn room_for(&self, application: &Application, id: EnrollmentId) -> Result<Room, Error> {
         let mut room = match application.registration {
             Some(registration) => self.room_of(registration, application, id).await?,
@@ -69,7 +70,8 @@ impl RegistrationAuthority {
         };
         room.supersedes = room.supersedes.or(application.shown.replaces);
         if let Some(renewal) = application.shown.renewal {
-            room.documents.push(self.renewing(renewal, id).await?);
+            let renewing = self.renewing((renewal, id), &application.endpoint);
+            room.documents.push(renewing.await?);
         }
         Ok(room)
     }

@@ -246,7 +246,7 @@ pub enum CertificateRejection {
     /// It was issued at another endpoint.
     #[error("certificate was issued elsewhere and is not renewed here")]
     Elsewhere,
-    /// A newer one was used, or issued where only the newest counts.
+    /// A newer one was used, or issued or begun where only the newest counts.
     #[error("a newer certificate has taken its place")]
     NotNewest,
     /// Nobody is known by its name.

@@ -9,7 +9,7 @@ use webpki::{EndEntityCert, Error as PathError, KeyUsage, anchor_from_trusted_ce
 
 use crate::domain::{
     CertificateRegistration, CertificateRejection as Rejection, Endpoint, Enrollment, EnrollmentId,
-    EnrollmentState, KnownRegistration, Renewal, RevocationReason, SecretId, TrustAnchorSet,
+    EnrollmentState, KnownRegistration, Renewal, RenewalRules, RevocationReason, SecretId, TrustAnchorSet,
 };
 
 /// Certificates of one client, at most: its own, and those between it and its anchor.
@@ -86,8 +86,8 @@ pub(crate) struct Issued {
 pub(crate) struct LineageStanding {
     /// The newest whose certificate was used to renew.
     pub(crate) used: Option<EnrollmentId>,
-    /// The newest whose certificate was issued.
-    pub(crate) issued: Option<EnrollmentId>,
+    /// The newest renewal that led to a certificate, or still may.
+    pub(crate) begun: Option<EnrollmentId>,
 }
 
 /// Whether a certificate of ours still is good for its holder to be known by.
@@ -125,8 +125,17 @@ pub(crate) fn may_renew(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     good_here((enrollment, certificate), endpoint, now)?;
-    let newer = |other: Option<EnrollmentId>| other.is_some_and(|other| other > enrollment.id);
-    if newer(lineage.used) || (endpoint.renewal.newest_only && newer(lineage.issued)) {
+    is_newest(enrollment.id, &endpoint.renewal, lineage)
+}
+
+/// Whether no newer certificate of its lineage keeps this one from being renewed.
+pub(crate) fn is_newest(
+    this: EnrollmentId,
+    rules: &RenewalRules,
+    lineage: LineageStanding,
+) -> Result<(), Rejection> {
+    let newer = |other: Option<EnrollmentId>| other.is_some_and(|other| other > this);
+    if newer(lineage.used) || (rules.newest_only && newer(lineage.begun)) {
         return Err(Rejection::NotNewest);
     }
     Ok(())

@@ -257,6 +257,64 @@ async fn any_certificate_of_a_lineage_renews_until_a_newer_one_was_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_renewals_at_once_one_leads_to_the_newest() {
+    let fleet = Fleet::start(&format!("{ANY_TIME}renew_newest_only = true\n")).await;
+    let not_newest = Refusal::ClientCertificate(Rejection::NotNewest);
+    for number in 0..6 {
+        let name = format!("press-{number}");
+        let device = fleet.device(&name).await;
+        let requests: Vec<_> = (0..4).map(|_| Csr::of(&name).anew()).collect();
+        let asking = requests
+            .iter()
+            .map(|request| fleet.renew(device.credential(), request));
+        let answers = futures_util::future::join_all(asking).await;
+        let (issued, refusals): (Vec<_>, Vec<_>) = answers
+            .into_iter()
+            .partition(|answer| matches!(answer, Ok(Disposition::Issued(_))));
+        assert_eq!(issued.len(), 1, "{name}: {issued:?} {refusals:?}");
+        for answer in refusals {
+            refused(&name, answer, &not_newest);
+        }
+        let newest = certified(issued.into_iter().next().unwrap());
+        certified(fleet.renew(certificate(&newest), &Csr::of(&name).anew()).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_renewals_that_people_agreed_to_one_leads_to_the_newest() {
+    let fleet = Fleet::start(ANY_TIME).await;
+    let device = fleet.device("press").await;
+    let text = format!("{ANY_TIME}renew_newest_only = true\napproval = \"one\"\n");
+    fleet.endpoint(DEVICES, &text).await;
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let id = pending(fleet.renew(device.credential(), &Csr::of("press").anew()).await);
+        let proposal = fleet.proposal(id).await;
+        waiting.push((id, proposal));
+    }
+    for (_, proposal) in &waiting {
+        let vote = fleet.authority.vote("alice").await;
+        fleet.ra().approve(*proposal, vote).await.unwrap();
+    }
+    let mut ended = Vec::new();
+    for (id, _) in waiting {
+        fleet
+            .authority
+            .work_until("it has ended", || async {
+                let enrollment = fleet.ra().enrollment(id).await.unwrap().unwrap();
+                let state = enrollment.state();
+                matches!(state, Some(EnrollmentState::Issued | EnrollmentState::Refused))
+            })
+            .await;
+        let enrollment = fleet.ra().enrollment(id).await.unwrap().unwrap();
+        ended.push((enrollment.certificate().is_some(), enrollment.refusal().cloned()));
+    }
+    ended.sort_by_key(|(issued, _)| *issued);
+    let not_newest = Refusal::ClientCertificate(Rejection::NotNewest);
+    assert_eq!(ended, [(false, Some(not_newest)), (true, None)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_for_people_is_asked_for_again_until_they_have_decided() {
     let fleet = Fleet::start(ANY_TIME).await;
     let (granted, denied) = (fleet.device("granted").await, fleet.device("denied").await);
