@@ -3,7 +3,7 @@
 use super::RegistrationAuthority;
 use super::caller::Caller;
 use super::judge::Scene;
-use super::standing::disposition;
+use super::standing::{being_made, disposition};
 use super::waiting::is_moving;
 use portreeve_pkix::Certificate;
 
@@ -32,12 +32,13 @@ pub(super) enum Before {
 }
 
 impl RegistrationAuthority {
-    /// What the claim leads to, if it is known: the answer to a retry.
+    /// What the claim leads to, if it is known: the answer to a retry. `raced` says that somebody filed the same claim while this
+    /// request was judged.
     pub(super) async fn known(
         &self,
         (caller, digest): (&Caller, [u8; 32]),
         request: &EnrollmentRequest,
-        (claim, scene): (Option<Claim>, &Scene),
+        (claim, scene, raced): (Option<Claim>, &Scene, bool),
     ) -> Result<Before, Error> {
         let makes_key = request.operation == Operation::GenerateKey;
         let live = |claim: &Claim| claim.until > self.now();
@@ -57,12 +58,17 @@ impl RegistrationAuthority {
             other => other?,
         };
         self.spent_for(caller, enrollment.value())?;
-        if is_moving(enrollment.value()) {
+        let moving = is_moving(enrollment.value());
+        if moving {
             enrollment = self.settled(claim.enrollment, endpoint.inline_wait).await?;
         }
         let this = enrollment.value();
         if makes_key && !answers(this, live(&claim)) {
             let undelivered = self.undelivered(this);
+            // Whoever asked at the same time is being given it now.
+            if undelivered.is_some() && (moving || raced) {
+                return Ok(Before::Answer(being_made(this, endpoint.retry_after)));
+            }
             let is_open = undelivered.is_some() || came_to_nothing(this);
             let secret = this.asked().and_then(|asked| asked.secret);
             return Ok(Before::Free(Some(Earlier {

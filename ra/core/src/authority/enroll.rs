@@ -67,7 +67,8 @@ impl RegistrationAuthority {
             )
             .await;
             let (claim, scene) = (claim?, scene?);
-            let before = self.known((&caller, digest), &request, (claim, &scene)).await?;
+            let known = (claim, &scene, turn > 0);
+            let before = self.known((&caller, digest), &request, known).await?;
             let earlier = match before {
                 Before::Answer(disposition) => return Ok(disposition),
                 Before::Free(earlier) => earlier,

@@ -148,15 +148,22 @@ pub(super) fn disposition(enrollment: &Enrollment, later: Duration) -> Result<Di
     };
     match enrollment.state() {
         None | Some(S::Erased) => Err(Refusal::UnknownRequest.into()),
-        Some(S::Submitted | S::Received | S::Approved | S::Issuing) => {
-            pending(Waiting::Issuance, SOON.min(later))
-        }
+        Some(S::Submitted | S::Received | S::Approved | S::Issuing) => Ok(being_made(enrollment, later)),
         Some(S::AwaitingApproval) => pending(Waiting::Approval, later),
         Some(S::InDoubt | S::Quarantined) => pending(Waiting::Operator, later),
         Some(S::Issued | S::Confirmed) => Ok(Disposition::Issued(Box::new(issuance(enrollment)?))),
         Some(S::Refused | S::Failed | S::Expired) => Ok(Disposition::Refused(
             enrollment.refusal().cloned().unwrap_or(Refusal::NotIssued),
         )),
+    }
+}
+
+/// What a client is told that is to come back in a moment.
+pub(super) fn being_made(enrollment: &Enrollment, later: Duration) -> Disposition {
+    Disposition::Pending {
+        enrollment: enrollment.id,
+        retry_after: SOON.min(later),
+        waiting: Waiting::Issuance,
     }
 }
 

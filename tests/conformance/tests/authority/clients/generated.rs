@@ -111,6 +111,52 @@ async fn asking_again_makes_another_key_and_revokes_what_may_not_have_arrived() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_those_who_ask_for_the_same_at_once_one_gets_the_key() {
+    let asking = Asking::start(OFFERED).await;
+    for number in 0..4 {
+        let name = format!("press-{number}");
+        let known = asking.fleet.register(any(&name)).await;
+        let once = asking
+            .fleet
+            .secret(&known, SecretKind::EstPassword, Some(1))
+            .await;
+        let request = Csr::of(&name).anew();
+        // Each has its own memory, as each has its own connection.
+        let makers: Vec<_> = (0..4).map(|_| Arc::new(Maker::default())).collect();
+        let answers = makers.iter().map(|maker| {
+            let wish = portreeve_ra::EnrollmentRequest {
+                key_maker: Some(Arc::clone(maker) as _),
+                ..asking.wish(password(&once), &request)
+            };
+            asking.fleet.ra().enroll(wish)
+        });
+        let answers = futures_util::future::join_all(answers).await;
+        let mut delivered = Vec::new();
+        for (maker, answer) in makers.iter().zip(answers) {
+            match answer {
+                Ok(Disposition::Issued(issuance)) => {
+                    assert!(maker.last_is_of(&issuance), "{name}");
+                    delivered.push(*issuance);
+                }
+                other => {
+                    pending(other);
+                }
+            }
+        }
+        let [first] = &delivered[..] else {
+            panic!("{name}: {delivered:?}");
+        };
+        assert!(!asking.revoked(first).await, "{name}");
+        let second = certified(asking.ask(password(&once), &request).await);
+        assert!(asking.maker.last_is_of(&second));
+        assert!(
+            asking.revoked(first).await && !asking.revoked(&second).await,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spent_password_asks_again_only_for_what_may_not_have_arrived() {
     let asking = Asking::start(OFFERED).await;
     let fleet = &asking.fleet;
