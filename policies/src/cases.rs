@@ -198,6 +198,7 @@ fn facts(known: &Known, request: &CertificationRequest) -> Facts {
         requester: Requester::Key(request.public_key().fingerprint()),
         validated: known.proven.as_ref().map_or_else(of_request, listed),
         key_blocked: known.key_blocked,
+        key_to_be_made: false,
         not_after_asked: known.not_after.as_deref().map(relative),
         not_before_asked: known.not_before.as_deref().map(relative),
         registration: known.registration.as_ref().map(registration),

@@ -189,6 +189,7 @@ fn facts(request: &CertificationRequest, assumptions: &Assumptions) -> Result<Fa
         requester: Requester::Key(request.public_key().fingerprint()),
         validated: assumptions.validated.clone().unwrap_or_else(all),
         key_blocked: assumptions.key_blocked,
+        key_to_be_made: false,
         not_after_asked: assumptions.not_after_asked,
         not_before_asked: assumptions.not_before_asked,
         registration: None,

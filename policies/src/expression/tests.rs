@@ -43,6 +43,7 @@ fn variables(names: &[String], change: impl FnOnce(&mut Draft)) -> Result<Variab
         secret: None,
         validated: Vec::new(),
         key_blocked: false,
+        key_to_be_made: false,
         not_after_asked: None,
         not_before_asked: None,
     };

@@ -45,6 +45,7 @@ fn facts(policies: &Policies, endpoint: &str) -> Facts {
         requester: Requester::Key([7; 32]),
         validated: vec![Identifier::Dns(DnsName::parse("a.example").expect("name"))],
         key_blocked: false,
+        key_to_be_made: false,
         not_after_asked: None,
         not_before_asked: None,
         registration: None,
@@ -136,6 +137,15 @@ fn extra_blocked_keys() {
         .judge(&facts, &shipped_object("tls-server"), &request)
         .expect("verdict");
     assert!(matches!(verdict, Verdict::Refuse { .. }));
+    let to_be_made = Facts {
+        key_to_be_made: true,
+        ..facts.clone()
+    };
+    let verdict = policies.judge(&to_be_made, &shipped_object("tls-server"), &request);
+    assert!(
+        matches!(verdict, Ok(Verdict::Permit { .. })),
+        "another key is made"
+    );
     let verdict = Policies::default()
         .judge(&facts, &shipped_object("tls-server"), &request)
         .expect("verdict");

@@ -8,6 +8,9 @@ pub(super) fn judge(question: &Question<'_>, _: &mut Draft, reasons: &mut Reason
     if reasons.refused() {
         return;
     }
+    if question.facts.key_to_be_made {
+        return reasons.held("the key is yet to be made");
+    }
     match check_key(question.request.public_key(), question.blocklist) {
         Ok(()) => reasons.held("no known weakness"),
         Err(rejection) => reasons.refuse(Refusal::Key(rejection)),

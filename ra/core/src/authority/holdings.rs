@@ -18,13 +18,14 @@ use super::settle::Settled;
 use crate::accounts::may_race;
 use crate::domain::{
     Actor, Application, Command, Enrollment, EnrollmentId, EnrollmentState, Origin, OverLimit, Purpose,
-    Record, Refusal, RegistrationId, RevocationReason, StreamId,
+    Record, Refusal, RegistrationId, RevocationReason, Role, Shown, StreamId, Verdict,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
 use crate::ports::{
     Batch, CommitError, Conflict, DocumentId, DocumentWrite, RevocationPower, TaskLease, WakeKey,
 };
+use crate::steps::admit::Admitted;
 use crate::steps::{Verified, verify};
 
 /// The kind of the documents.
@@ -65,7 +66,7 @@ impl RegistrationAuthority {
     /// renewed.
     pub(super) async fn room_for(&self, application: &Application, id: EnrollmentId) -> Result<Room, Error> {
         let mut room = match application.registration {
-            Some(registration) => self.room_of(registration, application, id).await?,
+            Some(registration) => self.room_of(registration, &application.shown, id).await?,
             None => Room::default(),
         };
         room.supersedes = room.supersedes.or(application.shown.replaces);
@@ -80,7 +81,7 @@ impl RegistrationAuthority {
     async fn room_of(
         &self,
         registration: RegistrationId,
-        application: &Application,
+        shown: &Shown,
         id: EnrollmentId,
     ) -> Result<Room, Error> {
         let known = self.registrations.registration(registration).await?;
@@ -93,10 +94,7 @@ impl RegistrationAuthority {
         };
         let (version, Holdings(mut held)) = self.holdings(registration).await?;
         // What is renewed or replaced gives its place to what takes its place.
-        let gives_way = [
-            application.shown.renewal.map(|it| it.of),
-            application.shown.replaces,
-        ];
+        let gives_way = [shown.renewal.map(|it| it.of), shown.replaces];
         held.retain(|one| *one != id && !gives_way.contains(&Some(*one)));
         let mut supersedes = None;
         if held.len() >= max {
@@ -117,6 +115,30 @@ impl RegistrationAuthority {
             documents: vec![document],
             supersedes,
         })
+    }
+
+    /// The verdict, or a refusal when it permits what there is no room for: for those to whom what follows costs something. Who
+    /// cannot read the list finds room; it is looked at again in the commit of the intent.
+    pub(super) async fn with_room(
+        &self,
+        verdict: Verdict,
+        (admitted, shown): (&Admitted, &Shown),
+    ) -> Result<Verdict, Error> {
+        let (Verdict::Permit { findings, .. }, Some(behalf)) = (&verdict, admitted.behalf()) else {
+            return Ok(verdict);
+        };
+        if !self.parts.roles.has(Role::Worker) {
+            return Ok(verdict);
+        }
+        let nobody = EnrollmentId::from_bytes([0; 16]);
+        match self.room_of(behalf.registration.id, shown, nobody).await {
+            Ok(_) => Ok(verdict),
+            Err(Error::Refused(refusal)) => Ok(Verdict::Refuse {
+                refusal,
+                findings: findings.clone(),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     async fn holdings(&self, registration: RegistrationId) -> Result<(u64, Holdings), Error> {

@@ -120,10 +120,13 @@ impl RegistrationAuthority {
         endpoint: Arc<Endpoint>,
         wish: Wish<'_>,
     ) -> Result<Judged, Error> {
-        let (proven, shown) = self.proven(&admitted, &endpoint, &wish).await?;
+        let (asked, shown) = self.asked(&admitted, &endpoint, &wish)?;
         let profile = chosen_profile(wish.profile_hint, &endpoint, admitted.behalf())?;
+        // What would be refused anyway costs no key.
+        let early = wish.needs_a_key();
+        let asked = if early { asked } else { wish.keyed(asked).await? };
         let (profiles, mut facts) = self
-            .profile_and_facts(&admitted, (&endpoint, &profile), &proven)
+            .profile_and_facts(&admitted, (&endpoint, &profile), &asked)
             .await?;
         if endpoint.approval.is_some() && facts.approval == Agreement::NotAsked {
             return Err(no_policy(&endpoint).into());
@@ -132,14 +135,28 @@ impl RegistrationAuthority {
         facts.not_after_asked = wish.not_after;
         let unknown = || Refusal::UnknownProfile(profile.to_string());
         let version = profiles.current().ok_or_else(unknown)?;
-        let verdict = self.evaluate(&facts, version, &proven)?;
+        facts.key_to_be_made = early;
+        facts.key_blocked = facts.key_blocked && !early;
+        let mut verdict = self.evaluate(&facts, version, &asked)?;
+        if early {
+            verdict = self.with_room(verdict, (&admitted, &shown)).await?;
+        }
+        let refused = matches!(verdict, Verdict::Refuse { .. });
+        let request = if early && !refused {
+            let made = wish.keyed(asked).await?;
+            facts.key_to_be_made = false;
+            verdict = self.evaluate(&facts, version, &made)?;
+            made
+        } else {
+            asked
+        };
         let profile = (profile, version.version);
         Ok(Judged {
             admitted,
             endpoint,
             operation: wish.operation,
             profile,
-            request: proven,
+            request,
             verdict,
             shown,
         })
@@ -297,6 +314,7 @@ impl RegistrationAuthority {
             requester: requester.clone(),
             validated,
             key_blocked,
+            key_to_be_made: false,
             not_after_asked: None,
             not_before_asked: None,
             registration: admitted.behalf().map(|behalf| Arc::clone(&behalf.registration)),

@@ -86,15 +86,16 @@ impl RegistrationAuthority {
         self.holder(&shown.chain).await.map(Some)
     }
 
-    /// The request to be judged by the profile, and what is kept of how it came.
-    pub(super) async fn proven(
+    /// The request to be judged by the profile, and what is kept of how it came. Where a key is made here, its own key is only
+    /// what it was signed with.
+    pub(super) fn asked(
         &self,
         admitted: &Admitted,
         endpoint: &Endpoint,
         wish: &Wish<'_>,
-    ) -> Result<(ProvenRequest, Shown), Error> {
+    ) -> Result<(ProvenRequest, Shown), Refusal> {
         if wish.operation == Operation::GenerateKey && !endpoint.offer.generated_keys {
-            return Err(Refusal::NotOffered.into());
+            return Err(Refusal::NotOffered);
         }
         let received = possession::prove(wish.request)?;
         let for_others = admitted.for_others();
@@ -120,16 +121,31 @@ impl RegistrationAuthority {
                 received
             }
         };
-        let made = match wish.key {
-            Key::Own => return Ok((received, shown)),
-            Key::NotOffered => return Err(Refusal::NotOffered.into()),
-            Key::Made(made) => possession::made_for(&received, made)?,
-            Key::ToBeMade(maker) => {
-                let made = maker.make(received.request()).await?;
-                possession::made_for(&received, &made)?
-            }
+        shown.received = match wish.key {
+            Key::Own => None,
+            Key::NotOffered => return Err(Refusal::NotOffered),
+            Key::Made(_) | Key::ToBeMade(_) => Some(wish.request.to_vec()),
         };
-        shown.received = Some(wish.request.to_vec());
-        Ok((made, shown))
+        Ok((received, shown))
+    }
+}
+
+impl Wish<'_> {
+    /// Whether its key is yet to be made here, which costs something.
+    pub(super) const fn needs_a_key(&self) -> bool {
+        matches!(self.key, Key::ToBeMade(_))
+    }
+
+    /// The request for the key that is certified, which is made now if it is to be.
+    pub(super) async fn keyed(&self, asked: ProvenRequest) -> Result<ProvenRequest, Refusal> {
+        match self.key {
+            Key::Own => Ok(asked),
+            Key::NotOffered => Err(Refusal::NotOffered),
+            Key::Made(made) => possession::made_for(&asked, made),
+            Key::ToBeMade(maker) => {
+                let made = maker.make(asked.request()).await?;
+                possession::made_for(&asked, &made)
+            }
+        }
     }
 }

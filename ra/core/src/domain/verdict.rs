@@ -27,6 +27,8 @@ pub struct Facts {
     pub validated: Vec<Identifier>,
     /// Whether the key is on the installation's own list of compromised keys.
     pub key_blocked: bool,
+    /// Whether the key is yet to be made here: that of the request is of the same kind, and is otherwise no matter.
+    pub key_to_be_made: bool,
     /// The end the client asked for.
     pub not_after_asked: Option<Timestamp>,
     /// The beginning the client asked for.

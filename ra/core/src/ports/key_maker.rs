@@ -8,7 +8,8 @@ use portreeve_pkix::CertificationRequest;
 use crate::domain::Refusal;
 
 /// Makes the key of one request. The private key stays with whoever implements this, for the answer to this one request;
-/// the RA never sees it, stores nothing of it, and asks only once the requester was admitted.
+/// the RA never sees it, stores nothing of it, and asks only once the requester was admitted and the profile has nothing against
+/// the rest of the request.
 #[async_trait]
 pub trait KeyMaker: Send + Sync + fmt::Debug {
     /// Makes a key, forgets one made before, and returns a PKCS#10 request in DER that is signed by it and has the subject,

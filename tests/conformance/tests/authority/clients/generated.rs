@@ -2,7 +2,7 @@
 
 use portreeve_pkix::CertificationRequest;
 use portreeve_ra::ports::KeyMaker;
-use portreeve_ra::{EnrollmentState, ProposalId, SecretKind};
+use portreeve_ra::{AllowedNames, EnrollmentState, ProposalId, Registration, SecretKind};
 use rcgen::{DnType, KeyPair};
 
 use super::*;
@@ -206,6 +206,46 @@ async fn no_key_is_made_for_whom_nothing_is_issued() {
         asking.maker.last_is_of(&renewed),
         "a renewal with a key that is made here"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_be_refused_anyway_costs_no_key() {
+    let asking = Asking::start(OFFERED).await;
+    let fleet = &asking.fleet;
+    let limited = Registration {
+        names: AllowedNames::Only(vec![
+            "press.test".parse().unwrap(),
+            "press2.test".parse().unwrap(),
+        ]),
+        certificates_max: Some(1),
+        ..Registration::named("press")
+    };
+    let known = fleet.register(limited).await;
+    let secret = fleet.secret(&known, SecretKind::EstPassword, None).await;
+    let answer = asking.ask(password(&secret), &Csr::of("lathe").anew()).await;
+    assert!(
+        matches!(answer, Err(Error::Refused(Refusal::Names(_)))),
+        "{answer:?}"
+    );
+    assert_eq!(asking.maker.made(), 0, "names of others");
+    certified(asking.ask(password(&secret), &Csr::of("press").anew()).await);
+    let answer = asking.ask(password(&secret), &Csr::of("press2").anew()).await;
+    refused("one more than it may have", answer, &Refusal::LimitReached);
+    assert_eq!(asking.maker.made(), 1, "one more than it may have");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_that_a_request_is_signed_with_is_no_matter() {
+    let asking = Asking::start(OFFERED).await;
+    let device = asking.fleet.device("press").await;
+    let compromised = portreeve_ra::StatusChange::Revoke(RevocationReason::KeyCompromise);
+    asking.fleet.change(&device.issuance, compromised).await;
+    let secret = asking.fleet.password("lathe").await;
+    let answer = asking.fleet.enroll(secret.clone(), &device.request).await;
+    let blocked = Refusal::Key(portreeve_ra::KeyRejection::Blocked);
+    refused("its own key", answer, &blocked);
+    let made = certified(asking.ask(secret, &device.request).await);
+    assert!(asking.maker.last_is_of(&made));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
