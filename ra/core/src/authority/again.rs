@@ -45,7 +45,7 @@ impl RegistrationAuthority {
         let Some(claim) = claim.filter(|claim| makes_key || live(claim)) else {
             return Ok(Before::Free(None));
         };
-        let (admitted, endpoint) = self.admit_returning((&request.credential, caller), scene)?;
+        let (admitted, endpoint) = self.admit_returning((&request.credential, caller), scene).await?;
         caller.accepted_at(&endpoint)?;
         if claim.requester != *admitted.requester() {
             return Err(Refusal::NotAuthorized.into());

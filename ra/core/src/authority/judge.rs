@@ -84,14 +84,14 @@ impl RegistrationAuthority {
         if endpoint.clients.several == SeveralCredentials::Precedence {
             return Ok(());
         }
-        let on_behalf_of = admitted.behalf().map(|behalf| behalf.registration.id);
+        let on_behalf_of = admitted.registration();
         for beside in &caller.besides {
             let other = match beside {
                 Beside::Registration(id) => Some(*id),
                 Beside::Certificate(holder) => {
                     let presented = self.presented(holder, endpoints).await?;
                     let other = admit_certificate(&presented, endpoint, When::Later, self.now())?;
-                    other.behalf().map(|behalf| behalf.registration.id)
+                    other.registration()
                 }
             };
             if other.is_none() || other != on_behalf_of {
@@ -258,15 +258,19 @@ impl RegistrationAuthority {
             .map_err(|error| Error::Internal(unreadable(error)))
     }
 
-    /// Admits whoever returns to ask about an enrollment, and says at which endpoint.
-    pub(super) fn admit_returning(
+    /// Admits whoever returns to ask about an enrollment, and says at which endpoint. Credentials that must be of one identity
+    /// must be so then as well.
+    pub(super) async fn admit_returning(
         &self,
-        who: (&Credential, &Caller),
+        (credential, caller): (&Credential, &Caller),
         scene: &Scene,
     ) -> Result<(Admitted, Arc<Endpoint>), Error> {
         // An endpoint that was taken out of force still answers for what it accepted.
         let endpoint = self.read_endpoint(scene.endpoints.latest_released())?;
-        let admitted = admit_either(who, &endpoint, scene, (When::Later, self.now()))?;
+        let when = (When::Later, self.now());
+        let admitted = admit_either((credential, caller), &endpoint, scene, when)?;
+        self.agreeing((caller, &admitted), &endpoint, &scene.endpoints)
+            .await?;
         Ok((admitted, endpoint))
     }
 

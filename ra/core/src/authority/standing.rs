@@ -35,7 +35,7 @@ impl RegistrationAuthority {
         let caller = self.caller(credential, (endpoint, operation), origin).await?;
         let who = (&caller.requester, None, caller.holder.as_ref());
         let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint)).await;
-        let (admitted, found) = self.admit_returning((credential, &caller), &scene?)?;
+        let (admitted, found) = self.admit_returning((credential, &caller), &scene?).await?;
         let enrollment = self.claimed(claim?, &admitted).await?;
         self.spent_for(&caller, enrollment.value())?;
         disposition(enrollment.value(), found.retry_after)
@@ -53,7 +53,7 @@ impl RegistrationAuthority {
         let caller = self.caller(credential, (endpoint, operation), origin).await?;
         let who = (&caller.requester, None, caller.holder.as_ref());
         let scene = self.scene(who, endpoint).await?;
-        let (admitted, _) = self.admit_returning((credential, &caller), &scene)?;
+        let (admitted, _) = self.admit_returning((credential, &caller), &scene).await?;
         let key = ClaimKey::new(endpoint, operation, handle);
         let mut turn = 0;
         loop {

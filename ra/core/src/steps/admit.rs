@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::{
     Account, AccountStatus, CertificateRejection, Credential, Endpoint, EndpointName, KnownRegistration,
-    KnownSecret, Operation, Refusal, Renewal, Requester, SecretId,
+    KnownSecret, Operation, Refusal, RegistrationId, Renewal, Requester, SecretId,
 };
 use crate::steps::Verified;
 use crate::steps::client::{self, Presented, Purpose};
@@ -67,6 +67,15 @@ impl Admitted {
     /// On whose behalf, when it was admitted to ask for something.
     pub(crate) const fn behalf(&self) -> Option<&Behalf> {
         self.behalf.as_ref()
+    }
+
+    /// The registration that it is, or on whose behalf it asks. Whether that one still may ask is another matter.
+    pub(crate) fn registration(&self) -> Option<RegistrationId> {
+        match (&self.behalf, &self.requester) {
+            (Some(behalf), _) => Some(behalf.registration.id),
+            (None, Requester::Registration(id)) => Some(*id),
+            (None, Requester::Account(_) | Requester::Certificate(_) | Requester::Key(_)) => None,
+        }
     }
 
     /// As what it was admitted, when it is no account.

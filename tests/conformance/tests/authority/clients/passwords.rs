@@ -130,7 +130,10 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
     let press = fleet.ra().registrations().find("press").await.unwrap().unwrap();
     let own = fleet.secret(press.value(), SecretKind::EstPassword, None).await;
     let agreeing = Credential::of(vec![password(&own), device.credential()]);
-    certified(fleet.renew(agreeing, &Csr::of("press").anew()).await);
+    let request = Csr::of("press").anew();
+    certified(fleet.renew(agreeing, &request).await);
+    let answer = fleet.renew(both(), &request).await;
+    refused("the same request again", answer, &Refusal::CredentialsDisagree);
 
     let nonsense = Credential::Certificate {
         chain: vec![b"no certificate".to_vec()],
