@@ -23,6 +23,8 @@ use crate::verdict::{Asked, ca_certificates, verdict};
 
 /// When to try again if a server could not be asked and does not say when.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
+/// When an operator is asked, after the answer to a poll was lost that may have been the last.
+const DOUBT_AFTER: Duration = Duration::from_secs(1);
 /// A client certificate that ends within this time is reported.
 const IDENTITY_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -119,6 +121,13 @@ impl EstCa {
         match self.post(&asked).await {
             // What was recorded as sent has to be recorded as not sent, or nobody would dare to send it again.
             Err(error) if once && progress == Progress::Sent => Ok(self.not_sent_after_all(error)),
+            // The lost answer to a poll may have been the certificate: from then on it may issue again.
+            Ok(IssueOutcome::Unknown) if once && progress == Progress::Pending => {
+                Ok(IssueOutcome::Deferred {
+                    handle: Progress::Sent.handle(),
+                    retry_after: DOUBT_AFTER,
+                })
+            }
             outcome => outcome,
         }
     }
@@ -202,9 +211,9 @@ impl CaBackend for EstCa {
         self.forward(order.request(), what, Progress::of(handle)).await
     }
 
-    /// EST has nothing to ask but the request itself. `NotSeen` where giving it again is harmless: it was not sent, or the
-    /// server has answered 202 and is "responsible for maintaining all state necessary to recognize" it (RFC 7030
-    /// section 4.2.3), or it is known to recognise requests that it has answered.
+    /// EST has nothing to ask but the request itself. `NotSeen` where giving it again is harmless: it was not sent; or the last
+    /// answer that is known was 202, after which the server must recognise it (RFC 7030 section 4.2.3); or it is known to
+    /// recognise requests that it has answered, and gives the same certificate again.
     async fn reconcile(&self, intent: &Intent, handle: Option<&[u8]>) -> Result<ReconcileOutcome, CaError> {
         let repeats = match &intent.body {
             IntentBody::Upstream { request, .. } => repeats_of(request),

@@ -102,6 +102,31 @@ impl World {
         })));
     }
 
+    /// The server has issued once, and answers each of so many requests with that certificate; the first answers are lost on
+    /// their way.
+    fn has_issued(&self, lost: usize, times: usize) {
+        let issued = Arc::<Mutex<Option<Vec<u8>>>>::default();
+        for number in 0..times {
+            let (ca, contents, issued) = (
+                Arc::clone(&self.ca),
+                Arc::clone(&self.contents),
+                Arc::clone(&issued),
+            );
+            self.peer.then(Step::Made(Box::new(move || {
+                let contents = contents.lock().expect("contents").clone().expect("ordered");
+                let mut issued = issued.lock().expect("issued");
+                let certificate = issued.get_or_insert_with(|| ca.issue(&contents, now(), &Fault::None));
+                let Step::Answer(mut bytes) = certificates(&[certificate]) else {
+                    unreachable!("an answer")
+                };
+                if number < lost {
+                    bytes.truncate(bytes.len() / 2);
+                }
+                bytes
+            })));
+        }
+    }
+
     async fn ask(&self) -> Result<Disposition, Error> {
         let request = self.authority.request(&self.account, "order", csr("a.test"));
         self.authority.ra.enroll(request).await
@@ -179,6 +204,39 @@ async fn a_lost_answer_is_asked_for_again_or_left_to_an_operator() {
     let _ = world.ask().await;
     world.reach("in_doubt").await;
     assert_eq!(world.peer.seen().len(), 1, "never sent twice");
+}
+
+#[tokio::test]
+async fn a_lost_certificate_that_was_polled_for_is_polled_for_again_or_left_to_an_operator() {
+    let waits = || answer("202 Accepted", &["Retry-After: 1"], "");
+    let world = World::start(Repeats::AreRecognised).await;
+    world.peer.then(waits());
+    world.has_issued(2, 3);
+    let _ = world.ask().await;
+    world.reach("issued").await;
+    let seen = world.peer.seen();
+    assert_eq!(seen.len(), 4);
+    let bodies: Vec<&str> = seen
+        .iter()
+        .filter_map(|one| one.split_once("\r\n\r\n"))
+        .map(|one| one.1)
+        .collect();
+    assert!(
+        bodies.windows(2).all(|pair| pair[0] == pair[1]),
+        "the same request"
+    );
+
+    let world = World::start(Repeats::MayIssueAgain).await;
+    world.peer.then(waits());
+    world.peer.then(waits());
+    world.has_issued(1, 2);
+    let _ = world.ask().await;
+    world.reach("in_doubt").await;
+    assert_eq!(
+        world.peer.seen().len(),
+        3,
+        "not sent again to who may issue again"
+    );
 }
 
 #[tokio::test]
