@@ -1,6 +1,6 @@
 //! The backend itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,6 +23,8 @@ use crate::verdict::{Asked, ca_certificates, verdict};
 
 /// When to try again if a server could not be asked and does not say when.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
+/// When to try again if an operator must do something first.
+const OPERATOR_AGAIN: Duration = Duration::from_secs(300);
 /// When an operator is asked, after the answer to a poll was lost that may have been the last.
 const DOUBT_AFTER: Duration = Duration::from_secs(1);
 /// A client certificate that ends within this time is reported.
@@ -38,6 +40,8 @@ pub struct EstCa {
     /// When the client certificate ends, if there is one.
     identity_until: Option<Timestamp>,
     pause: Pause,
+    /// Why the server refused the last request, if that was for an operator to look at.
+    refusal: Mutex<Option<String>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -63,6 +67,7 @@ impl EstCa {
             repeats: config.repeats,
             challenge_password: config.challenge_password,
             pause: Pause::default(),
+            refusal: Mutex::default(),
             clock,
         })
     }
@@ -117,6 +122,7 @@ impl EstCa {
             request: &request,
             contents,
             intent,
+            admitted: progress == Progress::Pending,
         };
         match self.post(&asked).await {
             // What was recorded as sent has to be recorded as not sent, or nobody would dare to send it again.
@@ -150,18 +156,32 @@ impl EstCa {
             Err(failure) => return Err(self.failed(failure)),
         };
         let outcome = verdict(&reply, asked);
-        match outcome {
+        match &outcome {
             Ok(IssueOutcome::Unknown) | Err(CaError::Unavailable { .. }) => self.pause.failed(Instant::now()),
-            _ => self.pause.answered(),
+            outcome => {
+                self.pause.answered();
+                self.note(outcome);
+            }
         }
         outcome
+    }
+
+    /// Remembers for operators whether the server takes requests of this node.
+    fn note(&self, outcome: &Result<IssueOutcome, CaError>) {
+        let refusal = match outcome {
+            Err(CaError::NeedsOperator(reason)) => Some(reason.clone()),
+            Err(_) | Ok(_) => None,
+        };
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     fn not_sent_after_all(&self, error: CaError) -> IssueOutcome {
         tracing::warn!(backend = %self.name, %error, "EST server could not be asked");
         let said = match &error {
             CaError::Unavailable { retry_after, .. } => *retry_after,
-            CaError::NeedsOperator(_) | CaError::Contents(_) | CaError::SecondContent => Some(TRY_AGAIN),
+            // Seldom enough that a day of it is within the records that an enrollment may have.
+            CaError::NeedsOperator(_) => Some(OPERATOR_AGAIN),
+            CaError::Contents(_) | CaError::SecondContent => Some(TRY_AGAIN),
         };
         let pause = || self.pause.left(Instant::now());
         let retry_after = said.or_else(pause).unwrap_or(TRY_AGAIN);
@@ -249,6 +269,14 @@ impl CaBackend for EstCa {
         if let Err(error) = self.meet().await {
             return CaHealth::NotReady(error.to_string());
         }
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refusal) = refusal.as_deref() {
+            return CaHealth::NotReady(format!(
+                "answers, but refused the last request ({refusal}): look at what this node signs in with, and at what it may \
+                 ask for there"
+            ));
+        }
+        drop(refusal);
         let soon = self.clock.now().saturating_add(IDENTITY_WARNING);
         match self.identity_until.filter(|until| *until < soon) {
             Some(until) => CaHealth::NotReady(format!(

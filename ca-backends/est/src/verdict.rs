@@ -25,6 +25,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) request: &'a CertificationRequest,
     pub(crate) contents: &'a CertificateContents,
     pub(crate) intent: &'a Intent,
+    /// Whether the server has answered 202 before: it has taken the request of this node, and decides on it.
+    pub(crate) admitted: bool,
 }
 
 /// What became of an order that was answered. An error says that nothing was decided.
@@ -38,11 +40,13 @@ pub(crate) fn verdict(reply: &Reply, asked: &Asked<'_>) -> Result<IssueOutcome, 
         }),
         // What this server refuses for good: the request itself, or what it asks for.
         StatusCode::BAD_REQUEST
-        | StatusCode::FORBIDDEN
         | StatusCode::CONFLICT
         | StatusCode::GONE
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNPROCESSABLE_ENTITY => Ok(rejected()),
+        // After 202 it is the decision. Before, it cannot be told from a right that this node lacks there, for which whoever asked
+        // here is not to blame.
+        StatusCode::FORBIDDEN if asked.admitted => Ok(rejected()),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(CaError::Unavailable {
             reason: reply.text(),
             retry_after: reply.retry_after,

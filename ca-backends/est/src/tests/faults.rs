@@ -33,9 +33,9 @@ async fn every_answer_means_something() {
         ),
         ("no credential", answer("401 Unauthorized", &[], ""), "operator"),
         (
-            "policy",
+            "no right",
             answer("403 Forbidden", &text, "name not allowed"),
-            "rejected",
+            "operator",
         ),
         ("label", answer("404 Not Found", &[], ""), "operator"),
         ("method", answer("405 Method Not Allowed", &[], ""), "operator"),
@@ -91,6 +91,39 @@ async fn every_answer_means_something() {
         let outcome = want.forward(&backend, Progress::NotSent).await;
         assert_eq!(word(&outcome), expected, "{name}: {outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_decision_only_on_what_was_admitted() {
+    let (ca, want) = (ca(), wanted(&[]));
+    let rows = [
+        ("403 Forbidden", Progress::NotSent, "operator"),
+        ("403 Forbidden", Progress::Pending, "rejected"),
+        ("401 Unauthorized", Progress::NotSent, "operator"),
+        ("401 Unauthorized", Progress::Pending, "operator"),
+    ];
+    for (status, progress, expected) in rows {
+        let peer = Peer::start(vec![answer(status, &[], "")]).await;
+        let backend = backend(config(&peer, pinned(&ca)));
+        let outcome = want.forward(&backend, progress).await;
+        assert_eq!(word(&outcome), expected, "{status} {progress:?}: {outcome:?}");
+        peer.then(certificates(&[ca.certificate().der()]));
+        let health = backend.health().await;
+        let told = matches!(&health, CaHealth::NotReady(reason) if reason.contains(status));
+        assert_eq!(told, expected == "operator", "{status} {progress:?}: {health:?}");
+    }
+    let peer = Peer::start(vec![
+        answer("403 Forbidden", &[], ""),
+        certificates(&[&want.certificate(&ca)]),
+        certificates(&[ca.certificate().der()]),
+    ])
+    .await;
+    let backend = backend(config(&peer, pinned(&ca)));
+    for expected in ["operator", "issued"] {
+        let outcome = want.forward(&backend, Progress::NotSent).await;
+        assert_eq!(word(&outcome), expected, "{outcome:?}");
+    }
+    assert_eq!(backend.health().await, CaHealth::Ready, "it is taken again");
 }
 
 #[tokio::test]

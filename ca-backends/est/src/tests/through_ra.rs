@@ -181,7 +181,18 @@ async fn a_pending_answer_is_pending_here() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_and_a_later_denial_too() {
+async fn who_asked_is_not_refused_since_this_node_has_no_right() {
+    let world = World::start(Repeats::AreRecognised).await;
+    world.peer.then(answer("403 Forbidden", &[], ""));
+    world.will_issue(Fault::None);
+    let answer = world.ask().await;
+    assert!(matches!(answer, Ok(Disposition::Pending { .. })), "{answer:?}");
+    world.reach("issued").await;
+    assert_eq!(world.peer.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_denial_of_what_was_admitted_is_final() {
     let world = World::start(Repeats::AreRecognised).await;
     world.peer.then(answer("202 Accepted", &["Retry-After: 1"], ""));
     world
