@@ -113,6 +113,8 @@ pub async fn examine(patient: &Patient, now: Timestamp) -> Vec<Finding> {
     }
     let mut server = config.server.clone();
     server.keep_listeners_of(roles);
+    let remarks = server.remarks().into_iter();
+    findings.extend(remarks.map(|remark| Finding::new("client certificates", Severity::Warning, remark)));
     let listeners = server.listeners.iter();
     if is_running {
         findings.push(Finding::new(

@@ -17,7 +17,7 @@ use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::admin::AdminApi;
 use crate::authorities::{Authorities, AuthorityError, MANAGEMENT_CA};
@@ -147,6 +147,8 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     let mut config = options.config;
     let roles = options.roles;
     let given = Known::given(&config);
+    // Endpoints are published at consoles as well, which listen for no client.
+    let not_asking = config.server.not_asking();
     config.server.keep_listeners_of(roles);
     if options.mode == Mode::Dev && !own_certificate::shown_by(roles) {
         // What `dev` serves over HTTPS as well is there over HTTP.
@@ -166,6 +168,8 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
         Mode::Serve | Mode::Create => Roles::ALL,
     };
     config.server.check_serving(needing)?;
+    let remarks = config.server.remarks();
+    remarks.iter().for_each(|remark| warn!("{remark}"));
     let program = match options.program {
         Some(program) => SignerProgram {
             program,
@@ -175,7 +179,7 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     };
     let installation = installation::open(&config, (options.mode, roles), &program).await?;
     let queue = Queue::of(&installation, &config)?;
-    let shared = Shared::with(installation.clone(), queue);
+    let shared = Shared::with(installation.clone(), queue).not_asking(not_asking);
     let library = shared.authority(Backends::new());
     if options.mode == Mode::Dev && roles.has(Role::Worker) && roles.has(Role::Console) {
         dev_installation::prepare(&installation, &library, &options.endpoints).await?;

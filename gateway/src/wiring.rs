@@ -71,6 +71,16 @@ impl Shared {
         }
     }
 
+    /// The same where these listeners serve EST and ask for no client certificate.
+    #[must_use]
+    pub fn not_asking(self, listeners: Vec<String>) -> Self {
+        let policies = Policies::default().not_asking(listeners);
+        Self {
+            policies: Arc::new(policies),
+            ..self
+        }
+    }
+
     /// A Registration Authority with these backends; without any it still reads and publishes objects.
     pub fn authority(&self, backends: Backends) -> Arc<RegistrationAuthority> {
         let installation = &self.installation;

@@ -436,6 +436,31 @@ async fn the_program_ends_cleanly_when_asked() {
 }
 
 #[test]
+fn whoever_asks_for_no_certificate_where_est_is_served_is_told() {
+    let directory = home();
+    let path = real(directory.path());
+    let without = std::fs::read_to_string(&path).unwrap();
+    let asking = "mounts = [\"acme\", \"est\"]\nclient_certs = true";
+    let file = path.to_str().unwrap();
+    for (mounts, told) in [
+        ("mounts = [\"acme\"]", false),
+        ("mounts = [\"acme\", \"est\"]", true),
+        (asking, false),
+    ] {
+        std::fs::write(&path, without.replace("mounts = [\"acme\"]", mounts)).unwrap();
+        for command in [
+            &["config", "check", "--config", file][..],
+            &["doctor", "--config", file],
+        ] {
+            let said = text(&run(command).stdout);
+            let found =
+                said.contains("server.listeners.public: serves est and asks for no client certificate");
+            assert_eq!(found, told, "{mounts}: {command:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn exit_codes() {
     let directory = home();
     let good = real(directory.path());

@@ -37,6 +37,7 @@ pub struct Policies {
     teams: Cache<Team>,
     operators: Cache<Operator>,
     anchors: Cache<TrustAnchorSet>,
+    not_asking: Vec<String>,
 }
 
 impl Policies {
@@ -51,6 +52,16 @@ impl Policies {
             teams: Cache::new(CACHED_MAX),
             operators: Cache::new(CACHED_MAX),
             anchors: Cache::new(CACHED_MAX),
+            not_asking: Vec::new(),
+        }
+    }
+
+    /// Knows that EST is served by these listeners, which ask for no client certificate: for remarks on endpoints.
+    #[must_use]
+    pub fn not_asking(self, listeners: Vec<String>) -> Self {
+        Self {
+            not_asking: listeners,
+            ..self
         }
     }
 
@@ -166,7 +177,7 @@ impl Policy for Policies {
         beside: &[ObjectVersion],
         now: Timestamp,
     ) -> Result<Vec<Remark>, PolicyError> {
-        remarks(proposed, beside, now).map_err(|reason| unreadable(proposed, &reason))
+        remarks(proposed, (beside, &self.not_asking), now).map_err(|reason| unreadable(proposed, &reason))
     }
 
     fn widens(&self, old: Option<&ObjectVersion>, new: &ObjectVersion) -> bool {

@@ -1,17 +1,18 @@
 //! What is said about a text before it is in force: lints, and what its surroundings make of it.
 
 use portreeve_pkix::Timestamp;
-use portreeve_ra::{Endpoint, ObjectKind, ObjectVersion, Remark};
+use portreeve_ra::{CredentialKind, Endpoint, ObjectKind, ObjectVersion, Remark};
 
 use crate::anchors::{parse_trust_anchors, shown};
 use crate::endpoint::parse_endpoint;
 use crate::lints::Lint;
 use crate::publication::examine;
 
-/// Everything there is to say; an error, for the operator, when the text cannot be read or names what is not there.
+/// Everything there is to say; an error, for the operator, when the text cannot be read or names what is not there. The
+/// listeners are those of EST that ask for no client certificate.
 pub(crate) fn remarks(
     proposed: &ObjectVersion,
-    beside: &[ObjectVersion],
+    (beside, not_asking): (&[ObjectVersion], &[String]),
     now: Timestamp,
 ) -> Result<Vec<Remark>, String> {
     let ObjectVersion { kind, name, body, .. } = proposed;
@@ -26,6 +27,7 @@ pub(crate) fn remarks(
         let endpoint = parse_endpoint(name, 1, body).map_err(|error| error.to_string())?;
         found.extend(profiles_absent(&endpoint, beside));
         found.extend(anchors_absent(&endpoint, beside));
+        found.extend(certificates_not_asked(&endpoint, not_asking));
     }
     Ok(found)
 }
@@ -76,6 +78,24 @@ fn anchors_absent(endpoint: &Endpoint, beside: &[ObjectVersion]) -> Vec<Remark> 
             reason: None,
         })
         .collect()
+}
+
+/// Who is known by a certificate is nobody where none is asked for.
+fn certificates_not_asked(endpoint: &Endpoint, not_asking: &[String]) -> Option<Remark> {
+    let clients = &endpoint.clients;
+    let only_by_certificate = clients.authentication.iter().eq([&CredentialKind::Certificate]);
+    let by_certificate = only_by_certificate || !clients.trust.is_empty() || !clients.ra_trust.is_empty();
+    let concerned = endpoint.name.as_str().starts_with("est/") && by_certificate && !not_asking.is_empty();
+    concerned.then(|| Remark {
+        code: "certificates_not_asked",
+        blocks: false,
+        text: format!(
+            "clients are known by certificates, and none is asked for at {}",
+            not_asking.join(", ")
+        ),
+        remedy: "Set client_certs = true there, and start the gateway again",
+        reason: None,
+    })
 }
 
 fn profiles_absent(endpoint: &Endpoint, beside: &[ObjectVersion]) -> Vec<Remark> {
@@ -139,7 +159,7 @@ mod tests {
             "profiles = [\"there\", \"gone\"]\nbackend = \"issuing\"\n",
         );
         let there = object(ObjectKind::Profile, "there", "unread");
-        let said = remarks(&endpoint, &[there], Timestamp::from_unix_seconds(0)).unwrap();
+        let said = remarks(&endpoint, (&[there], &[]), Timestamp::from_unix_seconds(0)).unwrap();
         let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
         assert_eq!(codes, [("profile_absent", false)]);
         assert!(said[0].text.contains("gone"));
@@ -156,9 +176,39 @@ mod tests {
             object(ObjectKind::Profile, "there", "unread"),
             object(ObjectKind::TrustAnchors, "there", "unread"),
         ];
-        let said = remarks(&endpoint, &beside, Timestamp::from_unix_seconds(0)).unwrap();
+        let said = remarks(&endpoint, (&beside, &[]), Timestamp::from_unix_seconds(0)).unwrap();
         let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
         assert_eq!(codes, [("anchors_absent", false)]);
         assert!(said[0].text.contains("gone"));
+    }
+
+    #[test]
+    fn an_endpoint_is_told_where_no_certificates_are_asked_for() {
+        let policies = Policies::default().not_asking(vec!["server.listeners.public".to_owned()]);
+        let rows = [
+            ("est/a", "client_trust = [\"there\"]", true),
+            ("est/a", "ra_trust = [\"there\"]", true),
+            ("est/a", "authentication = [\"certificate\"]", true),
+            ("est/a", "authentication = [\"certificate\", \"password\"]", false),
+            ("est/a", "", false),
+            ("acme/a", "", false),
+        ];
+        let beside = [
+            object(ObjectKind::Profile, "there", "unread"),
+            object(ObjectKind::TrustAnchors, "there", "unread"),
+        ];
+        for (name, text, expected) in rows {
+            let text = format!("profiles = [\"there\"]\nbackend = \"issuing\"\n{text}\n");
+            let endpoint = object(ObjectKind::Endpoint, name, &text);
+            let said = |policies: &Policies| {
+                let said = policies.examine(&endpoint, &beside, Timestamp::from_unix_seconds(0));
+                said.unwrap()
+            };
+            let found = said(&policies);
+            let told = found.iter().find(|one| one.code == "certificates_not_asked");
+            assert_eq!(told.is_some(), expected, "{name} {text}");
+            assert!(told.is_none_or(|one| !one.blocks && one.text.contains("public")));
+            assert!(said(&Policies::default()).is_empty(), "{name} {text}");
+        }
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn run(arguments: Arguments, around: Surroundings) -> Result<Exit, Cl
         Verb::Check(source) => {
             let config = Config::load(&source.config, &source.set)?;
             config.server.check_serving(Roles::ALL)?;
+            for remark in config.server.remarks() {
+                around.output.text(&format!("warning: {remark}\n"))?;
+            }
             around
                 .output
                 .text(&format!("{} is fine\n", source.config.display()))?;

@@ -203,6 +203,31 @@ impl MountGroup {
 }
 
 impl ServerSection {
+    /// The keys of the listeners that serve EST and ask for no client certificate. Whoever is known by one is nobody there: no
+    /// device renews, and none enrols with the certificate of its manufacturer.
+    pub fn not_asking(&self) -> Vec<String> {
+        let without = |listener: &ListenerSection| {
+            listener.mounts.contains(&MountGroup::Est)
+                && listener.client_certs == ClientCertificates::NotAsked
+        };
+        let listeners = self.listeners.iter();
+        listeners
+            .filter(|(_, listener)| without(listener))
+            .map(|(name, _)| format!("server.listeners.{name}"))
+            .collect()
+    }
+
+    /// What can be served, and may not be what was meant; for people.
+    pub fn remarks(&self) -> Vec<String> {
+        let remark = |listener| {
+            format!(
+                "{listener}: serves est and asks for no client certificate, so that no device can renew (simplereenroll) or \
+                 enrol with one: set client_certs = true, unless all of them use passwords and tokens"
+            )
+        };
+        self.not_asking().into_iter().map(remark).collect()
+    }
+
     /// Leaves out the listeners on which a node with these roles serves nothing, so that all nodes can have one file. A
     /// listener with ACME or EST is for edges alone, whatever else it mounts: where nodes share an address, a connection that
     /// reached another node would find none of it there.

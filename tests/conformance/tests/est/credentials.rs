@@ -256,6 +256,29 @@ fn the_devices_of_others_do_not() {
 }
 
 #[test]
+fn where_no_certificate_is_asked_for_whoever_publishes_is_told() {
+    let said = |settings: &[&str]| {
+        let site = Site::own(settings);
+        let anchors = format!("certificates = '''\n{}'''\n", Issuer::new("Manufacturer").pem());
+        publish(&site, "trust-anchors", "maker", &anchors);
+        let text =
+            "profiles = [\"dev\"]\nbackend = \"issuing\"\nnames = \"profile\"\nclient_trust = [\"maker\"]\n";
+        let file = site.data_dir().with_file_name("maker.toml");
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_string_lossy();
+        let command = ["endpoint", "publish", "est/maker", "--from", &file];
+        let said = site.control(&command).success().unwrap();
+        (format!("{}{}", said.stdout, said.stderr), site.log())
+    };
+    let (published, log) = said(&["server.listeners.public.client_certs=false"]);
+    assert!(published.contains("certificates_not_asked"), "{published}");
+    assert!(log.contains("server.listeners.public: serves est and asks for no client certificate"));
+    let (published, log) = said(&[]);
+    assert!(!published.contains("certificates_not_asked"), "{published}");
+    assert!(!log.contains("asks for no client certificate"));
+}
+
+#[test]
 fn a_certificate_of_a_manufacturer_is_presented_for_renewal_where_clients_know_no_other_way() {
     let site = Site::shared();
     let issuer = manufacturer(site, "maker-d", "renew_first = true");
