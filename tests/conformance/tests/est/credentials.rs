@@ -256,6 +256,51 @@ fn the_devices_of_others_do_not() {
 }
 
 #[test]
+fn each_endpoint_of_a_listener_trusts_its_own_manufacturers() {
+    let site = Site::shared();
+    let (one, two) = ("maker-e", "maker-f");
+    let makers = [
+        (one, manufacturer(site, one, "")),
+        (two, manufacturer(site, two, "")),
+    ];
+    for (label, issuer) in &makers {
+        let name = fresh("own");
+        let serial = format!("SN-{}", who(&name));
+        control(
+            site,
+            &["registration", "create", &serial, "--allow", &name, "--vouched"],
+        );
+        let device = issuer.device(&serial);
+        let elsewhere = if *label == one { two } else { one };
+        let key = Csr::new(&name, &[&name]);
+        for operation in ["simpleenroll", "simplereenroll"] {
+            let refused = Client::new(site, elsewhere)
+                .showing(&device)
+                .post(operation, &key.der());
+            assert_eq!(refused.status(), 401, "{label} {operation}: {}", refused.text());
+            let words = refused.text();
+            assert!(
+                words.contains("certificate is not of a CA that is trusted here"),
+                "{words}"
+            );
+        }
+        let here = Client::new(site, label).showing(&device);
+        let certificate = here.post("simpleenroll", &key.der()).certificate();
+        // What it got there renews there.
+        let own = Identity::issued(&certificate, key.key());
+        let refused = Client::new(site, elsewhere)
+            .showing(&own)
+            .post("simplereenroll", &Csr::new(&name, &[&name]).der());
+        assert_eq!(refused.status(), 403, "{}", refused.text());
+        assert!(refused.text().contains("issued elsewhere"), "{}", refused.text());
+        Client::new(site, label)
+            .showing(&own)
+            .post("simplereenroll", &Csr::new(&name, &[&name]).der())
+            .certificate();
+    }
+}
+
+#[test]
 fn where_no_certificate_is_asked_for_whoever_publishes_is_told() {
     let said = |settings: &[&str]| {
         let site = Site::own(settings);
