@@ -33,6 +33,8 @@ pub enum Answer {
     LostBefore,
     /// Not reachable: nothing was sent.
     Unavailable,
+    /// What was ordered cannot be certified.
+    Unusable,
 }
 
 /// What the CA says when asked what it knows.
@@ -83,6 +85,11 @@ impl ScriptedBackend {
             issued: Mutex::default(),
             clock,
         }
+    }
+
+    /// Answers so after what its script has said before.
+    pub fn then(&self, answer: Answer) {
+        lock(&self.script).push_back(answer);
     }
 
     /// What it was asked so far.
@@ -156,6 +163,7 @@ impl CaBackend for ScriptedBackend {
                     retry_after: None,
                 });
             }
+            Answer::Unusable => return Err(CaError::Contents("by script".to_owned())),
         })
     }
 

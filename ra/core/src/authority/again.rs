@@ -42,9 +42,12 @@ impl RegistrationAuthority {
     ) -> Result<Before, Error> {
         let makes_key = request.operation == Operation::GenerateKey;
         let live = |claim: &Claim| claim.until > self.now();
-        let Some(claim) = claim.filter(|claim| makes_key || live(claim)) else {
+        let Some(claim) = claim else {
             return Ok(Before::Free(None));
         };
+        if !makes_key && !live(&claim) {
+            return self.ended((caller, digest), request, (&claim, scene)).await;
+        }
         let (admitted, endpoint) = self.admit_returning((&request.credential, caller), scene).await?;
         caller.accepted_at(&endpoint)?;
         if claim.requester != *admitted.requester() {
@@ -75,6 +78,31 @@ impl RegistrationAuthority {
                 secret: secret.filter(|_| is_open),
                 undelivered,
             })));
+        }
+        disposition(this, endpoint.retry_after).map(Before::Answer)
+    }
+
+    /// What is answered after a claim has ended. Who may ask anew does; who has used up a secret for a request that came to
+    /// nothing is told what became of it, and not only that the secret is no good any more.
+    async fn ended(
+        &self,
+        (caller, digest): (&Caller, [u8; 32]),
+        request: &EnrollmentRequest,
+        (claim, scene): (&Claim, &Scene),
+    ) -> Result<Before, Error> {
+        let same = claim.requester == caller.requester && claim.digest == digest;
+        if !same || caller.spent(self.now()).is_none() {
+            return Ok(Before::Free(None));
+        }
+        let (_, endpoint) = self.admit_returning((&request.credential, caller), scene).await?;
+        caller.accepted_at(&endpoint)?;
+        let enrollment = match self.behind(claim).await {
+            Err(Error::Refused(Refusal::UnknownRequest)) => return Ok(Before::Free(None)),
+            other => other?,
+        };
+        let this = enrollment.value();
+        if self.spent_for(caller, this).is_err() || !came_to_nothing(this) {
+            return Ok(Before::Free(None));
         }
         disposition(this, endpoint.retry_after).map(Before::Answer)
     }

@@ -40,6 +40,52 @@ async fn the_same_request_by_the_same_requester_is_the_poll() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_used_up_a_password_is_told_why_nothing_came_of_it() {
+    let fleet = Fleet::start("").await;
+    let rows = [
+        ("denied", Answer::Rejected, Refusal::CaRejected),
+        ("failed", Answer::Unusable, Refusal::NotIssued),
+    ];
+    for (name, answer, reason) in rows {
+        fleet.backend.then(answer);
+        let known = fleet.register(any(name)).await;
+        let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+        let request = Csr::of(name).anew();
+        for turn in 0..3 {
+            let answer = fleet.enroll(password(&once), &request).await;
+            let told = matches!(&answer, Ok(Disposition::Refused(refusal)) if *refusal == reason);
+            assert!(told, "{name} {turn}: {answer:?}");
+        }
+        let other = fleet.enroll(password(&once), &Csr::of(name).anew()).await;
+        refused(name, other, &Refusal::NotAuthorized);
+        let made = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+        certified(fleet.enroll(password(&made), &request).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_used_up_a_password_is_told_that_nobody_decided_in_time() {
+    let fleet = Fleet::start("approval = \"hasty\"\n").await;
+    let hasty = "age_max = \"1s\"\n[[step]]\nanyone = true\n";
+    fleet
+        .authority
+        .put(ObjectKind::ApprovalPolicy, "hasty", hasty)
+        .await;
+    let known = fleet.register(any("press")).await;
+    let once = fleet.secret(&known, SecretKind::EstPassword, Some(1)).await;
+    let request = Csr::of("press").anew();
+    let waiting = pending(fleet.enroll(password(&once), &request).await);
+    fleet.reach(waiting, portreeve_ra::EnrollmentState::Expired).await;
+    for _ in 0..2 {
+        let answer = fleet.enroll(password(&once), &request).await;
+        assert!(
+            matches!(answer, Ok(Disposition::Refused(Refusal::Expired))),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_are_secrets_that_name_themselves() {
     let fleet = Fleet::start("").await;
     let known = fleet.register(any("press")).await;
