@@ -7,10 +7,11 @@ use std::time::Duration;
 use portreeve_ca_est::{BadEstCa, EstCa};
 use portreeve_ca_local::{Addresses, BadCa, LocalCa, LocalCaConfig, LocalCaParts};
 use portreeve_ra::ports::{CaBackend, Clock};
-use portreeve_ra::{BackendName, BadName};
+use portreeve_ra::{BackendName, BadName, Role};
 
 use crate::authorities::{Authorities, AuthorityError};
 use crate::config::{BackendKind, BackendSection, Config, ConfigError};
+use crate::issuers::KnownIssuers;
 
 /// How soon an EST server whose issuers are not known yet is asked for them again.
 const MEET_AGAIN: Duration = Duration::from_secs(10);
@@ -73,7 +74,13 @@ pub async fn backends(config: &Config, authorities: Authorities<'_>) -> Result<B
             BackendKind::Est => {
                 let clock = Arc::clone(&authorities.installation.clock);
                 let made = Arc::new(est(&backend_name, section, (config, Arc::clone(&clock)))?);
-                tokio::spawn(meet(Arc::downgrade(&made), clock));
+                let pinned = section.est.as_ref().is_some_and(|est| est.digest().is_some());
+                let installation = authorities.installation;
+                let known = (pinned && installation.roles.has(Role::Worker)).then(|| KnownIssuers {
+                    store: Arc::clone(&installation.store.store),
+                    documents: Arc::clone(&installation.store.documents),
+                });
+                tokio::spawn(meet(Arc::downgrade(&made), (clock, known)));
                 made
             }
         };
@@ -135,15 +142,23 @@ pub(crate) fn est(
     })
 }
 
-/// Asks an EST server for its issuers until they are known. A server that is away does not keep the gateway from starting.
-async fn meet(backend: Weak<EstCa>, clock: Arc<dyn Clock>) {
+/// Asks an EST server for its issuers until they are known, and tells nodes without backends. A server that is away does not
+/// keep the gateway from starting.
+async fn meet(backend: Weak<EstCa>, (clock, known): (Arc<dyn Clock>, Option<KnownIssuers>)) {
     while let Some(backend) = backend.upgrade() {
-        match backend.meet().await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(backend = %backend.name(), %error, "EST server was not met"),
+        if let Err(error) = backend.meet().await {
+            tracing::warn!(backend = %backend.name(), %error, "EST server was not met");
         }
-        if !backend.chain().is_empty() {
-            return;
+        let chain = backend.chain();
+        match &known {
+            _ if chain.is_empty() => {}
+            None => return,
+            Some(known) => match known.tell(backend.name(), &chain).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(backend = %backend.name(), %error, "issuers are not told to other nodes");
+                }
+            },
         }
         drop(backend);
         clock.sleep(MEET_AGAIN).await;

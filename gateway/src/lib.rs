@@ -20,6 +20,7 @@ pub mod failpoints;
 pub mod health;
 pub mod installation;
 pub mod intake;
+pub mod issuers;
 pub mod listener;
 pub mod management;
 pub mod names;

@@ -200,6 +200,7 @@ impl Node {
                     ra: Arc::clone(&ra),
                     sections: config.backend.clone(),
                     data_dir: config.data_dir().to_owned(),
+                    documents: Arc::clone(&shared.installation.store.documents),
                 }),
                 key_origin: Arc::new(OwnOrigin(certificate)),
                 config: config.est.clone(),

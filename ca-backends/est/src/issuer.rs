@@ -66,6 +66,17 @@ impl Issuers {
     }
 }
 
+/// The certificate with this SHA-256 digest and its own issuers up to the root, out of certificates in any order: what a backend
+/// that pins a digest makes of `/cacerts`. `None` when it is not there, or its issuers do not fit or are not valid now.
+pub fn pinned_issuers(digest: [u8; 32], named: &[Certificate], now: Timestamp) -> Option<Vec<Certificate>> {
+    let issuers = Issuers {
+        pin: Some(digest),
+        chain: OnceLock::new(),
+    };
+    issuers.compare(named, now).ok()?;
+    issuers.chain.into_inner()
+}
+
 /// The issuer and what is above it, as far as it is there. Names and signatures decide, the order does not.
 fn path_from(issuer: &Certificate, named: &[Certificate]) -> Vec<Certificate> {
     let mut path = vec![issuer.clone()];

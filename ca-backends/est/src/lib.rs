@@ -19,3 +19,4 @@ mod verdict;
 
 pub use backend::EstCa;
 pub use config::{BadEstCa, ChallengePassword, ClientIdentity, EstCaConfig, IssuerPin, Password, Repeats};
+pub use issuer::pinned_issuers;

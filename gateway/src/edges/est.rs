@@ -11,6 +11,7 @@ use portreeve_est::{
     CaCertificates, Challenge, EndpointFace, EstConfig, EstEdge, EstParts, KeyOrigin, KeyPairs,
 };
 use portreeve_pkix::{Certificate, KeyAlgorithm, KeyPair, KeyPairError, SignatureAlgorithm, pem};
+use portreeve_ra::ports::Documents;
 use portreeve_ra::{
     BadName, CredentialKind, Endpoint, EndpointName, Error, InternalError, KeyRejection, ObjectKind, Refusal,
     RegistrationAuthority,
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use super::Protocol;
 use crate::authorities::Authority;
 use crate::config::BackendSection;
+use crate::issuers;
 use crate::listener::tls::CurrentCertificate;
 
 /// When who asks for a key is told to come back, while too many are being made.
@@ -81,8 +83,8 @@ impl Protocol for Est {
 /// When who asks for the certificates of a CA is told to come back, while they are not known yet.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(5);
 
-/// The CAs of endpoints: as their backends know them, and on nodes that have no backends as they are published, or
-/// pinned in the configuration.
+/// The CAs of endpoints: as their backends know them, and on nodes that have no backends as they are published, pinned in the
+/// configuration, or found by a worker whose backend pins a digest.
 pub struct EndpointCas {
     /// Knows endpoints and backends.
     pub ra: Arc<RegistrationAuthority>,
@@ -90,6 +92,8 @@ pub struct EndpointCas {
     pub sections: BTreeMap<String, BackendSection>,
     /// Where files are that the configuration names without a path of their own.
     pub data_dir: PathBuf,
+    /// Where workers say which issuers they have found.
+    pub documents: Arc<dyn Documents>,
 }
 
 impl EndpointCas {
@@ -138,8 +142,12 @@ impl CaCertificates for EndpointCas {
         let section = section.ok_or_else(|| InternalError::NoBackend(name.to_string()))?;
         match &section.est {
             None => self.published(section.ca(name.as_str())).await,
-            Some(est) if est.issuer.as_os_str().is_empty() => Err(unknown),
-            Some(est) => self.pinned(&est.issuer).await,
+            Some(est) => match est.digest() {
+                Some(pin) => issuers::told(self.documents.as_ref(), (name, pin), self.ra.now())
+                    .await?
+                    .ok_or(unknown),
+                None => self.pinned(&est.issuer).await,
+            },
         }
     }
 }

@@ -84,8 +84,8 @@ impl EstSection {
         Ok(())
     }
 
-    /// Colons between the octets are as well understood.
-    fn digest(&self) -> Option<[u8; 32]> {
+    /// The pinned digest, if it is one that pins. Colons between the octets are as well understood.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
         let digits = self.issuer_sha256.replace(':', "");
         hex::decode(digits).ok()?.try_into().ok()
     }
