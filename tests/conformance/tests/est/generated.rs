@@ -7,7 +7,7 @@ use portreeve_pkix::{Certificate, Secret, der};
 use portreeve_wire::cms::certs_only;
 use portreeve_wire::est::multipart;
 
-use super::support::{control, dev, enrolled, fresh, poll, waiting};
+use super::support::{control, dev, enrolled, fresh, json, poll, waiting};
 
 /// id-aa-decryptKeyID
 const SHARED: &[u64] = &[1, 2, 840, 113_549, 1, 9, 16, 2, 37];
@@ -67,6 +67,40 @@ fn every_request_has_a_fresh_key_and_an_undelivered_certificate_is_revoked() {
     assert_ne!(first_key, second_key);
     assert_ne!(first.public_key(), second.public_key());
     assert_ne!(first.serial(), second.serial());
+}
+
+#[test]
+fn the_same_request_twice_at_once_leaves_one_certificate() {
+    let site = Site::shared();
+    for _ in 0..3 {
+        let name = fresh("twice");
+        let csr = Csr::new(&name, &[&name]).der();
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let ask = || dev(site).post("serverkeygen", &csr);
+            let asking = [scope.spawn(ask), scope.spawn(ask)];
+            asking.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let mut delivered = Vec::new();
+        for answer in answers {
+            match answer.status() {
+                200 => delivered.push(plain(answer).1),
+                202 => {}
+                other => panic!("{other}: {}", answer.text()),
+            }
+        }
+        assert!(!delivered.is_empty(), "one of them made a key");
+        // Whoever was told to come back does.
+        delivered.push(plain(poll(&dev(site), "serverkeygen", &csr)).1);
+        let status = |certificate: &Certificate| {
+            let shown = json(site, &["cert", "show", &certificate.serial().to_hex()]);
+            shown["status"].as_str().unwrap().to_owned()
+        };
+        let last = delivered.pop().unwrap();
+        assert_eq!(status(&last), "valid");
+        for earlier in &delivered {
+            assert_eq!(status(earlier), "revoked");
+        }
+    }
 }
 
 #[test]
