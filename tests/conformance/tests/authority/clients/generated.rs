@@ -229,7 +229,7 @@ async fn what_would_be_refused_anyway_costs_no_key() {
     );
     assert_eq!(asking.maker.made(), 0, "names of others");
     certified(asking.ask(password(&secret), &Csr::of("press").anew()).await);
-    let answer = asking.ask(password(&secret), &Csr::of("press2").anew()).await;
+    let answer = asking.ask(password(&secret), &Csr::of("press").anew()).await;
     refused("one more than it may have", answer, &Refusal::LimitReached);
     assert_eq!(asking.maker.made(), 1, "one more than it may have");
 }
