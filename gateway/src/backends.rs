@@ -151,9 +151,9 @@ async fn meet(backend: Weak<EstCa>, (clock, known): (Arc<dyn Clock>, Option<Know
         }
         let chain = backend.chain();
         match &known {
-            _ if chain.is_empty() => {}
+            _ if chain.issuers().is_empty() => {}
             None => return,
-            Some(known) => match known.tell(backend.name(), &chain).await {
+            Some(known) => match known.tell(backend.name(), chain.issuers()).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(backend = %backend.name(), %error, "issuers are not told to other nodes");

@@ -18,7 +18,7 @@ use portreeve::{
     start,
 };
 use portreeve_harness::pace::PATIENCE;
-use portreeve_pkix::{Certificate, DnsName, Identifier, PublicKey, Timestamp};
+use portreeve_pkix::{DnsName, Identifier, IssuerChain, PublicKey, Timestamp};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::ports::{
     CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, ReconcileOutcome, RevocationPower, RevokeOrder,
@@ -67,8 +67,8 @@ impl CaBackend for Silent {
         Ok(RevokeOutcome::Done)
     }
 
-    fn chain(&self) -> Vec<Certificate> {
-        Vec::new()
+    fn chain(&self) -> Arc<IssuerChain> {
+        Arc::default()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use portreeve_pkix::{Certificate, Timestamp, sha256};
+use portreeve_pkix::{Certificate, IssuerChain, Timestamp, sha256};
 use portreeve_ra::ports::{
     CaBackend, CaError, CaHealth, Capabilities, Clock, IssueOutcome, ReconcileOutcome, RevocationPower,
     RevokeOrder, RevokeOutcome,
@@ -206,7 +206,8 @@ impl CaBackend for EstCa {
         enrollment: EnrollmentId,
         now: Timestamp,
     ) -> Result<Intent, CaError> {
-        let issuer = self.issuers.chain().first().ok_or_else(|| CaError::Unavailable {
+        let chain = self.issuers.chain();
+        let issuer = chain.issuers().first().ok_or_else(|| CaError::Unavailable {
             reason: "the issuers of the EST server are not known yet".to_owned(),
             retry_after: None,
         })?;
@@ -253,8 +254,8 @@ impl CaBackend for EstCa {
         ))
     }
 
-    fn chain(&self) -> Vec<Certificate> {
-        self.issuers.chain().to_vec()
+    fn chain(&self) -> Arc<IssuerChain> {
+        self.issuers.chain()
     }
 
     fn capabilities(&self) -> Capabilities {

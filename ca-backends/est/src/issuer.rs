@@ -1,7 +1,7 @@
 //! The issuers that are trusted for what comes back.
 
-use portreeve_pkix::{Certificate, PathError, Timestamp, check_path, sha256};
-use std::sync::OnceLock;
+use portreeve_pkix::{Certificate, IssuerChain, PathError, Timestamp, sha256};
+use std::sync::{Arc, OnceLock};
 
 use crate::config::{BadEstCa, IssuerPin};
 
@@ -13,7 +13,7 @@ const ABOVE_MAX: usize = 7;
 #[derive(Debug)]
 pub(crate) struct Issuers {
     pin: Option<[u8; 32]>,
-    chain: OnceLock<Vec<Certificate>>,
+    chain: OnceLock<Arc<IssuerChain>>,
 }
 
 /// Why what `/cacerts` says is not what is pinned.
@@ -35,32 +35,32 @@ impl Issuers {
                 chain: OnceLock::new(),
             }),
             IssuerPin::Chain(chain) => {
-                check_chain(&chain, now)?;
+                let chain = checked(chain, now)?;
                 Ok(Self {
                     pin: None,
-                    chain: OnceLock::from(chain),
+                    chain: OnceLock::from(Arc::new(chain)),
                 })
             }
         }
     }
 
     /// From the certificate that issues up to the root; nothing before they were fetched.
-    pub(crate) fn chain(&self) -> &[Certificate] {
-        self.chain.get().map(Vec::as_slice).unwrap_or_default()
+    pub(crate) fn chain(&self) -> Arc<IssuerChain> {
+        self.chain.get().cloned().unwrap_or_default()
     }
 
     /// Compares what `/cacerts` says with the pin, and keeps it the first time it fits.
     pub(crate) fn compare(&self, named: &[Certificate], now: Timestamp) -> Result<(), OtherIssuer> {
-        let is_pinned = |certificate: &&Certificate| match (self.pin, self.chain().first()) {
+        let known = self.chain();
+        let is_pinned = |certificate: &&Certificate| match (self.pin, known.issuers().first()) {
             (Some(digest), _) => sha256(certificate.der()) == digest,
             (None, Some(issuer)) => certificate.der() == issuer.der(),
             (None, None) => false,
         };
         let issuer = named.iter().find(is_pinned).ok_or(OtherIssuer::NotNamed)?;
         if self.chain.get().is_none() {
-            let chain = path_from(issuer, named);
-            check_chain(&chain, now).map_err(OtherIssuer::NoPath)?;
-            drop(self.chain.set(chain));
+            let chain = checked(path_from(issuer, named), now).map_err(OtherIssuer::NoPath)?;
+            drop(self.chain.set(Arc::new(chain)));
         }
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Issuers {
 
 /// The certificate with this SHA-256 digest and its own issuers up to the root, out of certificates in any order: what a backend
 /// that pins a digest makes of `/cacerts`. `None` when it is not there, or its issuers do not fit or are not valid now.
-pub fn pinned_issuers(digest: [u8; 32], named: &[Certificate], now: Timestamp) -> Option<Vec<Certificate>> {
+pub fn pinned_issuers(digest: [u8; 32], named: &[Certificate], now: Timestamp) -> Option<Arc<IssuerChain>> {
     let issuers = Issuers {
         pin: Some(digest),
         chain: OnceLock::new(),
@@ -97,17 +97,14 @@ fn path_from(issuer: &Certificate, named: &[Certificate]) -> Vec<Certificate> {
     path
 }
 
-/// A chain has at least one CA certificate, each issued by the next, all valid now.
-fn check_chain(chain: &[Certificate], now: Timestamp) -> Result<(), PathError> {
+/// A chain has at least one CA certificate, each issued by the next, all valid now. One alone is a root, its own issuer.
+fn checked(chain: Vec<Certificate>, now: Timestamp) -> Result<IssuerChain, PathError> {
     let (issuer, above) = chain.split_first().ok_or(PathError::NoIssuer)?;
-    if above.is_empty() {
-        // A root that issues itself: it is its own issuer.
-        let alone = std::slice::from_ref(issuer);
-        return if issuer.issuer_der() == issuer.subject_der() {
-            check_path(issuer, alone, now)
-        } else {
-            Err(PathError::NoIssuer)
-        };
-    }
-    check_path(issuer, above, now)
+    let above = if above.is_empty() && issuer.issuer_der() == issuer.subject_der() {
+        std::slice::from_ref(issuer)
+    } else {
+        above
+    };
+    IssuerChain::new(above.to_vec())?.check(issuer, now)?;
+    IssuerChain::new(chain)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portreeve_pkix::signed::assemble;
-use portreeve_pkix::{Certificate, KeyUsage, SerialNumber, SignatureAlgorithm, Timestamp};
+use portreeve_pkix::{
+    Certificate, IssuerChain, KeyUsage, PathError, SerialNumber, SignatureAlgorithm, Timestamp,
+};
 use portreeve_ra::ports::{
     CaBackend, CaError, CaHealth, Capabilities, Clock, IssueOutcome, IssuedCertificate, Random,
     ReconcileOutcome, RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome, SignError, Signer,
@@ -60,8 +62,8 @@ pub enum BadCa {
     #[error("the signer has another key than the issuer certificate")]
     OtherKey,
     /// A certificate of the chain does not follow.
-    #[error("certificate {0} of the chain was not issued by the next one")]
-    Chain(usize),
+    #[error("chain: {0}")]
+    Chain(#[from] PathError),
     /// An address is of no use.
     #[error(transparent)]
     Address(#[from] BadAddress),
@@ -74,6 +76,7 @@ pub enum BadCa {
 pub struct LocalCa {
     config: LocalCaConfig,
     parts: LocalCaParts,
+    chain: Arc<IssuerChain>,
     /// Why the last attempt to sign failed, if it did.
     trouble: Mutex<Option<String>>,
 }
@@ -96,10 +99,12 @@ impl LocalCa {
         if parts.signer.public_key() != parts.issuer.public_key() {
             return Err(BadCa::OtherKey);
         }
-        check_chain(&parts.issuer, &parts.chain)?;
+        let issuers = std::iter::once(&parts.issuer).chain(&parts.chain);
+        let chain = Arc::new(IssuerChain::new(issuers.cloned().collect())?);
         Ok(Self {
             config,
             parts,
+            chain,
             trouble: Mutex::default(),
         })
     }
@@ -135,7 +140,8 @@ impl LocalCa {
             Ok(signature) => Ok(IssueOutcome::Issued(IssuedCertificate {
                 certificate: assemble(tbs, self.algorithm(), &signature),
                 chain: self
-                    .chain()
+                    .chain
+                    .issuers()
                     .iter()
                     .map(|certificate| certificate.der().to_vec())
                     .collect(),
@@ -237,11 +243,8 @@ impl CaBackend for LocalCa {
         Ok(RevokeOutcome::Done)
     }
 
-    fn chain(&self) -> Vec<Certificate> {
-        std::iter::once(&self.parts.issuer)
-            .chain(&self.parts.chain)
-            .cloned()
-            .collect()
+    fn chain(&self) -> Arc<IssuerChain> {
+        Arc::clone(&self.chain)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -299,20 +302,6 @@ impl RevocationListSource for LocalCa {
         let signature = self.noting(signed).map_err(ca_error)?;
         Ok(assemble(&tbs, self.algorithm(), &signature))
     }
-}
-
-fn check_chain(issuer: &Certificate, chain: &[Certificate]) -> Result<(), BadCa> {
-    let mut below = issuer;
-    for (position, above) in chain.iter().enumerate() {
-        let follows = below.issuer_der() == above.subject_der()
-            && above.is_ca()
-            && below.verify_signed_by(above.public_key()).is_ok();
-        if !follows {
-            return Err(BadCa::Chain(position));
-        }
-        below = above;
-    }
-    Ok(())
 }
 
 fn ca_error(error: SignError) -> CaError {

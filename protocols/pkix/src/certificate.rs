@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
 
 /// An X.509 certificate as received or made. Cheap to clone; stored as its DER.
 ///
-/// Parsing shows nothing about trust: see [`Certificate::verify_signed_by`] and [`check_path`](crate::check_path).
+/// Parsing shows nothing about trust: see [`Certificate::verify_signed_by`] and [`IssuerChain`](crate::IssuerChain).
 #[derive(Clone)]
 pub struct Certificate(Arc<Parsed>);
 

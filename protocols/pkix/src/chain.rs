@@ -54,34 +54,64 @@ pub enum PathError {
     },
 }
 
-/// Checks each link from the leaf through the issuers, nearest first: name, signature, CA flag with keyCertSign, path
-/// length, and the validity of every certificate at `now`.
+/// The issuers of a CA that do not change, nearest first: what one certificate needs no second look at for the next.
 ///
 /// Whether the last issuer is trusted is the caller's knowledge. This is for the fixed chains of our own backends: name
 /// constraints, policies and revocation are not looked at.
-pub fn check_path(leaf: &Certificate, issuers: &[Certificate], now: Timestamp) -> Result<(), PathError> {
-    if issuers.is_empty() {
-        return Err(PathError::NoIssuer);
-    }
-    if issuers.len() > ISSUERS_MAX {
-        return Err(PathError::TooLong);
-    }
-    check_validity(leaf, 0, now)?;
-    let mut below = leaf;
-    let mut cas_below = 0;
-    for (index, issuer) in issuers.iter().enumerate() {
-        check_link(below, issuer, index)?;
-        check_validity(issuer, index + 1, now)?;
-        if issuer.path_len().is_some_and(|most| cas_below > most) {
-            return Err(PathError::PathLengthExceeded { depth: index + 1 });
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssuerChain {
+    issuers: Vec<Certificate>,
+}
+
+impl IssuerChain {
+    /// Checks each link among the issuers: name, signature, CA flag with keyCertSign, path length. There may be none,
+    /// where they are not known yet; nothing leads to such a chain.
+    pub fn new(issuers: Vec<Certificate>) -> Result<Self, PathError> {
+        if issuers.len() > ISSUERS_MAX {
+            return Err(PathError::TooLong);
         }
-        // Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)).
-        if issuer.subject() != issuer.issuer() {
-            cas_below += 1;
+        let mut cas_below = 0;
+        let mut below: Option<&Certificate> = None;
+        for (index, issuer) in issuers.iter().enumerate() {
+            if let Some(below) = below {
+                check_link(below, issuer, index)?;
+            }
+            if issuer.path_len().is_some_and(|most| cas_below > most) {
+                return Err(PathError::PathLengthExceeded { depth: index + 1 });
+            }
+            // Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)).
+            if issuer.subject() != issuer.issuer() {
+                cas_below += 1;
+            }
+            below = Some(issuer);
         }
-        below = issuer;
+        Ok(Self { issuers })
     }
-    Ok(())
+
+    /// From the one that issues to the last that is known.
+    pub fn issuers(&self) -> &[Certificate] {
+        &self.issuers
+    }
+
+    /// Checks that a certificate was issued by the first issuer, and that it and all issuers are valid at `now`.
+    pub fn check(&self, leaf: &Certificate, now: Timestamp) -> Result<(), PathError> {
+        let issuer = self.issuers.first().ok_or(PathError::NoIssuer)?;
+        check_validity(leaf, 0, now)?;
+        check_link(leaf, issuer, 0)?;
+        self.issuers
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, issuer)| check_validity(issuer, index + 1, now))
+    }
+}
+
+/// An issuer with nothing known above it.
+impl From<Certificate> for IssuerChain {
+    fn from(issuer: Certificate) -> Self {
+        Self {
+            issuers: vec![issuer],
+        }
+    }
 }
 
 fn check_link(below: &Certificate, issuer: &Certificate, depth: usize) -> Result<(), PathError> {

@@ -37,7 +37,7 @@ mod text;
 pub mod time;
 
 pub use certificate::Certificate;
-pub use chain::{PathError, check_path};
+pub use chain::{IssuerChain, PathError};
 pub use digest::sha256;
 pub use dn::{Attribute, DistinguishedName};
 pub use dns::{DnsName, DnsNameError};

@@ -74,7 +74,7 @@ impl Shelf {
             if backend.revocation_list().is_some() {
                 shelf.listed.insert(name.to_string());
             }
-            if let Some(issuer) = backend.chain().into_iter().next() {
+            if let Some(issuer) = backend.chain().issuers().first() {
                 let published =
                     Published::new(issuer.der().to_vec(), issuer.not_before(), issuer.not_after());
                 shelf.certificates.insert(name.to_string(), Arc::new(published));

@@ -1,7 +1,7 @@
 //! A CA backend that answers by a script, and remembers what it was asked.
 
 use async_trait::async_trait;
-use portreeve_pkix::{Certificate, PublicKey, Timestamp, sha256};
+use portreeve_pkix::{IssuerChain, PublicKey, Timestamp, sha256};
 use portreeve_ra::ports::{
     CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, IssuedCertificate, ReconcileOutcome,
     RevocationPower, RevokeOrder, RevokeOutcome,
@@ -9,7 +9,7 @@ use portreeve_ra::ports::{
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{BackendName, CertificateContents, EnrollmentId, Intent, IntentBody};
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::test_ca::{Fault, TestCa};
@@ -184,8 +184,8 @@ impl CaBackend for ScriptedBackend {
         Ok(RevokeOutcome::Done)
     }
 
-    fn chain(&self) -> Vec<Certificate> {
-        vec![self.ca.certificate().clone()]
+    fn chain(&self) -> Arc<IssuerChain> {
+        Arc::new(self.ca.certificate().clone().into())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -276,7 +276,7 @@ async fn what_it_can_do() {
         (able.revocation, able.defers),
         (RevocationPower::Impossible, true)
     );
-    assert_eq!(backend.chain(), [ca.certificate().clone()]);
+    assert_eq!(backend.chain().issuers(), [ca.certificate().clone()]);
     assert_eq!(backend.health().await, CaHealth::Ready);
     let seen = peer.seen();
     assert!(

@@ -1,11 +1,11 @@
 //! The backend under a real Registration Authority: what clients and operators see.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::peer::{Peer, Step, answer, certificates};
 use super::*;
 use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, csr};
-use portreeve_pkix::Certificate;
+use portreeve_pkix::IssuerChain;
 use portreeve_ra::ports::{
     CaHealth, Capabilities, ReconcileOutcome, RequestFilter, RevokeOrder, RevokeOutcome, Store,
 };
@@ -46,7 +46,7 @@ impl CaBackend for Ordered {
         self.inner.revoke(order).await
     }
 
-    fn chain(&self) -> Vec<Certificate> {
+    fn chain(&self) -> Arc<IssuerChain> {
         self.inner.chain()
     }
 

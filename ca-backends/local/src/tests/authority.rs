@@ -1,6 +1,6 @@
 //! Making CAs, and the times of what they issue.
 
-use portreeve_pkix::check_path;
+use portreeve_pkix::IssuerChain;
 use portreeve_ra::EnrollmentId;
 use portreeve_ra::ports::{CaBackend, CaError};
 
@@ -151,7 +151,7 @@ async fn authorities_that_are_not_made() {
         sub.key_usage(),
         Some(KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN)
     );
-    assert_eq!(check_path(&sub, std::slice::from_ref(&top), NOW), Ok(()));
+    assert_eq!(IssuerChain::from(top.clone()).check(&sub, NOW), Ok(()));
 
     let management = create_management(&*signer, &authority("Management", 100, None), &ceremony).await;
     let management = management.expect("management CA");
@@ -213,10 +213,8 @@ async fn only_a_management_ca_certifies_servers() {
     let server = create_server(&management, &good, &ceremony)
         .await
         .expect("server certificate");
-    assert_eq!(
-        check_path(&server, std::slice::from_ref(&certificate), NOW),
-        Ok(())
-    );
+    let alone = IssuerChain::from(certificate.clone());
+    assert_eq!(alone.check(&server, NOW), Ok(()));
     assert_eq!(server.names(), good.names);
     assert_eq!(server.extended_key_usage(), Some(&[Oid::EKU_SERVER_AUTH][..]));
 

@@ -1,6 +1,6 @@
 //! The backend with a key in this process.
 
-use portreeve_pkix::{check_path, decode};
+use portreeve_pkix::{PathError, decode};
 use portreeve_ra::ports::{
     CaBackend, CaError, CaHealth, IssueOutcome, ReconcileOutcome, RevocationPower, RevokeOrder, RevokeOutcome,
 };
@@ -52,8 +52,11 @@ async fn certifies_what_was_ordered() {
     assert!(!certificate.is_ca());
     assert_eq!(certificate.not_before().to_string(), "2026-11-22T11:59:00Z");
     assert_eq!(certificate.not_after().to_string(), "2027-02-20T11:58:59Z");
-    assert_eq!(check_path(&certificate, &test.ca.chain(), NOW), Ok(()));
-    assert_eq!(test.ca.chain(), [test.ca.issuer().clone(), test.root.clone()]);
+    assert_eq!(test.ca.chain().check(&certificate, NOW), Ok(()));
+    assert_eq!(
+        test.ca.chain().issuers(),
+        [test.ca.issuer().clone(), test.root.clone()]
+    );
     let value = |oid| certificate.extension(&oid).expect("extension").value.clone();
     let list = decode::crl_distribution_points(&value(Oid::CRL_DISTRIBUTION_POINTS)).expect("CDP");
     assert_eq!(list, addresses().crl);
@@ -322,7 +325,7 @@ async fn parts_that_do_not_fit() {
             "chain",
             config(),
             parts(issuer.clone(), vec![issuer.clone()], test.signer.clone()),
-            BadCa::Chain(0),
+            BadCa::Chain(PathError::NameMismatch { depth: 1 }),
         ),
         (
             "https",

@@ -105,8 +105,8 @@ async fn openssl_accepts_what_is_issued_and_sees_what_is_revoked() {
             std::fs::write(at.join(name), pem::encode(label, der)).expect("written");
         };
         let chain = ca.chain();
-        write("root.pem", "CERTIFICATE", chain[1].der());
-        write("issuing.pem", "CERTIFICATE", chain[0].der());
+        write("root.pem", "CERTIFICATE", chain.issuers()[1].der());
+        write("issuing.pem", "CERTIFICATE", chain.issuers()[0].der());
         let mut serials = Vec::new();
         for name in ["good.pem", "bad.pem"] {
             let now = clock.now();

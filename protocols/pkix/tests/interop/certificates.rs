@@ -4,8 +4,8 @@ use crate::openssl::OpenSsl;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use portreeve_pkix::{
-    BasicConstraints, Certificate, DistinguishedName, DnsName, Extension, GeneralName, KeyAlgorithm,
-    KeyUsage, Oid, PathError, PublicKey, SerialNumber, SignatureAlgorithm, Timestamp, check_path, decode,
+    BasicConstraints, Certificate, DistinguishedName, DnsName, Extension, GeneralName, IssuerChain,
+    KeyAlgorithm, KeyUsage, Oid, PathError, PublicKey, SerialNumber, SignatureAlgorithm, Timestamp, decode,
     der, encode, pem, signed,
 };
 use std::time::Duration;
@@ -110,11 +110,8 @@ fn openssl_certificates_verify_for_every_key_type() {
         let (root, leaf) = (load(&openssl, "root.pem"), load(&openssl, "leaf.pem"));
         assert_eq!(leaf.public_key().algorithm(), key, "{kind}");
         assert_eq!(leaf.signature_algorithm(), Some(signature), "{kind}");
-        assert_eq!(
-            check_path(&leaf, std::slice::from_ref(&root), now()),
-            Ok(()),
-            "{kind}"
-        );
+        let alone = IssuerChain::from(root.clone());
+        assert_eq!(alone.check(&leaf, now()), Ok(()), "{kind}");
         assert!(root.verify_signed_by(leaf.public_key()).is_err(), "{kind}");
         let fingerprint = openssl.text(&["x509", "-in", "leaf.pem", "-noout", "-fingerprint", "-sha256"]);
         assert!(
@@ -416,6 +413,7 @@ fn paths() {
         ),
     ];
     for (name, leaf, issuers, at, expected) in rows {
-        assert_eq!(check_path(leaf, issuers, at), expected, "{name}");
+        let chain = IssuerChain::new(issuers.to_vec());
+        assert_eq!(chain.and_then(|chain| chain.check(leaf, at)), expected, "{name}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use portreeve_pkix::{Certificate, SerialNumber};
+use portreeve_pkix::{IssuerChain, SerialNumber};
 use portreeve_ra::ports::{
     ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, Found,
     IssueOutcome, LeaseRow, Page, ReconcileOutcome, RegistrationFilter, RegistrationRow, RequestFilter,

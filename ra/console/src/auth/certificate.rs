@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use portreeve_pkix::{Certificate, KeyUsage, Oid, PathError, Timestamp, check_path};
+use portreeve_pkix::{Certificate, IssuerChain, KeyUsage, Oid, PathError, Timestamp};
 use portreeve_ra::{CertificateMatch, Error, Operator, OperatorName, RegistrationAuthority};
 
 /// How long the list of certificates is believed. What it leads to is looked up each time, and one that leads nowhere is read
@@ -29,12 +29,12 @@ pub(super) enum NotTrusted {
 
 /// The management CA.
 #[derive(Clone, Debug)]
-pub struct ManagementTrust(Vec<Certificate>);
+pub struct ManagementTrust(Vec<IssuerChain>);
 
 impl ManagementTrust {
     /// These certificates, each of which may have issued those of operators.
-    pub const fn new(authorities: Vec<Certificate>) -> Self {
-        Self(authorities)
+    pub fn new(authorities: Vec<Certificate>) -> Self {
+        Self(authorities.into_iter().map(IssuerChain::from).collect())
     }
 
     /// The client's own certificate, if the management CA issued it for a client and it is valid now.
@@ -43,7 +43,7 @@ impl ManagementTrust {
         let own = Certificate::from_der(own).map_err(|_| NotTrusted::Unreadable)?;
         let mut found = Err(NotTrusted::Path(PathError::NoIssuer));
         for authority in &self.0 {
-            found = check_path(&own, std::slice::from_ref(authority), now).map_err(NotTrusted::Path);
+            found = authority.check(&own, now).map_err(NotTrusted::Path);
             if found.is_ok() {
                 break;
             }

@@ -184,8 +184,10 @@ impl RegistrationAuthority {
         backend: &BackendName,
         serial: &SerialNumber,
     ) -> Result<Option<Timestamp>, Error> {
-        let issuer = self.backend_of(backend)?.chain().into_iter().next();
-        let Some(issuer) = issuer else { return Ok(None) };
+        let chain = self.backend_of(backend)?.chain();
+        let Some(issuer) = chain.issuers().first() else {
+            return Ok(None);
+        };
         let key = serial_key(issuer.subject_der(), serial.as_bytes());
         let stream = self.parts.store.reserved(Space::Serial, &key).await?;
         let Some(stream) = stream.filter(|stream| stream.kind == StreamKind::Enrollment) else {
@@ -193,7 +195,7 @@ impl RegistrationAuthority {
         };
         let enrollment = verify::enrollment(self.ledger.history(stream).await?);
         Ok(enrollment
-            .filter(|enrollment| is_of(enrollment.value().certificate(), serial, &issuer))
+            .filter(|enrollment| is_of(enrollment.value().certificate(), serial, issuer))
             .and_then(|enrollment| enrollment.value().released()))
     }
 }

@@ -164,7 +164,7 @@ impl RegistrationAuthority {
         let accept::Accepted { certificate, chain } = accepted;
         let command = Command::Issue {
             certificate: certificate.der().to_vec(),
-            chain: chain.iter().map(|issuer| issuer.der().to_vec()).collect(),
+            chain,
         };
         let take = Reservation::Take {
             space: Space::Serial,

@@ -1,7 +1,8 @@
 //! CA backends: what signs.
 
 use async_trait::async_trait;
-use portreeve_pkix::{Certificate, SerialNumber, Timestamp};
+use portreeve_pkix::{Certificate, IssuerChain, SerialNumber, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{BackendName, CertificateContents, EnrollmentId, Intent, RevocationReason};
@@ -156,7 +157,7 @@ pub trait CaBackend: Send + Sync {
     /// Revokes. Both `Done` and `Already` are success.
     async fn revoke(&self, order: &RevokeOrder) -> Result<RevokeOutcome, CaError>;
     /// The pinned issuers, from the one that signs certificates up to the root (included when known).
-    fn chain(&self) -> Vec<Certificate>;
+    fn chain(&self) -> Arc<IssuerChain>;
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
     /// How it is.

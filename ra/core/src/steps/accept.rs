@@ -1,6 +1,6 @@
 //! Acceptance: whatever a CA returns is compared with what was ordered before anybody sees it.
 
-use portreeve_pkix::{Certificate, GeneralName, Oid, Timestamp, check_path, decode};
+use portreeve_pkix::{Certificate, GeneralName, IssuerChain, Oid, Timestamp, decode};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ const COMPARED_EXTENSIONS: [Oid; 5] = [
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) certificate: Certificate,
-    /// From the issuer upwards, without the root.
-    pub(crate) chain: Vec<Certificate>,
+    /// From the issuer upwards, without the root, in DER.
+    pub(crate) chain: Vec<Vec<u8>>,
 }
 
 /// Compares a certificate with what was ordered, and builds its path to the pinned issuer.
@@ -48,7 +48,7 @@ pub(crate) fn accept(
     contents: &CertificateContents,
     intent: &Intent,
     issued: &IssuedCertificate,
-    pinned: &[Certificate],
+    pinned: &IssuerChain,
     now: Timestamp,
 ) -> Result<Accepted, String> {
     let certificate = Certificate::from_der(&issued.certificate)
@@ -63,9 +63,15 @@ pub(crate) fn accept(
     }
     // A CA whose clock is ahead of ours makes a certificate that is valid in a moment.
     let at = now.max(certificate.not_before());
-    check_path(&certificate, pinned, at).map_err(|error| format!("chain: {error}"))?;
-    let is_root = |issuer: &&Certificate| issuer.issuer_der() == issuer.subject_der();
-    let chain = pinned.iter().filter(|issuer| !is_root(issuer)).cloned().collect();
+    pinned
+        .check(&certificate, at)
+        .map_err(|error| format!("chain: {error}"))?;
+    let chain = pinned
+        .issuers()
+        .iter()
+        .filter(|issuer| issuer.issuer_der() != issuer.subject_der())
+        .map(|issuer| issuer.der().to_vec())
+        .collect();
     Ok(Accepted { certificate, chain })
 }
 

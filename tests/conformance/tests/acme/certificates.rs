@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portreeve_conformance::acme::{Site, new_key};
-use portreeve_pkix::{Certificate, Timestamp, check_path, pem};
+use portreeve_pkix::{Certificate, IssuerChain, Timestamp, pem};
 use serde_json::json;
 
 fn now() -> Timestamp {
@@ -25,7 +25,8 @@ fn the_chain_leads_to_the_root_and_leaves_it_out() {
     let retrieved = site.account().issue(site, &names, &key);
     let root = root(site);
     let issuers = [&retrieved.chain[1..], std::slice::from_ref(&root)].concat();
-    check_path(retrieved.leaf(), &issuers, now()).unwrap();
+    let path = IssuerChain::new(issuers).unwrap();
+    path.check(retrieved.leaf(), now()).unwrap();
     assert!(!retrieved.chain.contains(&root), "the root is not sent");
     assert!(retrieved.chain.len() >= 2, "the issuing CA is");
 

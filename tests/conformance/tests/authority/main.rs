@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use portreeve_harness::authority::{TestAccount, TestAuthority, backend_name, clock, csr, endpoint};
 use portreeve_harness::scripted::{Answer, Asked, Memory, ScriptedBackend, stray_key};
 use portreeve_harness::test_ca::{Fault, TestCa};
-use portreeve_pkix::{Certificate, Identifier, PublicKey, SerialNumber, Timestamp, sha256};
+use portreeve_pkix::{Identifier, IssuerChain, PublicKey, SerialNumber, Timestamp, sha256};
 use portreeve_ra::accounts::Change;
 use portreeve_ra::authority::DecisionRequest;
 use portreeve_ra::objects::Publisher;
@@ -133,7 +133,7 @@ impl CaBackend for Odd {
         self.inner.revoke(order).await
     }
 
-    fn chain(&self) -> Vec<Certificate> {
+    fn chain(&self) -> Arc<IssuerChain> {
         self.inner.chain()
     }
 

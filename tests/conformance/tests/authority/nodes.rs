@@ -43,7 +43,7 @@ impl CaBackend for Gated {
         self.inner.revoke(order).await
     }
 
-    fn chain(&self) -> Vec<Certificate> {
+    fn chain(&self) -> Arc<IssuerChain> {
         self.inner.chain()
     }
 

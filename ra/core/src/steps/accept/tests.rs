@@ -140,7 +140,8 @@ fn accepted(change: impl Fn(&mut Made)) -> Result<Accepted, String> {
             key: Vec::new(),
         },
     };
-    accept(&contents, &intent, &issued, &[ca.certificate], NOW)
+    let pinned = IssuerChain::from(ca.certificate);
+    accept(&contents, &intent, &issued, &pinned, NOW)
 }
 
 fn extra(oid: &str, critical: bool) -> Extension {
