@@ -69,6 +69,11 @@ pub enum Problem {
     /// It would leave nobody with every right.
     #[error("this is the last superadmin who can sign in: make another one first")]
     LastSuperadmin,
+    /// It would leave one with every right, to which others must agree.
+    #[error(
+        "one superadmin who can sign in would be left: have this one disabled, which others agree to, then remove it"
+    )]
+    DisableFirst,
     /// There is one with this name.
     #[error("there is one with this name already")]
     Exists,
@@ -155,6 +160,7 @@ impl Problem {
             Self::Forbidden(_) => "forbidden",
             Self::Reserved(_) => "reserved",
             Self::LastSuperadmin => "last_superadmin",
+            Self::DisableFirst => "approval_needed",
             Self::Exists => "exists",
             Self::PreconditionFailed => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
@@ -180,9 +186,11 @@ impl Problem {
             Self::NoPrincipal | Self::BadCredentials | Self::CertificateRequired => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_) | Self::Reserved(_) | Self::CredentialSpent => StatusCode::FORBIDDEN,
-            Self::LastSuperadmin | Self::Exists | Self::KeyInProgress | Self::ShownBefore => {
-                StatusCode::CONFLICT
-            }
+            Self::LastSuperadmin
+            | Self::DisableFirst
+            | Self::Exists
+            | Self::KeyInProgress
+            | Self::ShownBefore => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -288,7 +296,8 @@ const fn of_decision(rejection: &DecisionRejection) -> StatusCode {
         DecisionRejection::CommentMissing
         | DecisionRejection::EvidenceMissing
         | DecisionRejection::EvidenceInvalid
-        | DecisionRejection::Grant(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        | DecisionRejection::Grant(_)
+        | DecisionRejection::Nobody(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -372,6 +381,7 @@ impl From<ChangeError> for Problem {
                 Self::Reserved("only a superadmin may change, make or sign in for a superadmin")
             }
             ChangeError::LastSuperadmin => Self::LastSuperadmin,
+            ChangeError::DisableFirst => Self::DisableFirst,
             ChangeError::Condition => Self::PreconditionFailed,
             ChangeError::Unknown => Self::NotFound("object"),
             ChangeError::Unreadable(reason) => Self::Object(reason),

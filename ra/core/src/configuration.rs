@@ -190,7 +190,7 @@ impl RegistrationAuthority {
                     return Ok(Plan::nothing(current.clone()));
                 }
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(by.principal(), (current, &version)).await? {
+                if let Some(policy) = self.guard(by.principal(), (current, &version, false)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }
@@ -205,7 +205,7 @@ impl RegistrationAuthority {
                 met(change.condition, current)?;
                 let version = releasable(revision, history)?;
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(by.principal(), (current, &version)).await? {
+                if let Some(policy) = self.guard(by.principal(), (current, &version, false)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }

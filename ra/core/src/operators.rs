@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::access::{Acting, Forbidden, Target};
 use crate::accounts::{commit_error, may_race};
 use crate::authority::RegistrationAuthority;
-use crate::configuration::{ConfigurationError, DRAFTS_MAX, Outcome, Plan, met};
+use crate::configuration::{ConfigurationError, DRAFTS_MAX, GUARD, Outcome, Plan, met};
 use crate::domain::{
     ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Operator, OperatorName, OperatorRole, Principal,
     Record, Right, RoleName, Standing,
@@ -62,6 +62,11 @@ pub enum ChangeError {
     /// Nobody would be left who has every right and can sign in.
     #[error("this is the last superadmin who can sign in: make another one first")]
     LastSuperadmin,
+    /// One would be left, so that the host could be the second person: others must agree to that.
+    #[error(
+        "one superadmin who can sign in would be left: have this one disabled, which others agree to, then remove it"
+    )]
+    DisableFirst,
     /// Something else is in force than was expected.
     #[error("another version is in force than the one you looked at")]
     Condition,
@@ -148,7 +153,7 @@ impl RegistrationAuthority {
     /// Publishes or retires a role, a team or an operator; the text in force again makes no new version. Needs the right
     /// `operator.write`; what is about superadmins needs one. The last superadmin who can sign in stays one. Of several
     /// changes at once each is made on what the ones before left. Where a policy guards configuration, what gives somebody
-    /// more is proposed, and in force with the last approval.
+    /// more is proposed, and in force with the last approval; so is what leaves one superadmin where there were more.
     pub async fn change_people(&self, by: &Acting, change: PeopleChange) -> Result<Outcome, ChangeError> {
         let needed = (Target::Installation, &by.origin);
         self.authorize(&by.standing, Right::OperatorWrite, needed).await?;
@@ -219,27 +224,34 @@ impl RegistrationAuthority {
             by.publisher().saying(),
         );
         let Some(text) = &change.text else {
-            let guard = self
+            let left = self
                 .superadmins_after(asks, current.ok_or(ChangeError::Unknown).map(Some)?, None)
                 .await?;
+            if left.alone
+                && guarding == Guarding::AsPolicySays
+                && self.approval_policy(GUARD).await?.is_some()
+            {
+                return Err(ChangeError::DisableFirst);
+            }
             return Ok((
                 Plan::of(ObjectEvent::Retired, Outcome::Retired, Vec::new()),
-                guard,
+                left.guard,
             ));
         };
         if let Some(same) = current.filter(|current| current.body == *text) {
             return Ok((Plan::nothing(same.clone()), None));
         }
         let version = self.next_version(history, change, text)?;
-        let guard = self.superadmins_after(asks, current, Some(&version)).await?;
+        let left = self.superadmins_after(asks, current, Some(&version)).await?;
+        let change = (current, &version, left.alone);
         if guarding == Guarding::AsPolicySays
-            && let Some(policy) = self.guard(by.principal(), (current, &version)).await?
+            && let Some(policy) = self.guard(by.principal(), change).await?
         {
             let asked = (history.value(), policy.as_ref(), Vec::new());
             return Ok((self.plan_proposal(by, version, asked).await?, None));
         }
         let event = ObjectEvent::Published(version.clone());
-        Ok((Plan::of(event, Outcome::InForce(version), Vec::new()), guard))
+        Ok((Plan::of(event, Outcome::InForce(version), Vec::new()), left.guard))
     }
 
     fn next_version(

@@ -182,11 +182,11 @@ impl RegistrationAuthority {
             None => None,
         };
         let asks_as_one = standing.is_some_and(|standing| standing.holds(&RoleName::superadmin()));
-        let guard = self
+        let left = self
             .superadmins_after((asks_as_one, saying.clone()), history.current(), Some(draft))
             .await
             .map_err(or_overtaken)?;
-        batch.records.extend(guard);
+        batch.records.extend(left.guard);
         Ok(())
     }
 

@@ -203,7 +203,9 @@ impl RegistrationAuthority {
         let mut found = Constituency::default();
         if kind.is_of_people() {
             self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
-            if let Some(whose) = whose(kind, name) {
+            if let Some(whose) = whose(kind, name)
+                && self.gives(kind, name, version).await?
+            {
                 found.exclude(&whose, Exclusion::Owner);
             }
         } else {
@@ -225,6 +227,15 @@ impl RegistrationAuthority {
         }
         found.affected.insert(affected);
         Ok(found)
+    }
+
+    /// Whether a version gives somebody more than what is in force; the one in force did.
+    async fn gives(&self, kind: ObjectKind, name: &str, version: u32) -> Result<bool, Error> {
+        let history = self.objects.history(kind, name).await?;
+        let Some(history) = history else { return Ok(true) };
+        let current = history.current().filter(|current| current.version != version);
+        let wanted = history.revision(version);
+        Ok(wanted.is_none_or(|wanted| self.parts.policy.widens(current, &wanted.object)))
     }
 
     /// Who may decide on a registration may on what it is and what it is to be.

@@ -2,16 +2,17 @@
 //!
 //! Nobody does alone what the policy guards, and no policy may ask for people who do not exist: then nobody could ever
 //! change anything again, not even the policy. So one that could not be fulfilled is not published. Where it can no longer
-//! be fulfilled, because people have left since, one superadmin agrees who is not the one that asks. There always is one:
-//! the host is one, and the last operator who is one and can sign in stays one.
+//! be fulfilled, because people have left since, superadmins agree who are not the one that asks. Whoever is root of the
+//! host may be an operator as well, so the host is nobody's second person while two operators are superadmins who can sign
+//! in; that this is no longer so is agreed to like anything that gives somebody more.
 
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use crate::configuration::GUARD;
 use crate::domain::{
-    ApprovalPolicy, ApprovalTerms, Approvers, CertificateMatch, EvidenceRule, ObjectKind, ObjectVersion,
-    Principal, Right, RoleName, Standing, Step, StreamId,
+    ApprovalPolicy, ApprovalTerms, Approvers, CertificateMatch, DecisionRejection, EvidenceRule, ObjectKind,
+    ObjectVersion, Principal, Refusal, Right, RoleName, Standing, Step, StreamId,
 };
 use crate::error::Error;
 
@@ -31,9 +32,19 @@ struct Person {
     signs: bool,
 }
 
+impl Person {
+    fn is_superadmin_operator(&self) -> bool {
+        Approvers::Superadmins.include(&self.standing)
+    }
+}
+
 impl RegistrationAuthority {
     /// The policy by which people must agree to what somebody asks, who and `whose` do not count among them; `None` when no
     /// policy guards configuration, or no operator could ever sign in, so that the host makes the first one alone.
+    ///
+    /// # Errors
+    ///
+    /// [`DecisionRejection::Nobody`] when nobody is there who could agree.
     pub(crate) async fn guarding(
         &self,
         (asks, whose): (&Principal, Option<&Principal>),
@@ -56,16 +67,22 @@ impl RegistrationAuthority {
         if *asks == Principal::Host && !self.was_operated().await? {
             return Ok(None);
         }
-        tracing::warn!(principal = %asks, "the approval policy {GUARD} cannot be fulfilled: one superadmin is asked");
+        tracing::warn!(principal = %asks, "the approval policy {GUARD} cannot be fulfilled: superadmins are asked");
         let mut terms = ApprovalTerms {
-            steps: vec![Step {
-                who: Approvers::Role(RoleName::superadmin()),
-                min: 1,
-            }],
+            steps: vec![stand_in(asks, &people)],
             ..policy.terms.clone()
         };
         if !fulfillable(&terms, &others, extent) {
             terms.evidence = EvidenceRule::Accepted;
+        }
+        if !fulfillable(&terms, &others, extent) {
+            let step = terms
+                .steps
+                .iter()
+                .map(|step| step.who.to_string())
+                .collect::<String>();
+            let why = format!("by the approval policy {GUARD}, or in its place {step}");
+            return Err(Refusal::from(DecisionRejection::Nobody(why)).into());
         }
         Ok(Some(Arc::new(ApprovalPolicy {
             terms,
@@ -83,11 +100,7 @@ impl RegistrationAuthority {
             return Ok(None);
         };
         let people = self.people().await?;
-        let superadmin = RoleName::superadmin();
-        let is_one = |person: &Person| {
-            person.standing.principal != Principal::Host && person.standing.holds(&superadmin)
-        };
-        if !people.iter().any(is_one) {
+        if !people.iter().any(Person::is_superadmin_operator) {
             return Ok(Some("no operator is a superadmin who can sign in".to_owned()));
         }
         for asks in &people {
@@ -138,6 +151,28 @@ impl RegistrationAuthority {
             });
         }
         Ok(people)
+    }
+}
+
+/// Who agrees in place of those a policy names. While two operators are superadmins, two of
+/// them ask and agree: the root of the host may be one of them as well.
+fn stand_in(asks: &Principal, people: &[Person]) -> Step {
+    let others = people
+        .iter()
+        .filter(|person| person.is_superadmin_operator() && person.standing.principal != *asks);
+    match (others.count(), asks) {
+        (0, _) => Step {
+            who: Approvers::Role(RoleName::superadmin()),
+            min: 1,
+        },
+        (2.., Principal::Host) => Step {
+            who: Approvers::Superadmins,
+            min: 2,
+        },
+        _ => Step {
+            who: Approvers::Superadmins,
+            min: 1,
+        },
     }
 }
 
@@ -266,6 +301,34 @@ mod tests {
                 fulfillable(&terms, &others, Extent::Everywhere),
                 expected,
                 "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_host_is_nobodys_second_person_while_there_are_two_superadmins() {
+        let host = || Person {
+            standing: Standing::superadmin(Principal::Host),
+            signs: false,
+        };
+        let asks = |name: &str| Principal::Operator(OperatorName::new(name).unwrap());
+        let either = || Approvers::Role(RoleName::superadmin());
+        let rows: [(&[&str], Principal, Approvers, u8); 7] = [
+            (&["a", "b"], asks("a"), Approvers::Superadmins, 1),
+            (&["a", "b"], asks("clerk"), Approvers::Superadmins, 1),
+            (&["a", "b"], Principal::Host, Approvers::Superadmins, 2),
+            (&["a"], asks("a"), either(), 1),
+            (&["a"], asks("clerk"), Approvers::Superadmins, 1),
+            (&["a"], Principal::Host, Approvers::Superadmins, 1),
+            (&[], asks("clerk"), either(), 1),
+        ];
+        for (superadmins, asks, who, min) in rows {
+            let mut people = vec![host(), person("clerk", &["x"])];
+            people.extend(superadmins.iter().map(|name| person(name, &["superadmin"])));
+            assert_eq!(
+                stand_in(&asks, &people),
+                Step { who, min },
+                "{superadmins:?}, {asks}"
             );
         }
     }

@@ -21,6 +21,8 @@ pub enum Approvers {
     Team(TeamName),
     /// This operator.
     Operator(OperatorName),
+    /// Operators who are superadmins; the host, which is one as well, is not among them.
+    Superadmins,
 }
 
 impl Approvers {
@@ -34,6 +36,9 @@ impl Approvers {
             Self::Operator(name) => {
                 matches!(&standing.principal, Principal::Operator(operator) if operator == name)
             }
+            Self::Superadmins => {
+                standing.principal != Principal::Host && standing.holds(&RoleName::superadmin())
+            }
         }
     }
 }
@@ -45,6 +50,7 @@ impl fmt::Display for Approvers {
             Self::Role(name) => write!(f, "role {name}"),
             Self::Team(name) => write!(f, "team {name}"),
             Self::Operator(name) => write!(f, "operator {name}"),
+            Self::Superadmins => f.write_str("operators who are superadmins"),
         }
     }
 }
@@ -193,6 +199,9 @@ pub enum DecisionRejection {
     /// Nobody does this alone.
     #[error("others must agree first, by the approval policy {0}")]
     ApprovalNeeded(String),
+    /// There is nobody who could agree.
+    #[error("nobody is there who could agree: {0}")]
+    Nobody(String),
 }
 
 impl DecisionRejection {
@@ -215,6 +224,7 @@ impl DecisionRejection {
             Self::Grant(_) => "grant_impossible",
             Self::Overtaken => "overtaken",
             Self::ApprovalNeeded(_) => "approval_needed",
+            Self::Nobody(_) => "nobody_to_approve",
         }
     }
 }

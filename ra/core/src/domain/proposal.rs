@@ -424,7 +424,7 @@ impl Proposal {
                     let one = Principal::Operator(name.clone());
                     step.people() > 1 || self.ruling_of(&one).is_some()
                 }
-                Approvers::Anyone | Approvers::Role(_) | Approvers::Team(_) => false,
+                Approvers::Anyone | Approvers::Role(_) | Approvers::Team(_) | Approvers::Superadmins => false,
             })
     }
 }

@@ -8,16 +8,25 @@ use crate::domain::{Event, ObjectEvent, ObjectKind, ObjectVersion, Operator, Rec
 use crate::error::Error;
 use crate::ledger::Saying;
 
+/// What a change of an operator means for the superadmins.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// What guards that one is left. It stands in a stream that all who take the role from somebody write to: two who do
+    /// so at once cannot both succeed.
+    pub(crate) guard: Option<Record>,
+    /// Whether one operator is left who is a superadmin and can sign in, where there were more: from then on the host can
+    /// be the second person.
+    pub(crate) alone: bool,
+}
+
 impl RegistrationAuthority {
-    /// Looks after the superadmins when the text of an operator changes; says whether whoever asks is one. The record, if
-    /// there is one, stands in a stream that all who take the role from somebody write to: two who do so at once cannot
-    /// both succeed.
+    /// Looks after the superadmins when the text of an operator changes; says whether whoever asks is one.
     pub(crate) async fn superadmins_after(
         &self,
         (asks_as_one, saying): (bool, Saying),
         before: Option<&ObjectVersion>,
         after: Option<&ObjectVersion>,
-    ) -> Result<Option<Record>, ChangeError> {
+    ) -> Result<Left, ChangeError> {
         let read = |object: Option<&ObjectVersion>| {
             let operator = object.filter(|object| object.kind == ObjectKind::Operator);
             operator.and_then(|object| self.policy().operator(object).ok())
@@ -32,14 +41,16 @@ impl RegistrationAuthority {
         if (is_one(&before) || is_one(&after)) && !asks_as_one {
             return Err(ChangeError::SuperadminOnly);
         }
-        let Some(before) = before else { return Ok(None) };
+        let Some(before) = before else {
+            return Ok(Left::default());
+        };
         if !self.is_able_superadmin(&before).await? {
-            return Ok(None);
+            return Ok(Left::default());
         }
         if let Some(after) = after
             && self.is_able_superadmin(&after).await?
         {
-            return Ok(None);
+            return Ok(Left::default());
         }
         // Read before the others are looked at: whoever takes the role from one of them meanwhile moves it on.
         let guard = self.objects().load(ObjectKind::Role, superadmin.as_str()).await?;
@@ -63,7 +74,10 @@ impl RegistrationAuthority {
             ),
         };
         let event = Event::Object(ObjectEvent::Published(version));
-        Ok(Some(self.ledger.record(guard.next(), saying, &[event])?))
+        Ok(Left {
+            guard: Some(self.ledger.record(guard.next(), saying, &[event])?),
+            alone: left.len() == 1,
+        })
     }
 
     async fn is_able_superadmin(&self, operator: &Operator) -> Result<bool, Error> {

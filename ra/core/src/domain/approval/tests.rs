@@ -20,22 +20,25 @@ fn who_is_among_the_approvers_of_a_step() {
     let role = Approvers::Role(RoleName::new("officer").unwrap());
     let team = Approvers::Team(TeamName::new("web").unwrap());
     let one = Approvers::Operator(OperatorName::new("boss").unwrap());
+    let root = standing("operator:root", &["superadmin"], &[]);
     let officer = standing("operator:ann", &["officer", "reader"], &[]);
     let member = standing("operator:ben", &["reader"], &["web"]);
     let boss = standing("operator:boss", &[], &[]);
     let host = Standing::superadmin(Principal::Host);
     let rows = [
-        ("officer", &officer, [true, true, false, false]),
-        ("member", &member, [true, false, true, false]),
-        ("boss", &boss, [true, false, false, true]),
+        ("officer", &officer, [true, true, false, false, false]),
+        ("member", &member, [true, false, true, false, false]),
+        ("boss", &boss, [true, false, false, true, false]),
+        ("superadmin", &root, [true, false, false, false, true]),
         (
-            "the host has every right and no role",
+            "the host has every right and no other role, and is no operator",
             &host,
-            [true, false, false, false],
+            [true, false, false, false, false],
         ),
     ];
     for (name, standing, expected) in rows {
-        let found = [&Approvers::Anyone, &role, &team, &one].map(|who| who.include(standing));
+        let found = [&Approvers::Anyone, &role, &team, &one, &Approvers::Superadmins]
+            .map(|who| who.include(standing));
         assert_eq!(found, expected, "{name}");
     }
 }
@@ -63,6 +66,7 @@ fn rejections_have_codes_of_their_own() {
         DecisionRejection::Grant(String::new()),
         DecisionRejection::Overtaken,
         DecisionRejection::ApprovalNeeded(String::new()),
+        DecisionRejection::Nobody(String::new()),
     ];
     let codes: BTreeSet<&str> = all.iter().map(DecisionRejection::code).collect();
     assert_eq!(codes.len(), all.len());

@@ -220,8 +220,9 @@ async fn the_last_superadmin_is_looked_for_again_when_it_takes_effect() {
         .await;
     let demoted = holder("rita", "officer");
     let asked = proposed(&authority, &host, (ObjectKind::Operator, "rita", &demoted)).await;
-    let gone = change(&authority, &host, (ObjectKind::Operator, "root", None)).await;
-    assert!(matches!(gone, Ok(Outcome::Retired)), "rita is left: {gone:?}");
+    let gone = format!("{}disabled = true\n", holder("root", "superadmin"));
+    let leaves = proposed(&authority, &host, (ObjectKind::Operator, "root", &gone)).await;
+    approve(&authority, leaves, "bob").await.expect("rita is left");
     let late = rejection(approve(&authority, asked, "bob").await);
     assert_eq!(late, DecisionRejection::Overtaken);
     let rita = ra.operator(&name_of("rita")).await.unwrap().unwrap();
@@ -238,9 +239,8 @@ async fn the_last_superadmin_is_looked_for_again_when_it_takes_effect() {
         (ObjectKind::Operator, "ruth", &holder("ruth", "superadmin")),
     )
     .await;
-    change(&authority, &host, (ObjectKind::Operator, "root", None))
-        .await
-        .unwrap();
+    let leaves = proposed(&authority, &host, (ObjectKind::Operator, "root", &gone)).await;
+    approve(&authority, leaves, "bob").await.expect("rita is left");
     let late = rejection(approve(&authority, asked, "bob").await);
     assert_eq!(late, DecisionRejection::Overtaken);
     let clerk = person(&authority, "ann").await;

@@ -1,5 +1,5 @@
-//! No policy asks for people who do not exist: one that would is not published, and where people have left since one
-//! superadmin agrees. The first operator needs nobody.
+//! No policy asks for people who do not exist: one that would is not published, and where people have left since
+//! superadmins agree. The first operator needs nobody.
 
 use portreeve_ra::configuration::{ConfigurationError, ObjectChange, Step};
 use portreeve_ra::credentials::Bootstrapped;
@@ -82,8 +82,7 @@ async fn where_people_have_left_one_superadmin_agrees_who_is_not_the_one_that_as
         .iter()
         .map(|step| (step.who.clone(), step.min))
         .collect();
-    let superadmin = portreeve_ra::RoleName::superadmin();
-    assert_eq!(steps, [(Approvers::Role(superadmin), 1)]);
+    assert_eq!(steps, [(Approvers::Superadmins, 1)]);
     assert_eq!(
         rejection(approve(&authority, asked, "dora").await),
         DecisionRejection::NoStep
@@ -103,6 +102,66 @@ async fn where_people_have_left_one_superadmin_agrees_who_is_not_the_one_that_as
     assert_eq!(own, DecisionRejection::Excluded(Exclusion::Asks));
     let last = change(&authority, &host, (ObjectKind::Operator, "root", None)).await;
     assert!(matches!(last, Err(ChangeError::LastSuperadmin)), "{last:?}");
+}
+
+/// Somebody who is a superadmin and root of the host is two principals and one person.
+#[tokio::test]
+async fn the_host_is_no_second_person_while_two_superadmins_are_there() {
+    let authority = guarded(OFFICERS).await;
+    authority
+        .put(ObjectKind::Operator, "rita", &holder("rita", "superadmin"))
+        .await;
+    let (host, ra) = (host(&authority), &authority.ra);
+    let root = person(&authority, "root").await;
+    for name in ["bob", "carol", "dora"] {
+        let gone = change(&authority, &root, (ObjectKind::Operator, name, None)).await;
+        assert!(matches!(gone, Ok(Outcome::Retired)), "{name}: {gone:?}");
+    }
+    let mallory = holder("mallory", "superadmin");
+    let mallory = (ObjectKind::Operator, "mallory", mallory.as_str());
+    let asked = proposed(&authority, &root, mallory).await;
+    let other = rejection(ra.approve(asked, vote(&host)).await);
+    assert_eq!(other, DecisionRejection::NoStep, "the host does not agree");
+    let own = rejection(approve(&authority, asked, "root").await);
+    assert_eq!(own, DecisionRejection::Excluded(Exclusion::Asks));
+    let asked = proposed(&authority, &host, (ObjectKind::Team, "web", "title = \"Web\"")).await;
+    let first = approve(&authority, asked, "root").await.unwrap();
+    assert_eq!(first, ProposalState::Open, "the host and root may be one person");
+    let second = approve(&authority, asked, "rita").await.unwrap();
+    assert_eq!(second, ProposalState::Approved);
+
+    // Nor does it become one by taking the other superadmin away, or over.
+    let disabled = format!("{}disabled = true\n", holder("rita", "superadmin"));
+    let removed = change(&authority, &root, (ObjectKind::Operator, "rita", None)).await;
+    assert!(matches!(removed, Err(ChangeError::DisableFirst)), "{removed:?}");
+    let rekeyed = format!("roles = [\"superadmin\"]\n{}", key_of("root's other key"));
+    for by in [&root, &host] {
+        let taken = change(&authority, by, (ObjectKind::Operator, "rita", Some(&rekeyed))).await;
+        let nobody = match taken {
+            Err(ChangeError::Ra(Error::Refused(Refusal::Decision(why)))) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(nobody.code(), "nobody_to_approve");
+    }
+    let asked = proposed(&authority, &root, (ObjectKind::Operator, "rita", &disabled)).await;
+    let other = rejection(ra.approve(asked, vote(&host)).await);
+    assert_eq!(other, DecisionRejection::NoStep);
+    assert!(ra.standing(&operator("rita")).await.unwrap().is_some());
+    let agreed = approve(&authority, asked, "rita").await.unwrap();
+    assert_eq!(agreed, ProposalState::Approved, "whoever leaves may agree to it");
+
+    // Now there is nobody else.
+    let proposal = change(
+        &authority,
+        &root,
+        (ObjectKind::Role, "any", Some("rights = [\"*\"]")),
+    )
+    .await;
+    let Ok(Outcome::Proposed(_, asked)) = proposal else {
+        panic!("{proposal:?}")
+    };
+    let agreed = ra.approve(asked, vote(&host)).await.unwrap();
+    assert_eq!(agreed, ProposalState::Approved);
 }
 
 #[tokio::test]
