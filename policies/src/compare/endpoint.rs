@@ -94,14 +94,12 @@ fn of_clients(clients: &ClientRules) -> Vec<Facet> {
     };
     let kinds = authentication.iter().map(|one| kind(one).to_owned()).collect();
     let named = |names: &[TrustAnchorsName]| names.iter().map(|name| name.as_str().to_owned()).collect();
-    // Another attribute leads to other registrations.
+    // Another attribute leads to other registrations, and one where there was none to what those are vouched for.
     let registration = match registration {
-        CertificateRegistration::SerialNumber => Some("serial_number"),
-        CertificateRegistration::CommonName => Some("common_name"),
-        CertificateRegistration::Nobody => None,
+        CertificateRegistration::SerialNumber => "serial_number",
+        CertificateRegistration::CommonName => "common_name",
+        CertificateRegistration::Nobody => "nobody",
     };
-    let registration =
-        registration.map(|by| Facet::new("client_registration", Measure::Limit(by.to_owned())));
     let several = match several {
         SeveralCredentials::Agree => Measure::rank(0, "agree"),
         SeveralCredentials::Precedence => Measure::rank(1, "precedence"),
@@ -110,15 +108,15 @@ fn of_clients(clients: &ClientRules) -> Vec<Facet> {
         Linking::Required => Measure::rank(0, "required"),
         Linking::Optional => Measure::rank(1, "optional"),
     };
-    let facets = [
+    vec![
         Facet::new("authentication", Measure::Set(kinds)),
         Facet::new("client_trust", Measure::Set(named(trust))),
+        Facet::new("client_registration", Measure::Exact(registration.to_owned())),
         Facet::new("credentials", several),
         Facet::new("linking", linking),
         Facet::new("ra_trust", Measure::Set(named(ra_trust))),
         Facet::new("ra_registrations", Measure::Set(ra_registrations.clone())),
-    ];
-    facets.into_iter().chain(registration).collect()
+    ]
 }
 
 fn of_renewal(renewal: &RenewalRules) -> Vec<Facet> {

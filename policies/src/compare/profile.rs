@@ -204,7 +204,9 @@ fn of_validity(rules: &ValidityRules) -> [Facet; 6] {
     ]
 }
 
-fn of_key_usage(rules: &KeyUsageRules) -> [Facet; 4] {
+/// Fewer usages give less, but for those that limit another one: without them, and where a request can leave them out, it
+/// gives more (RFC 5280 section 4.2.1.3).
+fn of_key_usage(rules: &KeyUsageRules) -> Vec<Facet> {
     let KeyUsageRules {
         always,
         rsa,
@@ -212,16 +214,23 @@ fn of_key_usage(rules: &KeyUsageRules) -> [Facet; 4] {
         requested,
     } = rules;
     let usages = |usage: &KeyUsage| Measure::Set(usage.names().map(str::to_owned).collect());
-    let requested = match requested {
-        RequestedKeyUsage::Narrow => Measure::rank(0, "narrow"),
-        RequestedKeyUsage::Ignore => Measure::rank(1, "ignore"),
+    let (place, requested) = match requested {
+        RequestedKeyUsage::Narrow => (0, "narrow"),
+        RequestedKeyUsage::Ignore => (1, "ignore"),
     };
-    [
+    let mut facets = vec![
         Facet::new("key_usage.always", usages(always)),
         Facet::new("key_usage.rsa", usages(rsa)),
         Facet::new("key_usage.ec", usages(ec)),
-        Facet::new("key_usage.requested", requested),
-    ]
+        Facet::new("key_usage.requested", Measure::rank(place, requested)),
+    ];
+    let limiting = KeyUsage::ENCIPHER_ONLY | KeyUsage::DECIPHER_ONLY;
+    let limits = (*always | *rsa | *ec).intersection(limiting);
+    if !limits.is_empty() {
+        let limits = format!("{limits}, requests: {requested}");
+        facets.push(Facet::new("key_usage.limits", Measure::Exact(limits)));
+    }
+    facets
 }
 
 /// Fewer purposes give less, but none at all gives every purpose.

@@ -41,10 +41,15 @@ fn facets(registration: &Registration) -> Facets {
         Facet::new("name", Measure::Exact(name.clone())),
         Facet::new("wildcards", Measure::gives(*wildcards)),
         Facet::new("vouched", Measure::gives(*vouched)),
-        // With another team other people look after it.
+        // With another team or owner other people look after it and get what is issued; its owner does not approve its
+        // requests either, so that without one, or with another one, somebody may who could not.
         Facet::new(
             "team",
             Measure::Exact(team.as_ref().map_or_else(String::new, ToString::to_string)),
+        ),
+        Facet::new(
+            "owner",
+            Measure::Exact(owner.as_ref().map_or_else(String::new, ToString::to_string)),
         ),
         Facet::new("over_limit", over_limit),
     ];
@@ -58,12 +63,6 @@ fn facets(registration: &Registration) -> Facets {
     let endpoints = choices(endpoints.iter().map(ToString::to_string).collect());
     facets.extend(profiles.map(|measure| Facet::new("profiles", measure)));
     facets.extend(endpoints.map(|measure| Facet::new("endpoints", measure)));
-    // Its owner does not approve its requests: without one, or with another one, somebody may who could not.
-    facets.extend(
-        owner
-            .as_ref()
-            .map(|owner| Facet::new("owner", Measure::Limit(owner.to_string()))),
-    );
     let max = certificates_max.map(|max| Measure::Ceiling(Amount::from(max)));
     facets.extend(max.map(|measure| Facet::new("certificates_max", measure)));
     let until = until.map(|until: Timestamp| Measure::Ceiling(Amount::from(until)));
@@ -102,7 +101,7 @@ mod tests {
     fn what_gives_an_end_entity_more_widens() {
         use Direction::{Narrows, Widens};
         type Edit = fn(&mut Registration);
-        let rows: [(&str, Edit, Option<Direction>); 24] = [
+        let rows: [(&str, Edit, Option<Direction>); 27] = [
             ("the same", |_| {}, None),
             (
                 "another order",
@@ -148,7 +147,18 @@ mod tests {
                 |r| r.team = TeamName::new("db").ok(),
                 Some(Widens),
             ),
+            ("no team", |r| r.team = None, Some(Widens)),
             ("no owner", |r| r.owner = None, Some(Widens)),
+            (
+                "another owner",
+                |r| r.owner = "operator:ann".parse().ok(),
+                Some(Widens),
+            ),
+            (
+                "no limit and no end",
+                |r| (r.certificates_max, r.until) = (None, None),
+                Some(Widens),
+            ),
             (
                 "a certificate less",
                 |r| r.certificates_max = Some(1),
@@ -195,11 +205,35 @@ mod tests {
         };
         let less = Registration {
             team: narrow.team.clone(),
+            owner: narrow.owner.clone(),
             ..any
         };
         assert!(
             !registration_widens(Some(&less), &narrow),
             "limits where there were none"
         );
+        let of_nobody = Registration {
+            team: None,
+            owner: None,
+            ..narrow.clone()
+        };
+        for (gained, new) in [
+            (
+                "team",
+                Registration {
+                    team: narrow.team.clone(),
+                    ..of_nobody.clone()
+                },
+            ),
+            (
+                "owner",
+                Registration {
+                    owner: narrow.owner.clone(),
+                    ..of_nobody.clone()
+                },
+            ),
+        ] {
+            assert!(registration_widens(Some(&of_nobody), &new), "a first {gained}");
+        }
     }
 }

@@ -198,6 +198,11 @@ fn endpoints_whose_clients_are_no_accounts() {
             vec![("client_registration", Widens)],
         ),
         (
+            "makers' devices by another attribute",
+            also("client_registration = \"common_name\""),
+            vec![("client_registration", Widens)],
+        ),
+        (
             "not linked",
             edit("linking = \"required\"\n", ""),
             vec![("linking", Widens)],
@@ -255,6 +260,14 @@ fn endpoints_whose_clients_are_no_accounts() {
         ),
     ];
     check(ObjectKind::Endpoint, base, rows);
+    // Their registrations may be vouched for what nobody in particular would have to prove.
+    let unknown = also("client_registration = \"nobody\"");
+    let rows = vec![(
+        "makers' devices by their registration",
+        base.to_owned(),
+        vec![("client_registration", Widens)],
+    )];
+    check(ObjectKind::Endpoint, &unknown, rows);
 }
 
 /// What cannot be compared counts as wider.

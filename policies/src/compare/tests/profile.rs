@@ -306,6 +306,13 @@ fn contents() {
             vec![("key_usage.requested", Narrows)],
         ),
         (
+            "another usage that limits one",
+            with(
+                "key_usage = { always = [\"digitalSignature\"], rsa = [\"keyEncipherment\"], ec = [\"keyAgreement\", \"encipherOnly\"] }",
+            ),
+            vec![("key_usage.ec", Widens), ("key_usage.limits", Widens)],
+        ),
+        (
             "one purpose less",
             purposes("fixed = [\"serverAuth\"]"),
             vec![("extended_key_usage.allowed", Narrows)],
@@ -439,4 +446,33 @@ fn conditions() {
         ),
     ];
     check(ObjectKind::Profile, BASE, rows);
+}
+
+/// A usage that says what a key is only for limits it, so that there is more without.
+#[test]
+fn usages_that_limit_others() {
+    let usage = |ec: &str, requested: &str| {
+        with(&format!(
+            "key_usage = {{ always = [\"digitalSignature\"], ec = [{ec}], requested = \"{requested}\" }}"
+        ))
+    };
+    let limited = usage("\"keyAgreement\", \"encipherOnly\"", "ignore");
+    let rows = vec![
+        (
+            "without the limit",
+            usage("\"keyAgreement\"", "ignore"),
+            vec![("key_usage.ec", Narrows), ("key_usage.limits", Widens)],
+        ),
+        (
+            "with the other one",
+            usage("\"keyAgreement\", \"decipherOnly\"", "ignore"),
+            vec![("key_usage.ec", Widens), ("key_usage.limits", Widens)],
+        ),
+        (
+            "where a request can leave it out",
+            usage("\"keyAgreement\", \"encipherOnly\"", "narrow"),
+            vec![("key_usage.limits", Widens), ("key_usage.requested", Narrows)],
+        ),
+    ];
+    check(ObjectKind::Profile, &limited, rows);
 }
