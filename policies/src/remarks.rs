@@ -1,7 +1,7 @@
 //! What is said about a text before it is in force: lints, and what its surroundings make of it.
 
-use portreeve_pkix::Timestamp;
-use portreeve_ra::{CredentialKind, Endpoint, ObjectKind, ObjectVersion, Remark};
+use portreeve_pkix::{Certificate, Timestamp};
+use portreeve_ra::{CredentialKind, Endpoint, ObjectKind, ObjectVersion, Remark, TrustAnchorSet};
 
 use crate::anchors::{parse_trust_anchors, shown};
 use crate::endpoint::parse_endpoint;
@@ -17,7 +17,7 @@ pub(crate) fn remarks(
 ) -> Result<Vec<Remark>, String> {
     let ObjectVersion { kind, name, body, .. } = proposed;
     if *kind == ObjectKind::TrustAnchors {
-        return of_anchors(name, body, now);
+        return of_anchors((name, body), beside, now);
     }
     let mut found: Vec<Remark> = examine(*kind, name, body, beside)?
         .into_iter()
@@ -42,7 +42,11 @@ fn remark(lint: Lint) -> Remark {
     }
 }
 
-fn of_anchors(name: &str, body: &str, now: Timestamp) -> Result<Vec<Remark>, String> {
+fn of_anchors(
+    (name, body): (&str, &str),
+    beside: &[ObjectVersion],
+    now: Timestamp,
+) -> Result<Vec<Remark>, String> {
     let set = parse_trust_anchors(name, body).map_err(|error| error.to_string())?;
     let unusable = set.unusable_at(now).map(|certificate| Remark {
         code: "anchor_unusable",
@@ -56,7 +60,36 @@ fn of_anchors(name: &str, body: &str, now: Timestamp) -> Result<Vec<Remark>, Str
         remedy: "Take it out",
         reason: None,
     });
-    Ok(unusable.collect())
+    Ok(unusable.chain(anchors_removed(&set, beside)).collect())
+}
+
+/// Anchors that endpoints believe now, and will not by this text: their clients are refused from then on.
+fn anchors_removed(set: &TrustAnchorSet, beside: &[ObjectVersion]) -> Option<Remark> {
+    let of_kind = |kind| beside.iter().filter(move |object| object.kind == kind);
+    let before = of_kind(ObjectKind::TrustAnchors)
+        .find(|object| object.name == set.name.as_str())
+        .and_then(|object| parse_trust_anchors(&object.name, &object.body).ok())?;
+    let kept = |one: &Certificate| set.certificates.iter().any(|other| other.der() == one.der());
+    let removed = before.certificates.iter().filter(|one| !kept(one));
+    let removed: Vec<String> = removed.map(shown).collect();
+    let endpoints = of_kind(ObjectKind::Endpoint)
+        .filter_map(|object| parse_endpoint(&object.name, object.version, &object.body).ok())
+        .filter(|endpoint| {
+            let mut named = endpoint.clients.trust.iter().chain(&endpoint.clients.ra_trust);
+            named.any(|name| *name == set.name)
+        });
+    let endpoints: Vec<String> = endpoints.map(|endpoint| endpoint.name.to_string()).collect();
+    (!removed.is_empty() && !endpoints.is_empty()).then(|| Remark {
+        code: "anchor_removed",
+        blocks: false,
+        text: format!(
+            "{} no longer lets anybody in at {}",
+            removed.join(", "),
+            endpoints.join(", ")
+        ),
+        remedy: "Keep it until its last client has a certificate of ours, if it is to be replaced",
+        reason: None,
+    })
 }
 
 fn is_there(beside: &[ObjectVersion], kind: ObjectKind, name: &str) -> bool {
@@ -149,6 +182,35 @@ mod tests {
         assert!(late[0].blocks && late[0].text.contains("CN=old"), "{late:?}");
         let within = Timestamp::from_unix_seconds(978_307_200).saturating_add(Duration::from_secs(86_400));
         assert!(said(within.unix_seconds()).is_empty());
+    }
+
+    #[test]
+    fn whoever_takes_an_anchor_away_is_told_where_it_is_used() {
+        let (one, two) = (certificate("one", |_| {}), certificate("two", |_| {}));
+        let set = |certificates: &[&str]| object(ObjectKind::TrustAnchors, "devices", &text(certificates));
+        let at = |name: &str, key: &str| {
+            let text = format!("profiles = [\"a\"]\nbackend = \"issuing\"\n{key} = [\"devices\"]\n");
+            object(ObjectKind::Endpoint, name, &text)
+        };
+        let (both, alone) = (set(&[&one, &two]), set(&[&two]));
+        let used = [
+            at("est/a", "client_trust"),
+            at("est/b", "ra_trust"),
+            object(
+                ObjectKind::Endpoint,
+                "est/c",
+                "profiles = [\"a\"]\nbackend = \"issuing\"\n",
+            ),
+            both.clone(),
+        ];
+        let now = Timestamp::from_unix_seconds(1_800_000_000);
+        let said = remarks(&alone, &used, now).unwrap();
+        let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
+        assert_eq!(codes, [("anchor_removed", false)]);
+        assert!(said[0].text.contains("CN=one") && !said[0].text.contains("CN=two"));
+        assert!(said[0].text.ends_with("at est/a, est/b"), "{}", said[0].text);
+        assert_eq!(remarks(&both, &used, now).unwrap(), [], "the same");
+        assert_eq!(remarks(&alone, &[both], now).unwrap(), [], "nobody uses it");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod proposing;
 mod reach;
 
 pub(crate) use proposing::whose;
+pub(crate) use reach::About;
 
 use crate::access::Acting;
 use crate::accounts::{commit_error, may_race};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::RegistrationAuthority;
 use super::judge::object;
-use crate::configuration::{GUARD, whose};
+use crate::configuration::{About, ConfigurationError, GUARD, whose};
 use crate::domain::{
     Application, ApprovalTerms, BackendName, CertificateMatch, EnrollmentId, Exclusion, KnownRegistration,
     ObjectKind, ObjectVersion, On, Principal, ProfileName, Proposal, ProposalSubject, Refusal,
@@ -22,6 +22,16 @@ pub struct Affected {
     pub profile: Option<ProfileName>,
     /// The team that owns it.
     pub team: Option<TeamName>,
+}
+
+impl From<About> for Affected {
+    fn from((backend, profile): About) -> Self {
+        Self {
+            backend,
+            profile,
+            team: None,
+        }
+    }
 }
 
 /// What decides who may decide on a proposal, besides its own terms: as it is now.
@@ -201,41 +211,34 @@ impl RegistrationAuthority {
         terms: &ApprovalTerms,
     ) -> Result<Constituency, Error> {
         let mut found = Constituency::default();
+        let history = self.objects.history(kind, name).await?.unwrap_or_default();
+        let proposed = history.revision(version).map(|revision| &revision.object);
+        let current = history.current().filter(|current| current.version != version);
+        self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
         if kind.is_of_people() {
-            self.exclude_authors(&mut found, &[policy_of(terms)]).await?;
+            // Whoever loses something may agree to it.
+            let widens = |proposed| self.parts.policy.widens(current, proposed);
             if let Some(whose) = whose(kind, name)
-                && self.gives(kind, name, version).await?
+                && proposed.is_none_or(widens)
             {
                 found.exclude(&whose, Exclusion::Owner);
             }
         } else {
             let before = version.saturating_sub(1);
-            self.exclude_authors(&mut found, &[policy_of(terms), (kind, name, before)])
-                .await?;
+            self.exclude_authors(&mut found, &[(kind, name, before)]).await?;
         }
         let guards = kind == ObjectKind::ApprovalPolicy && name == GUARD;
         found.everywhere = kind.is_of_people() || guards;
-        let mut affected = Affected::default();
-        if kind == ObjectKind::Profile {
-            affected.profile = ProfileName::new(name).ok();
+        found.affected.insert(Affected::default());
+        for object in proposed.into_iter().chain(current) {
+            match self.about(object).await {
+                Ok(about) => found.affected.extend(about.into_iter().map(Affected::from)),
+                Err(ConfigurationError::Ra(error)) => return Err(error),
+                // What it is about cannot be told.
+                Err(_) => found.everywhere = true,
+            }
         }
-        if kind == ObjectKind::Endpoint
-            && let Some(object) = self.objects.version(kind, name, version).await?
-        {
-            let endpoint = self.read_endpoint(Some(&object))?;
-            affected.backend = Some(endpoint.backend.clone());
-        }
-        found.affected.insert(affected);
         Ok(found)
-    }
-
-    /// Whether a version gives somebody more than what is in force; the one in force did.
-    async fn gives(&self, kind: ObjectKind, name: &str, version: u32) -> Result<bool, Error> {
-        let history = self.objects.history(kind, name).await?;
-        let Some(history) = history else { return Ok(true) };
-        let current = history.current().filter(|current| current.version != version);
-        let wanted = history.revision(version);
-        Ok(wanted.is_none_or(|wanted| self.parts.policy.widens(current, &wanted.object)))
     }
 
     /// Who may decide on a registration may on what it is and what it is to be.

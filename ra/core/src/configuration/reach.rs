@@ -11,8 +11,8 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// A CA and a profile that an object is about. What is `None` is all of them.
-type About = (Option<BackendName>, Option<ProfileName>);
+/// A CA and a profile that an object is about. What is `None` limits nothing.
+pub(crate) type About = (Option<BackendName>, Option<ProfileName>);
 
 impl RegistrationAuthority {
     /// Refuses when somebody may not write one of these versions.
@@ -52,7 +52,8 @@ impl RegistrationAuthority {
         Ok(())
     }
 
-    async fn about(&self, version: &ObjectVersion) -> Result<Vec<About>, ConfigurationError> {
+    /// The CAs and profiles that an object is about: whoever writes it, or agrees to it, needs the right on each of them.
+    pub(crate) async fn about(&self, version: &ObjectVersion) -> Result<Vec<About>, ConfigurationError> {
         let unreadable = |reason: String| ConfigurationError::Unreadable(reason);
         match version.kind {
             ObjectKind::Profile => {
@@ -64,8 +65,8 @@ impl RegistrationAuthority {
                 let endpoint = endpoint.map_err(|error| unreadable(error.reason))?;
                 Ok(offers(&endpoint))
             }
-            // A policy is about what its endpoints offer.
-            ObjectKind::ApprovalPolicy => {
+            // A policy is about what its endpoints offer, and so are trust anchors, whose clients may ask there.
+            ObjectKind::ApprovalPolicy | ObjectKind::TrustAnchors => {
                 let naming = self.endpoints_naming(version).await?;
                 Ok(naming.iter().flat_map(|endpoint| offers(endpoint)).collect())
             }
@@ -90,13 +91,19 @@ impl RegistrationAuthority {
     }
 
     /// The objects in force that a text is used with: a profile at endpoints, an endpoint with its profiles, its approval
-    /// policy and its trust anchors.
+    /// policy and its trust anchors, trust anchors at endpoints and in place of those before.
     pub(super) async fn beside(
         &self,
         version: &ObjectVersion,
     ) -> Result<Vec<ObjectVersion>, ConfigurationError> {
         match version.kind {
             ObjectKind::Profile => Ok(self.objects().list(ObjectKind::Endpoint).await?),
+            ObjectKind::TrustAnchors => {
+                let mut found = self.objects().list(ObjectKind::Endpoint).await?;
+                let before = self.objects().current(version.kind, &version.name).await?;
+                found.extend(before);
+                Ok(found)
+            }
             ObjectKind::Endpoint => {
                 let endpoint = self.policy().endpoint(version);
                 let endpoint = endpoint.map_err(|error| ConfigurationError::Unreadable(error.reason))?;
@@ -123,12 +130,16 @@ impl RegistrationAuthority {
 
     /// Refuses when an object must stay in force.
     pub(super) async fn dispensable(&self, current: &ObjectVersion) -> Result<(), ConfigurationError> {
-        if current.kind != ObjectKind::ApprovalPolicy {
-            return Ok(());
-        }
-        let guarded = current.name == REVOCATION_POLICY && self.approval_policy(GUARD).await?.is_some();
-        if current.name == GUARD || guarded {
-            return Err(ConfigurationError::Guard);
+        match current.kind {
+            ObjectKind::ApprovalPolicy => {
+                let guarded =
+                    current.name == REVOCATION_POLICY && self.approval_policy(GUARD).await?.is_some();
+                if current.name == GUARD || guarded {
+                    return Err(ConfigurationError::Guard);
+                }
+            }
+            ObjectKind::TrustAnchors => {}
+            _ => return Ok(()),
         }
         let naming = self.endpoints_naming(current).await?;
         if naming.is_empty() {
@@ -161,6 +172,10 @@ fn names(endpoint: &Endpoint, version: &ObjectVersion) -> bool {
         ObjectKind::ApprovalPolicy => {
             let named = endpoint.approval.as_ref();
             named.is_some_and(|name| name.as_str() == version.name)
+        }
+        ObjectKind::TrustAnchors => {
+            let mut named = endpoint.clients.trust.iter().chain(&endpoint.clients.ra_trust);
+            named.any(|name| name.as_str() == version.name)
         }
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! Configuration: texts are drafted, come in force, are agreed to and retired; by whom, and of several at once by one.
 
+mod anchors;
 mod guarded;
 
 use futures_util::future::join_all;

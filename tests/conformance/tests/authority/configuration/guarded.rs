@@ -6,7 +6,7 @@ use portreeve_ra::{DecisionRejection, Exclusion, ProposalState};
 use super::*;
 
 /// An installation with a policy that guards configuration: anyone who may, one person.
-async fn guarded() -> TestAuthority {
+pub(super) async fn guarded() -> TestAuthority {
     let authority = started().await;
     let policy_text = "age_max = \"7d\"\n[[step]]\nanyone = true\n".to_owned();
     let early = to(POLICY, "configuration", Step::Publish(policy_text));
@@ -34,7 +34,7 @@ async fn guarded() -> TestAuthority {
     authority
 }
 
-fn vote(by: &Acting) -> Vote {
+pub(super) fn vote(by: &Acting) -> Vote {
     Vote {
         standing: by.standing.clone(),
         digest: None,
@@ -45,14 +45,18 @@ fn vote(by: &Acting) -> Vote {
     }
 }
 
-async fn proposed(authority: &TestAuthority, by: &Acting, change: &ObjectChange) -> (u32, ProposalId) {
+pub(super) async fn proposed(
+    authority: &TestAuthority,
+    by: &Acting,
+    change: &ObjectChange,
+) -> (u32, ProposalId) {
     match authority.ra.change_object(by, change).await.unwrap().outcome {
         Outcome::Proposed(version, proposal) => (version.version, proposal),
         other => panic!("{other:?}"),
     }
 }
 
-fn rejection(result: Result<ProposalState, Error>) -> DecisionRejection {
+pub(super) fn rejection(result: Result<ProposalState, Error>) -> DecisionRejection {
     match result {
         Err(Error::Refused(Refusal::Decision(why))) => why,
         other => panic!("{other:?}"),
