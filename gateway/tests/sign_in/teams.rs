@@ -9,8 +9,8 @@ use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::authority::ExternalAccount;
 use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
-    Alongside, ClaimHandle, Credential, Disposition, EndpointName, EnrollmentRequest, Operation, Origin,
-    Requester, SecretProof,
+    Alongside, ClaimHandle, Credential, Disposition, EndpointName, EnrollmentId, EnrollmentRequest,
+    Operation, Origin, Requester, SecretProof,
 };
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 
@@ -19,8 +19,13 @@ use super::*;
 /// Requests that wait at `acme/approval`, of an account that a registration of this team vouches for; their ids, the
 /// newest first.
 async fn waiting(running: &Running, team: Option<&str>, names: &[&str]) -> Vec<String> {
+    asked(running, ("acme/approval", team), names).await
+}
+
+/// The same at any endpoint: nobody is asked where it has no approval policy.
+async fn asked(running: &Running, (endpoint, team): (&str, Option<&str>), names: &[&str]) -> Vec<String> {
     let ra = running.ra();
-    let endpoint = EndpointName::new("acme/approval").unwrap();
+    let endpoint = EndpointName::new(endpoint).unwrap();
     let key = KeyPair::generate().unwrap();
     let key = PublicKey::from_der(&key.subject_public_key_info()).unwrap();
     let change = || Change {
@@ -73,6 +78,7 @@ async fn waiting(running: &Running, team: Option<&str>, names: &[&str]) -> Vec<S
         };
         match ra.enroll(enrollment).await.unwrap() {
             Disposition::Pending { enrollment, .. } => ids.push(enrollment.to_string()),
+            Disposition::Issued(issuance) => ids.push(issuance.enrollment.to_string()),
             other => panic!("{other:?}"),
         }
     }
@@ -133,6 +139,22 @@ async fn listed(caller: &Caller, path: &str) -> Vec<String> {
     }
 }
 
+/// A request of which somebody hears as of one that is not there, whatever they want with it.
+async fn assert_absent(caller: &Caller, id: &str, row: &str) {
+    let (path, absent) = (format!("requests/{id}"), (404, "unknown_request"));
+    assert_problem(&caller.get(&path).await, absent, row);
+    let verbs = [
+        ("resolve", json!({"resolution": "give_up", "comment": "no"})),
+        ("approve", json!({"comment": ""})),
+        ("reject", json!({"comment": "no"})),
+        ("grant/withdraw", json!({"reason": "no"})),
+    ];
+    for (verb, body) in verbs {
+        let answer = caller.post(&format!("{path}/{verb}"), body).await;
+        assert_problem(&answer, absent, &format!("{row}: {verb}"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_act_on_what_their_team_owns_and_on_nothing_else() {
     let directory = home();
@@ -175,17 +197,18 @@ async fn members_act_on_what_their_team_owns_and_on_nothing_else() {
         "another team's proposal",
     );
     for (row, id) in [("another team's", &webs[0]), ("nobody's", &nobodys[0])] {
-        let path = format!("requests/{id}");
-        assert_problem(&dan.get(&path).await, (403, "forbidden"), row);
-        let resolution = json!({"resolution": "give_up", "comment": "no"});
-        let resolved = dan.post(&format!("{path}/resolve"), resolution).await;
-        assert_problem(&resolved, (403, "forbidden"), row);
-        let approved = dan.post(&format!("{path}/approve"), json!({"comment": ""})).await;
-        assert_eq!(approved.status, 403, "{row}: {}", approved.body);
+        assert_absent(&dan, id, row).await;
     }
     let store = running.ra().store();
     let refused = store.streams(StreamKind::Access, None, 200).await.unwrap();
-    assert!(refused.items.len() >= 4, "each refusal is an event: {refused:?}");
+    assert!(refused.items.len() >= 10, "each refusal is an event: {refused:?}");
+    let nowhere = EnrollmentId::from_bytes([7; 16]).to_string();
+    assert_absent(&dan, &nowhere, "none").await;
+    let nobody = operator(&running, "nina", &[]).await;
+    for id in [&webs[0], &nowhere] {
+        let shown = nobody.get(&format!("requests/{id}")).await;
+        assert_problem(&shown, (403, "forbidden"), "no right at all");
+    }
 
     let resolution = json!({"resolution": "give_up", "comment": "no"});
     let resolved = ann.post(&format!("{request}/resolve"), resolution).await;
@@ -198,5 +221,23 @@ async fn members_act_on_what_their_team_owns_and_on_nothing_else() {
         .post(&format!("{request}/approve"), json!({"comment": ""}))
         .await;
     assert_eq!(approved.status, 200, "{}", approved.body);
+    // What became of it is nobody else's business.
+    assert_absent(&dan, &webs[0], "issued").await;
+
+    // Whoever may look and not decide hears that first, and only whoever may decide that there is nothing to decide.
+    let reader = operator(&running, "rita", &["reader"]).await;
+    let issued = asked(&running, ("acme/default", None), &["f.test"])
+        .await
+        .remove(0);
+    assert_eq!(reader.get(&format!("requests/{issued}")).await.status, 200);
+    for (verb, body) in [
+        ("approve", json!({"comment": ""})),
+        ("grant/withdraw", json!({"reason": "no"})),
+    ] {
+        let path = format!("requests/{issued}/{verb}");
+        let answer = reader.post(&path, body.clone()).await;
+        assert_problem(&answer, (403, "forbidden"), verb);
+        assert_problem(&admin.post(&path, body).await, (409, "nothing_to_decide"), verb);
+    }
     running.stop().await;
 }

@@ -10,7 +10,7 @@ use portreeve_ra::ports::RequestRow;
 use portreeve_ra::search::{Among, Field, parse, with_word};
 use portreeve_ra::{
     Application, Asked, Decision, Enrollment, EnrollmentId, EnrollmentState, On, Refusal,
-    RegistrationAuthority, Resolution, Right,
+    RegistrationAuthority, Resolution, Right, TeamName,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -159,19 +159,50 @@ pub(crate) async fn list(
     )))
 }
 
+/// Whoever has one of these on a request knows that it is there.
+const SEEING: [Right; 3] = [Right::RequestRead, Right::RequestApprove, Right::RequestResolve];
+
+/// The request with this id. For somebody who may neither see it nor act on it there is none; whoever may do so nowhere
+/// lacks the right, whatever there is.
+async fn find(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    (right, id): (Right, &str),
+) -> Result<Enrollment, Problem> {
+    let standing = &signed_in.0;
+    if !SEEING.into_iter().any(|right| standing.may_somewhere(right)) {
+        signed_in.require(&parts.ra, right, Target::Installation).await?;
+    }
+    let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
+    let absent = || Problem::from(portreeve_ra::Error::from(Refusal::UnknownRequest));
+    let enrollment = parts.ra.enrollment(id).await?.ok_or_else(absent)?;
+    let team = parts.ra.owning_team(&enrollment).await?;
+    let on = on(&enrollment, team.as_ref());
+    if !SEEING.into_iter().any(|right| standing.may(right, on)) {
+        let refused = signed_in.require(&parts.ra, right, Target::Owned(on)).await;
+        refused.map_err(|_| absent())?;
+    }
+    Ok(enrollment)
+}
+
+/// On what rights are needed for a request.
+fn on<'a>(enrollment: &'a Enrollment, team: Option<&'a TeamName>) -> On<'a> {
+    let application = enrollment.application();
+    On {
+        backend: application.map(|application| &application.backend),
+        profile: application.map(|application| &application.profile),
+        team,
+    }
+}
+
 /// Refuses who lacks the right on what this request is for, and for whom: the team that owns its registration.
 async fn require(
     parts: &ConsoleParts,
     signed_in: &SignedIn,
     (right, enrollment): (Right, &Enrollment),
 ) -> Result<(), Problem> {
-    let application = enrollment.application();
     let team = parts.ra.owning_team(enrollment).await?;
-    let on = On {
-        backend: application.map(|application| &application.backend),
-        profile: application.map(|application| &application.profile),
-        team: team.as_ref(),
-    };
+    let on = on(enrollment, team.as_ref());
     signed_in.require(&parts.ra, right, Target::Owned(on)).await
 }
 
@@ -194,9 +225,9 @@ pub(crate) async fn show(
     signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, Problem> {
-    let (enrollment, view) = load(&parts.ra, &id, &signed_in).await?;
+    let enrollment = find(&parts, &signed_in, (Right::RequestRead, &id)).await?;
     require(&parts, &signed_in, (Right::RequestRead, &enrollment)).await?;
-    Ok(Json(view))
+    shown(&parts.ra, enrollment.id, &signed_in).await
 }
 
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", tag = "requests", params(("id" = String, Path)),
@@ -232,7 +263,7 @@ pub(crate) async fn resolve(
     body: Result<Json<ResolutionBody>, JsonRejection>,
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
-    let (enrollment, _) = load(&parts.ra, &id, &principal).await?;
+    let enrollment = find(&parts, &principal, (Right::RequestResolve, &id)).await?;
     require(&parts, &principal, (Right::RequestResolve, &enrollment)).await?;
     let unclear = [EnrollmentState::InDoubt, EnrollmentState::Quarantined];
     match enrollment.state() {
@@ -249,8 +280,7 @@ pub(crate) async fn resolve(
     };
     let request = commented(&parts.ra, principal.clone(), body.comment)?;
     parts.ra.resolve(enrollment.id, resolution, request).await?;
-    let (_, view) = load(&parts.ra, &id, &principal).await?;
-    Ok(Json(view))
+    shown(&parts.ra, enrollment.id, &principal).await
 }
 
 /// Makes the grant void that was given with the decision on a request: nothing passes by it from now on. Doing so again
@@ -265,13 +295,14 @@ pub(crate) async fn withdraw_grant(
 ) -> Result<Json<RequestView>, Problem> {
     let Json(body) = body?;
     let reason = in_full("reason", body.reason)?;
-    let (enrollment, _) = load(&parts.ra, &id, &principal).await?;
-    let state = enrollment.state().map_or("none", EnrollmentState::as_str);
-    let proposal = enrollment.proposal().ok_or(Problem::NothingToDecide(state))?;
+    let enrollment = find(&parts, &principal, (Right::RequestApprove, &id)).await?;
+    require(&parts, &principal, (Right::RequestApprove, &enrollment)).await?;
+    let proposal = enrollment
+        .proposal()
+        .ok_or_else(|| nothing_to_decide(&enrollment))?;
     let acting = principal.acting(&parts.ra, &reason);
     parts.ra.withdraw_grant(&acting, proposal).await?;
-    let (_, view) = load(&parts.ra, &id, &principal).await?;
-    Ok(Json(view))
+    shown(&parts.ra, enrollment.id, &principal).await
 }
 
 /// A decision that needs a reason.
@@ -308,21 +339,26 @@ async fn decide(
     decision: Decision,
 ) -> Result<Json<RequestView>, Problem> {
     let ra = &parts.ra;
-    let (enrollment, _) = load(ra, id, &principal).await?;
-    let state = enrollment.state().map_or("none", |state| state.as_str());
-    let proposal = enrollment.proposal().ok_or(Problem::NothingToDecide(state))?;
+    let enrollment = find(parts, &principal, (Right::RequestApprove, id)).await?;
+    let Some(proposal) = enrollment.proposal() else {
+        require(parts, &principal, (Right::RequestApprove, &enrollment)).await?;
+        return Err(nothing_to_decide(&enrollment));
+    };
     approvals::decide(ra, (proposal, decision), (&principal, body)).await?;
-    let (_, view) = load(ra, id, &principal).await?;
-    Ok(Json(view))
+    shown(ra, enrollment.id, &principal).await
 }
 
-/// The enrollment with this id, and what is shown of it with the proposal that people decide on.
-async fn load(
+fn nothing_to_decide(enrollment: &Enrollment) -> Problem {
+    let state = enrollment.state();
+    Problem::NothingToDecide(state.map_or("none", EnrollmentState::as_str))
+}
+
+/// What is shown of an enrollment as it is now, with the proposal that people decide on.
+async fn shown(
     ra: &RegistrationAuthority,
-    id: &str,
+    id: EnrollmentId,
     signed_in: &SignedIn,
-) -> Result<(Enrollment, RequestView), Problem> {
-    let id: EnrollmentId = id.parse().map_err(|_| Problem::NotFound("request"))?;
+) -> Result<Json<RequestView>, Problem> {
     let enrollment = ra
         .enrollment(id)
         .await?
@@ -339,7 +375,7 @@ async fn load(
     {
         shown.proposal = Some(approvals::view(ra, &proposal, signed_in).await?);
     }
-    Ok((enrollment, shown))
+    Ok(Json(shown))
 }
 
 fn summary(row: RequestRow) -> RequestSummary {

@@ -48,6 +48,19 @@ pub struct Vote {
     pub origin: Origin,
 }
 
+impl Vote {
+    fn ballot(&self, decision: Decision) -> Ballot<'_> {
+        Ballot {
+            standing: &self.standing,
+            decision,
+            digest: self.digest,
+            comment: &self.comment,
+            evidence: self.evidence.as_ref(),
+            grant: self.grant,
+        }
+    }
+}
+
 impl RegistrationAuthority {
     /// Approves a proposal. With the last approval it needs, what was proposed takes effect. Refusals are recorded.
     pub async fn approve(self: &Arc<Self>, proposal: ProposalId, vote: Vote) -> Result<ProposalState, Error> {
@@ -89,8 +102,23 @@ impl RegistrationAuthority {
         let mut turn = 0;
         loop {
             let proposal = self.load_proposal(id).await?.ok_or(Refusal::UnknownRequest)?;
+            let constituency = self.constituency(proposal.value()).await?;
+            let keys = self.evidence_keys(&vote.standing.principal).await?;
+            let electorate = Electorate {
+                on: &constituency.on(),
+                excluded: &constituency.excluded,
+                everywhere: constituency.everywhere,
+                keys: &keys,
+            };
+            // Who may not decide is told nothing of where it stands.
+            proposal
+                .value()
+                .entitled(&vote.standing, &electorate)
+                .map_err(Refusal::from)?;
             let discounts = self.discounts(proposal.value(), decision).await?;
-            let step = self.admit_vote(&discounts.after, decision, vote).await?;
+            let step = discounts
+                .after
+                .admit(&vote.ballot(decision), &electorate, self.now())?;
             let decided = (decision, step, discounts);
             match self.record_decision(&proposal, decided, vote).await? {
                 Ok(state) => return Ok(state),
@@ -98,27 +126,6 @@ impl RegistrationAuthority {
                 Err(error) => return Err(commit_error(error, StreamId::proposal(id))),
             }
         }
-    }
-
-    /// The step in which a vote counts.
-    async fn admit_vote(&self, proposal: &Proposal, decision: Decision, vote: &Vote) -> Result<u8, Error> {
-        let constituency = self.constituency(proposal).await?;
-        let keys = self.evidence_keys(&vote.standing.principal).await?;
-        let ballot = Ballot {
-            standing: &vote.standing,
-            decision,
-            digest: vote.digest,
-            comment: &vote.comment,
-            evidence: vote.evidence.as_ref(),
-            grant: vote.grant,
-        };
-        let electorate = Electorate {
-            on: &constituency.on(),
-            excluded: &constituency.excluded,
-            everywhere: constituency.everywhere,
-            keys: &keys,
-        };
-        Ok(proposal.admit(&ballot, &electorate, self.now())?)
     }
 
     async fn record_decision(

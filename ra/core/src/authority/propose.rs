@@ -122,7 +122,11 @@ impl RegistrationAuthority {
             let known = self.known_certificate(*id).await?;
             let known = known.ok_or(Refusal::UnknownCertificate)?;
             if !known.allows(&by.standing, right) {
-                return Err(Refusal::from(DecisionRejection::lacks(right)).into());
+                self.note_refused((&by.standing, &by.origin), right, &known).await;
+                return Err(match known.allows(&by.standing, Right::CertificateRead) {
+                    true => Refusal::from(DecisionRejection::lacks(right)).into(),
+                    false => Refusal::UnknownCertificate.into(),
+                });
             }
         }
         Ok(())

@@ -183,7 +183,12 @@ impl RegistrationAuthority {
     }
 
     /// Records that somebody lacks a right on a certificate.
-    async fn note_refused(&self, by: (&Standing, &Origin), right: Right, known: &KnownCertificate) {
+    pub(super) async fn note_refused(
+        &self,
+        by: (&Standing, &Origin),
+        right: Right,
+        known: &KnownCertificate,
+    ) {
         let (application, team) = (known.enrollment.application(), known.team());
         let on = On {
             backend: application.map(|application| &application.backend),

@@ -81,7 +81,11 @@ impl Proposal {
     }
 
     /// Whether somebody has the right to decide and does not count as one of those who ask.
-    fn entitled(&self, standing: &Standing, electorate: &Electorate<'_>) -> Result<(), DecisionRejection> {
+    pub fn entitled(
+        &self,
+        standing: &Standing,
+        electorate: &Electorate<'_>,
+    ) -> Result<(), DecisionRejection> {
         let right = self.subject.right();
         // What is configured belongs to no team.
         let may_on = |on: &On<'_>| match self.subject {
