@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portreeve_pkix::{DnsName, Identifier, MacAlgorithm, PublicKey};
+use portreeve_pkix::{DnsName, Identifier, MacAlgorithm, PublicKey, sha256};
 use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::authority::ExternalAccount;
 use portreeve_ra::proofs::NewProof;
@@ -160,7 +160,7 @@ async fn members_act_on_what_their_team_owns_and_on_nothing_else() {
     let directory = home();
     let running = gateway(directory.path(), &[]).await;
     let admin = admin(&running);
-    let role = "rights = [\"request.read\", \"request.approve\", \"request.resolve\"]\n\
+    let role = "rights = [\"request.read\", \"request.approve\", \"request.resolve\", \"certificate.read\", \"certificate.revoke\"]\n\
                 backends = [\"*\"]\nprofiles = [\"*\"]\nteams = \"own\"";
     let role = json!({"name": "of-team", "body": role});
     assert_eq!(admin.post("roles", role).await.status, 201);
@@ -238,6 +238,26 @@ async fn members_act_on_what_their_team_owns_and_on_nothing_else() {
         let answer = reader.post(&path, body.clone()).await;
         assert_problem(&answer, (403, "forbidden"), verb);
         assert_problem(&admin.post(&path, body).await, (409, "nothing_to_decide"), verb);
+    }
+
+    // One certificate in the call for many: with the rights that the call for one needs, and of what they see.
+    let role = "rights = [\"certificate.revoke\"]\nbackends = [\"*\"]\nprofiles = [\"*\"]\nteams = \"all\"";
+    let made = admin
+        .post("roles", json!({"name": "revoker", "body": role}))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let blind = operator(&running, "bruno", &["revoker"]).await;
+    let digest = sha256(format!("portreeve/revoke/1\nsuperseded\n{issued}\n").as_bytes());
+    let body = json!({"requests": [issued], "reason": "superseded", "digest": hex::encode(digest)});
+    let refused = blind.post("certificates/revoke", body.clone()).await;
+    assert_problem(&refused, (403, "forbidden"), "who may not see certificates");
+    for (row, caller, outcome) in [
+        ("another team's", &dan, "unknown_certificate"),
+        ("everybody's", &admin, "revoked"),
+    ] {
+        let found = caller.post("certificates/revoke", body.clone()).await;
+        assert_eq!(found.status, 200, "{row}: {}", found.body);
+        assert_eq!(found.body["items"][0]["outcome"], outcome, "{row}");
     }
     running.stop().await;
 }

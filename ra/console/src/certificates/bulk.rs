@@ -1,6 +1,7 @@
 //! Revoking many certificates: a preview of what a query selects, then exactly those.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +11,9 @@ use portreeve_ra::access::Target;
 use portreeve_ra::authority::{StatusOutcome, StatusRequest};
 use portreeve_ra::ports::CertificateRow;
 use portreeve_ra::search::{Among, parse};
-use portreeve_ra::{EnrollmentId, Error, ProposalId, RevocationReason, Right, StatusChange};
+use portreeve_ra::{
+    EnrollmentId, Error, ProposalId, Refusal, RegistrationAuthority, RevocationReason, Right, StatusChange,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -151,10 +154,11 @@ pub(crate) async fn revoke_all(
         .iter()
         .map(|id| id.parse().map_err(|_| Problem::NotFound("request")));
     let ids = ids.collect::<Result<BTreeSet<EnrollmentId>, Problem>>()?;
-    signed_in
-        .require(&parts.ra, Right::CertificateRevoke, Target::Installation)
-        .await?;
+    for right in [Right::CertificateRead, Right::CertificateRevoke] {
+        signed_in.require(&parts.ra, right, Target::Installation).await?;
+    }
     let comment = in_full("comment", body.comment)?;
+    // One is revoked as by the call for a single one, with the same rights and within the same limit.
     if ids.len() > 1 {
         let change = StatusChange::Revoke(reason);
         let by = signed_in.acting(&parts.ra, &comment);
@@ -173,7 +177,7 @@ pub(crate) async fn revoke_all(
             comment: comment.clone(),
             origin: signed_in.origin(&parts.ra),
         };
-        let outcome = match parts.ra.begin_change(&signed_in.0, request).await {
+        let outcome = match begin(&parts.ra, &signed_in, request).await {
             Ok(StatusOutcome::Done) => "revoked",
             Ok(StatusOutcome::HandedOver) => "requested",
             Err(Error::Refused(refusal)) => refusal.code(),
@@ -195,6 +199,20 @@ pub(crate) async fn revoke_all(
         proposal: None,
         items,
     }))
+}
+
+/// Revokes one, as the call for a single one does: of what somebody may not see there is nothing for them.
+async fn begin(
+    ra: &Arc<RegistrationAuthority>,
+    signed_in: &SignedIn,
+    request: StatusRequest,
+) -> Result<StatusOutcome, Error> {
+    let known = ra.known_certificate(request.enrollment).await?;
+    let seen = known.is_some_and(|known| known.allows(&signed_in.0, Right::CertificateRead));
+    if !seen {
+        return Err(Refusal::UnknownCertificate.into());
+    }
+    ra.begin_change(&signed_in.0, request).await
 }
 
 /// Nothing is revoked before other people agree.

@@ -1,6 +1,7 @@
 //! Proposals of operators: on what gives somebody more, and on the status of certificates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use portreeve_pkix::Timestamp;
 
@@ -9,13 +10,13 @@ use super::judge::unreadable;
 use crate::access::Acting;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, ApprovalPolicy, Decision, DecisionRejection, EnrollmentId, Event, ObjectKind, Proposal,
-    ProposalEvent, ProposalId, ProposalState, ProposalSubject, Record, Refusal, Right, StatusChange,
-    StreamId, certificates_digest,
+    Actor, ApprovalPolicy, Decision, DecisionRejection, EnrollmentId, Event, ObjectKind, Origin, Proposal,
+    ProposalEvent, ProposalId, ProposalState, ProposalSubject, RateLimit, Record, Refusal, Right, Standing,
+    StatusChange, StreamId, certificates_digest,
 };
 use crate::error::Error;
 use crate::ledger::first;
-use crate::ports::Batch;
+use crate::ports::{Admission, Batch};
 
 /// The approval policy that guards revocation in bulk and release from hold, when there is one.
 pub const REVOCATION_POLICY: &str = "revocation";
@@ -160,20 +161,45 @@ impl RegistrationAuthority {
         })
     }
 
-    /// Refuses to let somebody alone do what a policy guards.
-    pub(super) async fn not_guarded(&self, change: StatusChange) -> Result<(), Error> {
-        if change != StatusChange::Release {
+    /// Refuses to let somebody alone do what a policy guards: release a certificate from hold, or revoke many one by one.
+    pub(super) async fn not_guarded(
+        &self,
+        (standing, origin): (&Standing, &Origin),
+        change: StatusChange,
+    ) -> Result<(), Error> {
+        let Some(policy) = self.approval_policy(REVOCATION_POLICY).await? else {
             return Ok(());
-        }
-        match self.approval_policy(REVOCATION_POLICY).await? {
-            None => Ok(()),
-            Some(policy) => {
-                let name = policy.terms.policy.to_string();
-                Err(Refusal::from(DecisionRejection::ApprovalNeeded(name)).into())
+        };
+        let by = &standing.principal;
+        let (right, what) = match change {
+            StatusChange::Release => (
+                Right::CertificateHold,
+                "a release from hold, which others must agree to",
+            ),
+            StatusChange::Revoke(_) => {
+                let admitted = self.parts.limiter.admit(&format!("alone:{by}"), ALONE, 1).await;
+                if admitted == Admission::Admitted {
+                    return Ok(());
+                }
+                (
+                    Right::CertificateRevoke,
+                    "so many certificates that others must agree to it",
+                )
             }
-        }
+        };
+        self.refused((by, origin), right, what).await;
+        let name = policy.terms.policy.to_string();
+        Err(Refusal::from(DecisionRejection::ApprovalNeeded(name)).into())
     }
 }
+
+/// Certificates that one principal revokes or puts on hold without asking others, where a policy guards doing so to many: what
+/// one call may not do, many calls do not do either. Enough for a day's work, and for a handful of stolen keys at once.
+const ALONE: RateLimit = RateLimit {
+    requests: 20,
+    period: Duration::from_secs(3600),
+    burst: 20,
+};
 
 /// Discounts recorded with one decision, at most: a record has room for 16 events.
 const DISCOUNTS_MAX: usize = 15;

@@ -125,16 +125,18 @@ impl RegistrationAuthority {
             by: standing.principal.clone(),
             comment: request.comment.chars().take(COMMENT_CHARS_MAX).collect(),
         };
-        self.not_guarded(wish.change).await?;
+        let by = (standing, &request.origin);
         let mut turn = 0;
         loop {
             let enrollment = self
                 .load_enrollment(request.enrollment)
                 .await?
                 .ok_or(Refusal::UnknownCertificate)?;
-            let certificate = self
-                .changeable((standing, &request.origin), enrollment.value(), wish.change)
-                .await?;
+            let certificate = self.changeable(by, enrollment.value(), wish.change).await?;
+            if turn == 0 {
+                self.not_guarded(by, wish.change).await?;
+            }
+            self.is_possible(enrollment.value(), wish.change)?;
             let committed = if self.parts.roles.has(Role::Worker) {
                 let origin = request.origin.clone();
                 self.carry_out_change(&enrollment, &certificate, (&wish, origin))
@@ -153,7 +155,7 @@ impl RegistrationAuthority {
         }
     }
 
-    /// The certificate, if this operator may change it so and its CA can.
+    /// The certificate, if this operator may change it so.
     async fn changeable(
         &self,
         (standing, origin): (&Standing, &Origin),
@@ -178,7 +180,6 @@ impl RegistrationAuthority {
             self.note_refused((standing, origin), right, &known).await;
             return Err(Refusal::NotAuthorized.into());
         }
-        self.is_possible(enrollment, change)?;
         Ok(known.certificate)
     }
 

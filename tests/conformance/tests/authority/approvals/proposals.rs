@@ -215,3 +215,48 @@ async fn revocation_in_bulk_and_release_from_hold_wait_for_another_person() {
         DecisionRejection::ApprovalNeeded("revocation".to_owned())
     );
 }
+
+/// What one call may not do, many calls for one certificate each do not do either.
+#[tokio::test]
+async fn nobody_revokes_many_one_by_one_where_that_is_guarded() {
+    let (authority, _, alice) = guarded("# asks nobody for approval").await;
+    let account = authority.account(&["a.test"]).await;
+    let mut certificates = Vec::new();
+    for number in 0..=20 {
+        let handle = format!("number {number}");
+        certificates.push(
+            issued(&authority, &account, (&handle, &csr("a.test")))
+                .await
+                .enrollment,
+        );
+    }
+    let revoke = async |by: &Acting, enrollment| {
+        let request = StatusRequest {
+            enrollment,
+            change: StatusChange::Revoke(RevocationReason::Superseded),
+            comment: String::new(),
+            origin: by.origin.clone(),
+        };
+        authority.ra.change_status(&by.standing, request).await
+    };
+    let (last, first) = certificates.split_last().unwrap();
+    authority.put(ObjectKind::Operator, "eve", "roles = []").await;
+    let eve = acting(authority.vote("eve").await);
+    refused(
+        "without the right",
+        revoke(&eve, *last).await,
+        &Refusal::NotAuthorized,
+    );
+    for enrollment in first {
+        revoke(&alice, *enrollment).await.expect("a few are hers alone");
+    }
+    let needed = DecisionRejection::ApprovalNeeded("revocation".to_owned());
+    assert_eq!(rejection(revoke(&alice, *last).await), needed);
+    let known = authority.ra.enrollment(*last).await.unwrap().unwrap();
+    assert_eq!(known.revoked(), None);
+    let asked = StatusChange::Revoke(RevocationReason::Superseded);
+    let asked = authority.ra.propose_status(asked, vec![*last], &alice).await;
+    assert!(matches!(asked, Ok(Some(_))), "she can ask others: {asked:?}");
+    let bob = acting(authority.vote("bob").await);
+    revoke(&bob, *last).await.expect("he has revoked none yet");
+}
