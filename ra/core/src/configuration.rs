@@ -191,10 +191,12 @@ impl RegistrationAuthority {
                     return Ok(Plan::nothing(current.clone()));
                 }
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(by.principal(), (current, &version, false)).await? {
+                if let Some(policy) = self.guard(by.principal(), (history, &version, false)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }
+                self.fulfillable_by_others(by.principal(), (history, &version))
+                    .await?;
                 let event = ObjectEvent::Published(version.clone());
                 Ok(Plan::of(event, Outcome::InForce(version), remarks))
             }
@@ -206,10 +208,12 @@ impl RegistrationAuthority {
                 met(change.condition, current)?;
                 let version = releasable(revision, history)?;
                 let remarks = self.acceptable(&version).await?;
-                if let Some(policy) = self.guard(by.principal(), (current, &version, false)).await? {
+                if let Some(policy) = self.guard(by.principal(), (history, &version, false)).await? {
                     let asked = (history, policy.as_ref(), remarks);
                     return self.plan_proposal(by, version, asked).await;
                 }
+                self.fulfillable_by_others(by.principal(), (history, &version))
+                    .await?;
                 let event = ObjectEvent::Released {
                     version: *number,
                     approved_by: Vec::new(),
@@ -271,7 +275,7 @@ impl RegistrationAuthority {
         version: &ObjectVersion,
     ) -> Result<Vec<Remark>, ConfigurationError> {
         let remarks = self.remarks_on(version).await?;
-        if let Some(why) = self.unfulfillable(version).await? {
+        if let Some(why) = self.unfulfillable(version, &[]).await? {
             return Err(ConfigurationError::Unfulfillable(why));
         }
         match remarks.iter().any(|remark| remark.blocks) {

@@ -7,7 +7,7 @@ use portreeve_pkix::{Timestamp, sha256};
 
 use crate::access::{Acting, Forbidden, Target};
 use crate::accounts::{commit_error, may_race};
-use crate::authority::{Extent, RegistrationAuthority};
+use crate::authority::{Excluded, Extent, RegistrationAuthority};
 use crate::configuration::Outcome;
 use crate::domain::{
     AccessEvent, Actor, Alongside, Event, KnownSecret, ObjectKind, ObjectVersion, Operator, OperatorName,
@@ -153,7 +153,8 @@ impl RegistrationAuthority {
         if *by.principal() == whose {
             return Ok(None);
         }
-        self.asking(by, drawn, (Some(&whose), Extent::Everywhere)).await
+        let excluded = Excluded::concerned(Some(&whose));
+        self.asking(by, drawn, (excluded, Extent::Everywhere)).await
     }
 
     /// Adds certificates to an operator's own text, with their one-time credential in place of the right. Nothing else in

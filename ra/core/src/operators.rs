@@ -243,7 +243,7 @@ impl RegistrationAuthority {
         }
         let version = self.next_version(history, change, text)?;
         let left = self.superadmins_after(asks, current, Some(&version)).await?;
-        let change = (current, &version, left.alone);
+        let change = (history.value(), &version, left.alone);
         if guarding == Guarding::AsPolicySays
             && let Some(policy) = self.guard(by.principal(), change).await?
         {

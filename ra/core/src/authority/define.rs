@@ -2,7 +2,7 @@
 //! proposed to people first.
 
 use super::RegistrationAuthority;
-use super::guard::Extent;
+use super::guard::{Excluded, Extent};
 use super::register::owned;
 use crate::access::Acting;
 use crate::accounts::{commit_error, may_race};
@@ -53,7 +53,10 @@ impl RegistrationAuthority {
         {
             return Err(Refusal::NameTaken.into());
         }
-        let guarded = self.guarding((by.principal(), registration.owner.as_ref()), Extent::Somewhere);
+        let guarded = self.guarding(
+            (by.principal(), Excluded::concerned(registration.owner.as_ref())),
+            Extent::Somewhere,
+        );
         Ok(match guarded.await? {
             Some(_) => Foreseen::Proposed,
             None => Foreseen::Created,
@@ -209,8 +212,16 @@ impl RegistrationAuthority {
         let resumes = proposed.resumes;
         let guarded = match resumes || policy.widens_registration(in_force, &proposed.registration) {
             true => {
-                let owner = proposed.registration.owner.as_ref();
-                self.guarding((by.principal(), owner), Extent::Somewhere).await?
+                let owners = before.and_then(|before| before.registration.owner.clone());
+                let mut excluded = Excluded::concerned(proposed.registration.owner.as_ref());
+                excluded.concerned.extend(owners);
+                excluded.authors.extend(
+                    before
+                        .iter()
+                        .flat_map(|before| before.unconfirmed_authors.iter().cloned()),
+                );
+                self.guarding((by.principal(), excluded), Extent::Somewhere)
+                    .await?
             }
             false => None,
         };

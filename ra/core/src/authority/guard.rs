@@ -25,6 +25,25 @@ pub(crate) enum Extent {
     Everywhere,
 }
 
+/// Those who do not agree to what somebody asks, besides whoever asks.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Excluded {
+    /// It is for them, or they drafted it.
+    pub(crate) concerned: Vec<Principal>,
+    /// They wrote what is to be changed, and nobody else has confirmed it.
+    pub(crate) authors: Vec<Principal>,
+}
+
+impl Excluded {
+    /// Whom it is for.
+    pub(crate) fn concerned(whom: Option<&Principal>) -> Self {
+        Self {
+            concerned: whom.cloned().into_iter().collect(),
+            authors: Vec::new(),
+        }
+    }
+}
+
 /// Somebody who can sign in.
 struct Person {
     standing: Standing,
@@ -39,60 +58,78 @@ impl Person {
 }
 
 impl RegistrationAuthority {
-    /// The policy by which people must agree to what somebody asks, who and `whose` do not count among them; `None` when no
-    /// policy guards configuration, or no operator could ever sign in, so that the host makes the first one alone.
+    /// The policy by which people must agree to what somebody asks. Who asks, who is excluded, and whoever wrote the policy
+    /// and was not confirmed, do not count among them. `None` when no policy guards configuration, or no operator could ever
+    /// sign in, so that the host makes the first one alone.
     ///
     /// # Errors
     ///
-    /// [`DecisionRejection::Nobody`] when nobody is there who could agree.
+    /// [`DecisionRejection::Nobody`] when nobody is there who could agree, or only somebody whose work was not confirmed.
     pub(crate) async fn guarding(
         &self,
-        (asks, whose): (&Principal, Option<&Principal>),
+        (asks, mut excluded): (&Principal, Excluded),
         extent: Extent,
     ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
         let Some(policy) = self.approval_policy(GUARD).await? else {
             return Ok(None);
         };
+        let written = self.objects.history(ObjectKind::ApprovalPolicy, GUARD).await?;
+        let authors = written
+            .as_ref()
+            .map(|it| it.unconfirmed_authors(policy.terms.version));
+        excluded.authors.extend(authors.into_iter().flatten().cloned());
         let people = self.people().await?;
-        let others: Vec<&Person> = people
-            .iter()
-            .filter(|person| {
+        let others = |confirmed: bool| -> Vec<&Person> {
+            let counts = |person: &&Person| {
                 let principal = &person.standing.principal;
-                principal != asks && Some(principal) != whose
-            })
-            .collect();
-        if fulfillable(&policy.terms, &others, extent) {
+                principal != asks
+                    && !excluded.concerned.contains(principal)
+                    && (confirmed || !excluded.authors.contains(principal))
+            };
+            people.iter().filter(counts).collect()
+        };
+        let (now, confirmed) = (others(false), others(true));
+        if fulfillable(&policy.terms, &now, extent) {
             return Ok(Some(policy));
         }
         if *asks == Principal::Host && !self.was_operated().await? {
             return Ok(None);
+        }
+        if fulfillable(&policy.terms, &confirmed, extent) {
+            return Err(unconfirmed(&excluded.authors));
         }
         tracing::warn!(principal = %asks, "the approval policy {GUARD} cannot be fulfilled: superadmins are asked");
         let mut terms = ApprovalTerms {
             steps: vec![stand_in(asks, &people)],
             ..policy.terms.clone()
         };
-        if !fulfillable(&terms, &others, extent) {
+        if !fulfillable(&terms, &now, extent) {
             terms.evidence = EvidenceRule::Accepted;
         }
-        if !fulfillable(&terms, &others, extent) {
-            let step = terms
-                .steps
-                .iter()
-                .map(|step| step.who.to_string())
-                .collect::<String>();
-            let why = format!("by the approval policy {GUARD}, or in its place {step}");
-            return Err(Refusal::from(DecisionRejection::Nobody(why)).into());
+        if fulfillable(&terms, &now, extent) {
+            return Ok(Some(Arc::new(ApprovalPolicy {
+                terms,
+                age_max: policy.age_max,
+            })));
         }
-        Ok(Some(Arc::new(ApprovalPolicy {
-            terms,
-            age_max: policy.age_max,
-        })))
+        if fulfillable(&terms, &confirmed, extent) {
+            return Err(unconfirmed(&excluded.authors));
+        }
+        let who = terms.steps.iter().map(|step| step.who.to_string());
+        let who: String = who.collect();
+        Err(nobody(format!(
+            "by the approval policy {GUARD}, or in its place {who}"
+        )))
     }
 
-    /// Why a policy must not guard configuration: whoever asks, others must be able to agree, and a superadmin besides the
-    /// host must be there for when they no longer are. `None` when it may.
-    pub(crate) async fn unfulfillable(&self, version: &ObjectVersion) -> Result<Option<String>, Error> {
+    /// Why a policy must not guard configuration: whoever asks, others must be able to agree, who do not include its authors
+    /// as long as nobody else has confirmed it, and a superadmin besides the host must be there for when they no longer
+    /// are. `None` when it may.
+    pub(crate) async fn unfulfillable(
+        &self,
+        version: &ObjectVersion,
+        authors: &[Principal],
+    ) -> Result<Option<String>, Error> {
         if version.kind != ObjectKind::ApprovalPolicy || version.name != GUARD {
             return Ok(None);
         }
@@ -104,14 +141,22 @@ impl RegistrationAuthority {
             return Ok(Some("no operator is a superadmin who can sign in".to_owned()));
         }
         for asks in &people {
-            let others: Vec<&Person> = people
-                .iter()
-                .filter(|person| person.standing.principal != asks.standing.principal)
-                .collect();
+            let who = &asks.standing.principal;
+            let counts = |person: &&Person| {
+                let principal = &person.standing.principal;
+                principal != who && !authors.contains(principal)
+            };
+            let others: Vec<&Person> = people.iter().filter(counts).collect();
             if !fulfillable(&policy.terms, &others, Extent::Everywhere) {
-                let who = &asks.standing.principal;
+                let besides = match authors {
+                    [] => String::new(),
+                    authors => format!(
+                        " besides {}, who put it in force and does not count until somebody else has confirmed it",
+                        listed(authors)
+                    ),
+                };
                 return Ok(Some(format!(
-                    "when {who} asks, there are not enough others who can sign in and may approve"
+                    "when {who} asks, there are not enough others who can sign in and may approve{besides}"
                 )));
             }
         }
@@ -152,6 +197,24 @@ impl RegistrationAuthority {
         }
         Ok(people)
     }
+}
+
+fn nobody(why: String) -> Error {
+    Refusal::from(DecisionRejection::Nobody(why)).into()
+}
+
+fn unconfirmed(authors: &[Principal]) -> Error {
+    let authors = listed(authors);
+    nobody(format!(
+        "without {authors}, who wrote what it is judged by or what it changes; have that confirmed first"
+    ))
+}
+
+fn listed(principals: &[Principal]) -> String {
+    let mut names: Vec<String> = principals.iter().map(ToString::to_string).collect();
+    names.sort();
+    names.dedup();
+    names.join(", ")
 }
 
 /// Who agrees in place of those a policy names. While two operators are superadmins, two of

@@ -1,11 +1,11 @@
 //! Secrets of registrations: made, and where a policy guards configuration, good only once people have agreed.
 
 use super::RegistrationAuthority;
-use super::guard::Extent;
+use super::guard::{Excluded, Extent};
 use super::register::owned;
 use crate::access::Acting;
 use crate::domain::{
-    Actor, Origin, Principal, ProposalSubject, Refusal, Registration, RegistrationEvent, RegistrationId,
+    Actor, Origin, ProposalSubject, Refusal, Registration, RegistrationEvent, RegistrationId,
     RegistrationState, Right, SecretKind, SecretOwner, USES_MAX, secret_digest,
 };
 use crate::error::Error;
@@ -51,8 +51,11 @@ impl RegistrationAuthority {
             uses_max: new.uses_max,
             until: new.until,
         })?;
-        let whose = (known.registration.owner.as_ref(), Extent::Somewhere);
-        let waits = self.asking(by, &drawn, whose).await?;
+        let excluded = Excluded {
+            authors: known.unconfirmed_authors.clone(),
+            ..Excluded::concerned(known.registration.owner.as_ref())
+        };
+        let waits = self.asking(by, &drawn, (excluded, Extent::Somewhere)).await?;
         shown.proposal = waits.as_ref().map(|waits| waits.proposal);
         let besides = Besides {
             waits,
@@ -69,9 +72,9 @@ impl RegistrationAuthority {
         &self,
         by: &Acting,
         drawn: &Drawn,
-        (whose, extent): (Option<&Principal>, Extent),
+        (excluded, extent): (Excluded, Extent),
     ) -> Result<Option<Waits>, Error> {
-        let Some(policy) = self.guarding((by.principal(), whose), extent).await? else {
+        let Some(policy) = self.guarding((by.principal(), excluded), extent).await? else {
             return Ok(None);
         };
         let subject = ProposalSubject::Secret(drawn.id);

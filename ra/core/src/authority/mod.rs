@@ -65,7 +65,7 @@ pub use define::{Foreseen, Registered};
 pub use electorate::Constituency;
 pub use erase::{Erased, Erasure};
 pub use grants::GrantStanding;
-pub(crate) use guard::Extent;
+pub(crate) use guard::{Excluded, Extent};
 pub use incidents::IncidentStanding;
 pub use issue_secret::NewRegistrationSecret;
 pub use propose::REVOCATION_POLICY;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Changed, ConfigurationError, Outcome, Plan};
 use crate::access::Acting;
-use crate::authority::{Extent, RegistrationAuthority};
+use crate::authority::{Excluded, Extent, RegistrationAuthority};
 use crate::domain::{
     ApprovalPolicy, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, OperatorName, Principal,
     ProposalId, ProposalState, ProposalSubject, Remark, object_digest,
@@ -18,9 +18,9 @@ impl RegistrationAuthority {
     pub(crate) async fn guard(
         &self,
         by: &Principal,
-        (current, version, leaves_one): (Option<&ObjectVersion>, &ObjectVersion, bool),
+        (history, version, leaves_one): (&ObjectHistory, &ObjectVersion, bool),
     ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
-        let widens = self.policy().widens(current, version);
+        let widens = self.policy().widens(history.current(), version);
         if !widens && !leaves_one {
             return Ok(None);
         }
@@ -29,7 +29,38 @@ impl RegistrationAuthority {
             false => Extent::Somewhere,
         };
         let whose = whose(version.kind, &version.name).filter(|_| widens);
-        self.guarding((by, whose.as_ref()), extent).await
+        let mut excluded = Excluded::concerned(whose.as_ref());
+        // The same text is the same draft, whoever wrote it.
+        let drafted = history.drafts().find(|draft| draft.object.body == version.body);
+        let number = drafted.map_or(version.version, |draft| draft.object.version);
+        let writer = drafted.and_then(|draft| draft.written.by.principal());
+        excluded.concerned.extend(writer.cloned());
+        if !version.kind.is_of_people() {
+            let authors = history.unconfirmed_authors(number.saturating_sub(1));
+            excluded.authors.extend(authors.into_iter().cloned());
+        }
+        self.guarding((by, excluded), extent).await
+    }
+
+    /// Refuses to let somebody alone put a policy in force that guards everything when it could not be fulfilled by others
+    /// than them and those who wrote it before.
+    pub(super) async fn fulfillable_by_others(
+        &self,
+        by: &Principal,
+        (history, version): (&ObjectHistory, &ObjectVersion),
+    ) -> Result<(), ConfigurationError> {
+        let mut authors: Vec<Principal> = history
+            .unconfirmed_authors(version.version)
+            .into_iter()
+            .cloned()
+            .collect();
+        let drafted = history.revision(version.version);
+        authors.extend(drafted.and_then(|draft| draft.written.by.principal()).cloned());
+        authors.push(by.clone());
+        match self.unfulfillable(version, &authors).await? {
+            Some(why) => Err(ConfigurationError::Unfulfillable(why)),
+            None => Ok(()),
+        }
     }
 
     /// The proposal on this version that is open, if one is.

@@ -3,18 +3,27 @@
 
 use portreeve_ra::configuration::{ConfigurationError, ObjectChange, Step};
 use portreeve_ra::credentials::Bootstrapped;
-use portreeve_ra::{Approvers, SecretState};
+use portreeve_ra::objects::Publisher;
+use portreeve_ra::{Actor, Approvers, SecretState};
 
 use super::*;
 
 async fn publish(authority: &TestAuthority, text: &str) -> Result<Outcome, ConfigurationError> {
+    publish_as(authority, &host(authority), ("configuration", text)).await
+}
+
+async fn publish_as(
+    authority: &TestAuthority,
+    by: &Acting,
+    (name, text): (&str, &str),
+) -> Result<Outcome, ConfigurationError> {
     let change = ObjectChange {
         kind: POLICY,
-        name: "configuration".to_owned(),
+        name: name.to_owned(),
         step: Step::Publish(text.to_owned()),
         condition: Condition::Any,
     };
-    let changed = authority.ra.change_object(&host(authority), &change).await;
+    let changed = authority.ra.change_object(by, &change).await;
     changed.map(|changed| changed.outcome)
 }
 
@@ -55,6 +64,77 @@ async fn a_policy_that_nobody_could_fulfil_is_not_published() {
         .await;
     assert!(matches!(
         publish(&authority, OFFICERS).await,
+        Ok(Outcome::InForce(_))
+    ));
+}
+
+const OFFICER: &str = "age_max = \"7d\"\n[[step]]\nrole = \"officer\"\n";
+
+/// Authors whose work nobody has confirmed do not agree to what is asked, so they are not there to ask.
+#[tokio::test]
+async fn an_author_who_is_not_confirmed_is_nobody_to_ask() {
+    let authority = guarded(OFFICER).await;
+    let (ra, root) = (&authority.ra, person(&authority, "root").await);
+    for name in ["one", "configuration"] {
+        let by = Publisher {
+            actor: Actor::Operator(operator("bob")),
+            origin: authority.origin(),
+            reason: "test".to_owned(),
+        };
+        let text = format!("# by bob\n{OFFICER}");
+        ra.objects().publish(POLICY, name, text, by).await.unwrap();
+    }
+    for name in ["carol", "dora"] {
+        let gone = change(&authority, &root, (ObjectKind::Operator, name, None)).await;
+        assert!(matches!(gone, Ok(Outcome::Retired)), "{gone:?}");
+    }
+    let ann = person(&authority, "ann").await;
+    let team = (ObjectKind::Team, "web", "title = \"Web\"");
+    let wider = OFFICER.replace("7d", "9d");
+    let nobody = |refusal: Refusal| match refusal {
+        Refusal::Decision(DecisionRejection::Nobody(why)) => assert!(why.contains("operator:bob"), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    match change(&authority, &ann, (team.0, team.1, Some(team.2))).await {
+        Err(ChangeError::Ra(Error::Refused(refusal))) => nobody(refusal),
+        other => panic!("the policy is his: {other:?}"),
+    }
+    ra.confirm_object(&root, (POLICY, "configuration"), 2)
+        .await
+        .unwrap();
+    let asked = proposed(&authority, &ann, team).await;
+    let agreed = approve(&authority, asked, "bob").await.unwrap();
+    assert_eq!(agreed, ProposalState::Approved);
+    match publish_as(&authority, &root, ("one", &wider)).await {
+        Err(ConfigurationError::Ra(Error::Refused(refusal))) => nobody(refusal),
+        other => panic!("what it changes is his: {other:?}"),
+    }
+    ra.confirm_object(&root, (POLICY, "one"), 1).await.unwrap();
+    let asked = publish_as(&authority, &root, ("one", &wider)).await;
+    assert!(matches!(asked, Ok(Outcome::Proposed(..))), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_policy_whose_author_is_needed_is_not_published_by_them() {
+    let (authority, _) = Odd::new(Vec::new()).start("").await;
+    let role = "rights = [\"configuration.approve\", \"configuration.write\"]\nbackends = [\"*\"]\nprofiles = [\"*\"]\nteams = \"all\"\n";
+    authority.put(ObjectKind::Role, "officer", role).await;
+    for (name, role) in [("bob", "officer"), ("carol", "officer"), ("root", "superadmin")] {
+        authority
+            .put(ObjectKind::Operator, name, &holder(name, role))
+            .await;
+    }
+    let bob = person(&authority, "bob").await;
+    let own = publish_as(&authority, &bob, ("configuration", OFFICER)).await;
+    let Err(ConfigurationError::Unfulfillable(why)) = own else {
+        panic!("{own:?}")
+    };
+    assert!(
+        why.contains("when operator:carol asks") && why.contains("besides operator:bob"),
+        "{why}"
+    );
+    assert!(matches!(
+        publish(&authority, OFFICER).await,
         Ok(Outcome::InForce(_))
     ));
 }
