@@ -345,3 +345,57 @@ async fn the_program_says_what_waits_and_who_decides() {
     );
     running.stop().await;
 }
+
+/// What is proposed on objects is for those who read or approve objects of that kind, and does not exist for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_on_objects_are_hidden_from_those_who_do_not_read_them() {
+    let directory = home();
+    let running = gateway(directory.path(), &[]).await;
+    let admin = admin(&running);
+    let mut people = Vec::new();
+    for (name, right) in [
+        ("lea", "request.read"),
+        ("conrad", "configuration.read"),
+        ("olga", "operator.read"),
+        ("paul", "configuration.approve"),
+    ] {
+        let role = format!("rights = [\"{right}\"]\nbackends = [\"*\"]\nprofiles = [\"*\"]\nteams = \"all\"");
+        let made = admin.post("roles", json!({"name": name, "body": role})).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        people.push((name, operator(&running, name, &[name]).await));
+    }
+    let (ann, _) = guarded(&running).await;
+    let team = json!({"name": "web", "body": "title = \"Web\""});
+    let of_people = waits(&ann.post("teams", team).await);
+    let policy = json!({"name": "two", "body": "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = 2\n"});
+    let of_policy = waits(&admin.post("approval-policies", policy).await);
+    for (name, caller) in people {
+        let seen = match name {
+            "lea" => (false, false),
+            "conrad" => (false, true),
+            "olga" => (true, false),
+            _ => (true, true),
+        };
+        let list = caller.get("approvals").await;
+        assert_eq!(list.status, 200, "{name}: {}", list.body);
+        let listed: Vec<&str> = list.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_str().unwrap())
+            .collect();
+        for (id, seen) in [(&of_people, seen.0), (&of_policy, seen.1)] {
+            assert_eq!(listed.contains(&id.as_str()), seen, "{name}: {listed:?}");
+            let shown = caller.get(&format!("approvals/{id}")).await;
+            let decided = decide(&caller, id, "reject").await;
+            match seen {
+                true => assert_eq!(shown.status, 200, "{name}: {}", shown.body),
+                false => {
+                    assert_problem(&shown, (404, "not_found"), name);
+                    assert_problem(&decided, (404, "not_found"), name);
+                }
+            }
+        }
+    }
+    running.stop().await;
+}

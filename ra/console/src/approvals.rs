@@ -216,13 +216,15 @@ pub(crate) async fn decide(
     Ok(())
 }
 
-/// Whoever reads or decides on requests or configuration sees what is proposed.
+/// Whoever reads or decides on anything that is proposed sees proposals, if only those on that.
 fn may_read(signed_in: &SignedIn) -> Result<(), Problem> {
     let rights = [
         Right::RequestRead,
         Right::RequestApprove,
         Right::ConfigurationRead,
         Right::ConfigurationApprove,
+        Right::OperatorRead,
+        Right::RegistrationRead,
     ];
     match rights.into_iter().any(|right| signed_in.0.may_somewhere(right)) {
         true => Ok(()),

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod guarded;
+mod refusals;
 
 use futures_util::future::join_all;
 use portreeve_harness::authority::key_of;

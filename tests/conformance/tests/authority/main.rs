@@ -40,10 +40,10 @@ use portreeve_ra::ports::{
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
-    Actor, Alongside, BackendName, CertificateContents, Claim, ClaimHandle, ClaimKey, Credential,
-    Disposition, EnrollmentId, Error, Intent, IntentBody, InternalError, Issuance, ObjectKind, Operation,
-    Origin, ProposalId, Record, Refusal, Requester, RevocationReason, RevocationRequest, RevocationTarget,
-    StreamId, StreamKind, TaskId,
+    AccessEvent, Actor, Alongside, BackendName, CertificateContents, Claim, ClaimHandle, ClaimKey,
+    Credential, Disposition, EnrollmentId, Error, Event, Intent, IntentBody, InternalError, Issuance,
+    ObjectKind, Operation, Origin, Principal, ProposalId, Record, Refusal, Requester, RevocationReason,
+    RevocationRequest, RevocationTarget, StreamId, StreamKind, TaskId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -257,6 +257,24 @@ fn refused<T: std::fmt::Debug>(what: &str, result: Result<T, Error>, expected: &
         Err(Error::Refused(refusal)) if refusal == *expected => {}
         other => panic!("{what}: {other:?}"),
     }
+}
+
+/// What principals lacked a right for: who, which, and on what, in order.
+async fn refusals(authority: &TestAuthority) -> Vec<(Principal, String, String)> {
+    let page = authority.store.streams(StreamKind::Access, None, 200).await;
+    let streams = authority.store.load(&page.unwrap().items).await.unwrap();
+    let mut found: Vec<_> = streams
+        .iter()
+        .flatten()
+        .filter_map(|record| match record.events().unwrap().remove(0) {
+            Event::Access(AccessEvent::Refused { right, on }) => {
+                Some((record.header().actor.principal().cloned()?, right, on))
+            }
+            _ => None,
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 async fn put_claim(authority: &TestAuthority, claim: Claim) {

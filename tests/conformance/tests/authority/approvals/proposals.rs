@@ -254,6 +254,15 @@ async fn nobody_revokes_many_one_by_one_where_that_is_guarded() {
     assert_eq!(rejection(revoke(&alice, *last).await), needed);
     let known = authority.ra.enrollment(*last).await.unwrap().unwrap();
     assert_eq!(known.revoked(), None);
+    let told = refusals(&authority).await;
+    let alices: Vec<_> = told
+        .iter()
+        .filter(|(who, ..)| who == &operator("alice"))
+        .collect();
+    assert!(
+        matches!(alices[..], [(_, right, _)] if right == "certificate.revoke"),
+        "{alices:?}"
+    );
     let asked = StatusChange::Revoke(RevocationReason::Superseded);
     let asked = authority.ra.propose_status(asked, vec![*last], &alice).await;
     assert!(matches!(asked, Ok(Some(_))), "she can ask others: {asked:?}");
