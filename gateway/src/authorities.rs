@@ -246,7 +246,7 @@ impl Authorities<'_> {
 
     /// Every CA, by name.
     pub async fn list(&self) -> Result<Vec<Authority>, AuthorityError> {
-        let objects = self.objects.list(ObjectKind::Ca).await?;
+        let objects = self.objects.list_whole(ObjectKind::Ca).await?;
         objects
             .iter()
             .map(|object| Authority::parse(&object.name, &object.body))

@@ -40,6 +40,7 @@ impl Inside {
             self.own_certificate(now).await,
             self.incidents().await,
         ];
+        findings.extend(self.objects().await);
         findings.extend(self.vouched().await);
         findings.extend(self.authorities(now).await);
         if let Some(used) = self.queue.redis() {
@@ -98,6 +99,29 @@ impl Inside {
         match self.ra.incidents(None, INCIDENTS_MAX).await {
             Ok(found) => incidents(found.items.iter().filter(|one| one.closed_at.is_none()).count()),
             Err(error) => Finding::new("incidents", Severity::Error, error.to_string()),
+        }
+    }
+
+    /// Objects whose records do not verify: they are in force for nobody.
+    async fn objects(&self) -> Vec<Finding> {
+        let check = "objects";
+        match self.ra.objects().damaged().await {
+            Err(error) => vec![Finding::new(check, Severity::Error, error.to_string())],
+            Ok(found) if found.is_empty() => vec![Finding::new(check, Severity::Ok, "all verify")],
+            Ok(found) => {
+                let named = found.into_iter().map(|damaged| {
+                    let what = match damaged.object {
+                        Some((kind, name)) => format!("{} {name}", kind.as_str()),
+                        None => damaged.stream.to_string(),
+                    };
+                    let text = format!(
+                        "{what}: {}; it is in force for nobody: see `portreeve audit verify`, and restore it from a copy",
+                        damaged.reason
+                    );
+                    Finding::new(check, Severity::Error, text)
+                });
+                named.collect()
+            }
         }
     }
 

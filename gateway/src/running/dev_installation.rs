@@ -8,8 +8,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portreeve_pkix::{DistinguishedName, Secret};
+use portreeve_ra::operators::ChangeError;
 use portreeve_ra::ports::Sealer;
-use portreeve_ra::{Actor, AllowedNames, Purpose, Registration, RegistrationAuthority, SecretKind};
+use portreeve_ra::{
+    Actor, AllowedNames, Error, InternalError, Purpose, Registration, RegistrationAuthority, SecretKind,
+};
 use portreeve_signer::SoftKeyAlgorithm;
 
 use super::{StartError, dev_operator};
@@ -129,7 +132,8 @@ pub(super) async fn prepare(
         }
     }
     for object in &objects {
-        ship(library, object).await?;
+        let what = format!("{} {}", object.kind.as_str(), object.name);
+        go_on(&what, ship(library, object).await)?;
     }
     let secrets = [
         (SecretKind::AcmeEab, eab_key(installation)),
@@ -146,7 +150,25 @@ pub(super) async fn prepare(
         let secret = (DEV_REGISTRATION.to_owned(), secret);
         library.ship_secret(registration, kind, secret).await?;
     }
-    dev_operator::prepare(installation, library).await
+    go_on("operator", dev_operator::prepare(installation, library).await)
+}
+
+/// What does not verify is an incident, and shipped no more: it is out of force, and everything else goes on.
+fn go_on(what: &str, done: Result<(), StartError>) -> Result<(), StartError> {
+    match done {
+        Err(error) if is_of_tampering(&error) => {
+            tracing::error!(what, %error, "left as it is");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn is_of_tampering(error: &StartError) -> bool {
+    let (StartError::Ra(error) | StartError::Operator(ChangeError::Ra(error))) = error else {
+        return false;
+    };
+    matches!(error, Error::Internal(InternalError::Tampered { .. }))
 }
 
 /// The external account key of `dev`: the same on every node and at every start, since it follows from the keyset. A node

@@ -8,10 +8,14 @@ use crate::domain::{
     Record, StreamId, Unsigned,
 };
 use crate::error::{Error, InternalError};
+use crate::objects::Damaged;
 use crate::ports::{
     Batch, Clock, CommitError, Conflict, EventSigner, Head, HeadMemory, Metrics, Random, Store, StoreError,
 };
 use crate::steps::verify::{History, Tampered, Verifier};
+
+/// What is wrong with rows that are no records.
+const UNREADABLE: &str = "record cannot be read";
 
 /// Who says something, in which role, from where, and why.
 #[derive(Clone, Debug)]
@@ -94,6 +98,59 @@ impl Ledger {
         Ok(histories)
     }
 
+    /// The histories of these streams, in the order asked, each for itself: one that does not verify raises an incident, and
+    /// the others are read all the same.
+    pub(crate) async fn each(&self, streams: &[StreamId]) -> Result<Vec<Result<History, Damaged>>, Error> {
+        let seen: Vec<Option<Head>> = streams.iter().map(|stream| self.verifier.seen(stream)).collect();
+        let mut found = Vec::with_capacity(streams.len());
+        match self.store.load(streams).await {
+            Ok(loaded) => {
+                for ((stream, records), seen) in streams.iter().zip(&loaded).zip(seen) {
+                    found.push(self.believed(*stream, records, seen).await);
+                }
+            }
+            Err(StoreError::Broken(_)) => {
+                for stream in streams {
+                    found.push(self.alone(*stream).await?);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(found)
+    }
+
+    /// One stream among others that cannot be read together.
+    async fn alone(&self, stream: StreamId) -> Result<Result<History, Damaged>, Error> {
+        let seen = self.verifier.seen(&stream);
+        match self.store.load(&[stream]).await {
+            Ok(loaded) => {
+                let records = loaded.first().map_or(&[] as &[Record], Vec::as_slice);
+                Ok(self.believed(stream, records, seen).await)
+            }
+            Err(StoreError::Broken(_)) => {
+                self.tampered(stream, Tampered(UNREADABLE)).await;
+                Ok(Err(Damaged::of(stream, &[], UNREADABLE)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn believed(
+        &self,
+        stream: StreamId,
+        records: &[Record],
+        seen: Option<Head>,
+    ) -> Result<History, Damaged> {
+        match self.verifier.history(stream, records, seen) {
+            Ok(history) => Ok(history),
+            Err(tampered) => {
+                let Tampered(reason) = tampered;
+                self.tampered(stream, tampered).await;
+                Err(Damaged::of(stream, records, reason))
+            }
+        }
+    }
+
     /// The history of one stream.
     pub(crate) async fn history(&self, stream: StreamId) -> Result<History, Error> {
         let reason = || Error::Internal(InternalError::Store("store answered for no stream".to_owned()));
@@ -174,7 +231,7 @@ impl Ledger {
     async fn unreadable(&self, streams: &[StreamId], reason: String) -> Error {
         for stream in streams {
             if let Err(StoreError::Broken(_)) = self.store.load(&[*stream]).await {
-                return self.tampered(*stream, Tampered("record cannot be read")).await;
+                return self.tampered(*stream, Tampered(UNREADABLE)).await;
             }
         }
         Error::Internal(InternalError::Store(reason))

@@ -1,17 +1,18 @@
 //! Versioned objects: published as signed events, read verified.
 
+mod gathered;
+
 use std::sync::Arc;
 
 use crate::accounts::{commit_error, may_race};
-use crate::domain::{
-    Actor, Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Origin, Purpose, Revision,
-    StreamKind,
-};
+use crate::domain::{Actor, Event, ObjectEvent, ObjectHistory, ObjectKind, ObjectVersion, Origin, Purpose};
 use crate::error::{Error, InternalError};
 use crate::ledger::{Ledger, Saying};
 use crate::ports::{Batch, CommitError, Conflict};
 use crate::steps::Verified;
 use crate::steps::verify;
+
+pub use gathered::Damaged;
 
 /// Octets of one object's text, at most.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -160,42 +161,6 @@ impl Objects {
                 Err(error) => return Err(commit_error(error, ObjectVersion::stream(kind, name))),
             }
         }
-    }
-
-    /// Every object of a kind that is in force, by name.
-    pub async fn list(&self, kind: ObjectKind) -> Result<Vec<ObjectVersion>, Error> {
-        let histories = self.histories(kind).await?;
-        let mut found: Vec<ObjectVersion> = histories
-            .iter()
-            .filter_map(|history| history.current().cloned())
-            .collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
-    }
-
-    /// What became of every object of a kind, in force or not.
-    pub async fn histories(&self, kind: ObjectKind) -> Result<Vec<ObjectHistory>, Error> {
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self
-                .ledger
-                .store
-                .streams(StreamKind::Object, after.as_ref(), 200)
-                .await?;
-            for history in self.ledger.histories(&page.items).await? {
-                let object = verify::object(history).into_value();
-                let of_kind = |revision: &Revision| revision.object.kind == kind;
-                if object.revisions().first().is_some_and(of_kind) {
-                    found.push(object);
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        Ok(found)
     }
 
     pub(crate) async fn load(&self, kind: ObjectKind, name: &str) -> Result<Verified<ObjectHistory>, Error> {

@@ -92,7 +92,8 @@ pub enum ChangeError {
 
 impl RegistrationAuthority {
     /// What this principal may do at this moment, from verified objects. `None` for an operator who is unknown or
-    /// disabled. The host may do everything. A role that is not published, or that cannot be read, gives nothing.
+    /// disabled. The host may do everything. A role that is not published, that cannot be read or whose records do not
+    /// verify gives nothing.
     pub async fn standing(&self, principal: &Principal) -> Result<Option<Standing>, Error> {
         match principal {
             Principal::Host => Ok(Some(Standing::superadmin(Principal::Host))),
@@ -113,16 +114,28 @@ impl RegistrationAuthority {
         read.transpose().map_err(unreadable)
     }
 
-    /// Every operator in force, by name. One whose text cannot be read is left out, and logged.
+    /// Every operator in force, by name. One whose text cannot be read is left out, and logged; one whose records do not
+    /// verify as well, with an incident.
     pub async fn operators(&self) -> Result<Vec<Arc<Operator>>, Error> {
-        let objects = self.objects().list(ObjectKind::Operator).await?;
-        let read = objects.iter().filter_map(|object| {
-            let operator = self.policy().operator(object);
-            operator
-                .inspect_err(|error| tracing::error!(%error, "an operator cannot be read"))
-                .ok()
-        });
-        Ok(read.collect())
+        Ok(self.operators_and_lost().await?.0)
+    }
+
+    /// The same, and how many there are or may be besides of whom nothing can be said.
+    pub(crate) async fn operators_and_lost(&self) -> Result<(Vec<Arc<Operator>>, usize), Error> {
+        let found = self.objects().gather(ObjectKind::Operator).await?;
+        let mut lost = found.damaged.len();
+        let mut operators = Vec::new();
+        for object in found.histories.iter().filter_map(ObjectHistory::current) {
+            match self.policy().operator(object) {
+                Ok(operator) => operators.push(operator),
+                Err(error) => {
+                    tracing::error!(%error, "an operator cannot be read");
+                    lost += 1;
+                }
+            }
+        }
+        operators.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok((operators, lost))
     }
 
     /// What an operator may do who is not disabled.
@@ -131,9 +144,9 @@ impl RegistrationAuthority {
         let texts = operator.roles.iter().filter(|name| **name != superadmin);
         let objects = self
             .objects()
-            .all_current(ObjectKind::Role, texts.map(RoleName::as_str))
+            .readable(ObjectKind::Role, texts.map(RoleName::as_str))
             .await?;
-        let read = objects.into_iter().flatten().filter_map(|object| {
+        let read = objects.into_iter().filter_map(|object| {
             let role = self.policy().role(&object);
             role.inspect_err(|error| tracing::error!(%error, "a role gives nothing: it cannot be read"))
                 .ok()

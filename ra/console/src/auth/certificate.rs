@@ -94,7 +94,7 @@ impl Owners {
             }
             return Ok(None);
         };
-        let operator = ra.operator(name).await?;
+        let operator = super::believed(ra.operator(name).await)?;
         Ok(operator.filter(|operator| operator.owns(certificate)))
     }
 

@@ -14,7 +14,7 @@ use crate::domain::{
     ApprovalPolicy, ApprovalTerms, Approvers, CertificateMatch, DecisionRejection, EvidenceRule, ObjectKind,
     ObjectVersion, Principal, Refusal, Right, RoleName, Standing, Step, StreamId,
 };
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 
 /// On how much the right to approve is needed.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -78,7 +78,7 @@ impl RegistrationAuthority {
             .as_ref()
             .map(|it| it.unconfirmed_authors(policy.terms.version));
         excluded.authors.extend(authors.into_iter().flatten().cloned());
-        let people = self.people().await?;
+        let (people, lost) = self.people().await?;
         let others = |confirmed: bool| -> Vec<&Person> {
             let counts = |person: &&Person| {
                 let principal = &person.standing.principal;
@@ -100,7 +100,7 @@ impl RegistrationAuthority {
         }
         tracing::warn!(principal = %asks, "the approval policy {GUARD} cannot be fulfilled: superadmins are asked");
         let mut terms = ApprovalTerms {
-            steps: vec![stand_in(asks, &people)],
+            steps: vec![stand_in(asks, (&people, lost))],
             ..policy.terms.clone()
         };
         if !fulfillable(&terms, &now, extent) {
@@ -136,7 +136,7 @@ impl RegistrationAuthority {
         let Ok(policy) = self.parts.policy.approval_policy(version) else {
             return Ok(None);
         };
-        let people = self.people().await?;
+        let (people, _) = self.people().await?;
         if !people.iter().any(Person::is_superadmin_operator) {
             return Ok(Some("no operator is a superadmin who can sign in".to_owned()));
         }
@@ -165,13 +165,20 @@ impl RegistrationAuthority {
 
     /// Whether any operator could ever sign in.
     async fn was_operated(&self) -> Result<bool, Error> {
-        for history in self.objects.histories(ObjectKind::Operator).await? {
+        let found = self.objects.gather(ObjectKind::Operator).await?;
+        if !found.damaged.is_empty() {
+            return Ok(true);
+        }
+        for history in found.histories {
             let released = history.revisions().iter().filter(|one| one.released.is_some());
             for operator in released.filter_map(|one| self.parts.policy.operator(&one.object).ok()) {
-                let password = StreamId::password(&operator.name);
-                if !operator.certificates.is_empty()
-                    || !self.ledger.history(password).await?.value().is_empty()
-                {
+                let had_password = match self.ledger.history(StreamId::password(&operator.name)).await {
+                    Ok(history) => !history.value().is_empty(),
+                    // There is something, though it does not verify.
+                    Err(Error::Internal(InternalError::Tampered { .. })) => true,
+                    Err(error) => return Err(error),
+                };
+                if had_password || !operator.certificates.is_empty() {
                     return Ok(true);
                 }
             }
@@ -179,15 +186,23 @@ impl RegistrationAuthority {
         Ok(false)
     }
 
-    /// The host, and every operator who can sign in.
-    async fn people(&self) -> Result<Vec<Person>, Error> {
+    /// The host, and every operator who can sign in; with them how many operators there may be besides, of whom nothing can be
+    /// said because their records do not verify.
+    async fn people(&self) -> Result<(Vec<Person>, usize), Error> {
         let mut people = vec![Person {
             standing: Standing::superadmin(Principal::Host),
             signs: false,
         }];
-        for operator in self.operators().await? {
-            if operator.disabled || !self.can_sign_in(&operator).await? {
-                continue;
+        let (operators, mut lost) = self.operators_and_lost().await?;
+        for operator in operators {
+            match self.can_sign_in(&operator).await? {
+                _ if operator.disabled => continue,
+                Some(true) => {}
+                Some(false) => continue,
+                None => {
+                    lost = lost.saturating_add(1);
+                    continue;
+                }
             }
             let key = |one: &CertificateMatch| matches!(one, CertificateMatch::Spki(_));
             people.push(Person {
@@ -195,7 +210,7 @@ impl RegistrationAuthority {
                 signs: operator.certificates.iter().any(key),
             });
         }
-        Ok(people)
+        Ok((people, lost))
     }
 }
 
@@ -217,13 +232,14 @@ fn listed(principals: &[Principal]) -> String {
     names.join(", ")
 }
 
-/// Who agrees in place of those a policy names. While two operators are superadmins, two of
-/// them ask and agree: the root of the host may be one of them as well.
-fn stand_in(asks: &Principal, people: &[Person]) -> Step {
+/// Who agrees in place of those a policy names. While two operators are superadmins, two of them ask and agree: the root of
+/// the host may be one of them as well. One who was lost may be one: nobody comes to be the only one by writing into the
+/// database.
+fn stand_in(asks: &Principal, (people, lost): (&[Person], usize)) -> Step {
     let others = people
         .iter()
         .filter(|person| person.is_superadmin_operator() && person.standing.principal != *asks);
-    match (others.count(), asks) {
+    match (others.count().saturating_add(lost), asks) {
         (0, _) => Step {
             who: Approvers::Role(RoleName::superadmin()),
             min: 1,
@@ -376,6 +392,8 @@ mod tests {
         };
         let asks = |name: &str| Principal::Operator(OperatorName::new(name).unwrap());
         let either = || Approvers::Role(RoleName::superadmin());
+        let lost = stand_in(&asks("a"), (&[host(), person("a", &["superadmin"])], 1));
+        assert_eq!(lost.who, Approvers::Superadmins, "one who was lost may be one");
         let rows: [(&[&str], Principal, Approvers, u8); 7] = [
             (&["a", "b"], asks("a"), Approvers::Superadmins, 1),
             (&["a", "b"], asks("clerk"), Approvers::Superadmins, 1),
@@ -389,7 +407,7 @@ mod tests {
             let mut people = vec![host(), person("clerk", &["x"])];
             people.extend(superadmins.iter().map(|name| person(name, &["superadmin"])));
             assert_eq!(
-                stand_in(&asks, &people),
+                stand_in(&asks, (&people, 0)),
                 Step { who, min },
                 "{superadmins:?}, {asks}"
             );

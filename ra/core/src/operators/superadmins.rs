@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ChangeError;
 use crate::authority::RegistrationAuthority;
 use crate::domain::{Event, ObjectEvent, ObjectKind, ObjectVersion, Operator, Record, RoleName};
-use crate::error::Error;
+use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
 
 /// What a change of an operator means for the superadmins.
@@ -44,11 +44,11 @@ impl RegistrationAuthority {
         let Some(before) = before else {
             return Ok(Left::default());
         };
-        if !self.is_able_superadmin(&before).await? {
+        if !self.is_able_superadmin(&before, true).await? {
             return Ok(Left::default());
         }
         if let Some(after) = after
-            && self.is_able_superadmin(&after).await?
+            && self.is_able_superadmin(&after, true).await?
         {
             return Ok(Left::default());
         }
@@ -56,7 +56,7 @@ impl RegistrationAuthority {
         let guard = self.objects().load(ObjectKind::Role, superadmin.as_str()).await?;
         let mut left = Vec::new();
         for other in self.operators().await? {
-            if other.name != before.name && self.is_able_superadmin(&other).await? {
+            if other.name != before.name && self.is_able_superadmin(&other, false).await? {
                 left.push(other.name.to_string());
             }
         }
@@ -80,12 +80,21 @@ impl RegistrationAuthority {
         })
     }
 
-    async fn is_able_superadmin(&self, operator: &Operator) -> Result<bool, Error> {
-        Ok(operator.is_superadmin() && self.can_sign_in(operator).await?)
+    /// Whether somebody is a superadmin who can sign in; or what is said here, where that cannot be told.
+    async fn is_able_superadmin(&self, operator: &Operator, otherwise: bool) -> Result<bool, Error> {
+        Ok(operator.is_superadmin() && self.can_sign_in(operator).await?.unwrap_or(otherwise))
     }
 
-    /// Whether an operator has a certificate or a password, disabled or not.
-    pub(crate) async fn can_sign_in(&self, operator: &Operator) -> Result<bool, Error> {
-        Ok(!operator.certificates.is_empty() || self.password(&operator.name).await?.is_some())
+    /// Whether an operator has a certificate or a password, disabled or not. `None` where the password's records do not
+    /// verify: nobody signs in with it, and whether there is one cannot be told.
+    pub(crate) async fn can_sign_in(&self, operator: &Operator) -> Result<Option<bool>, Error> {
+        if !operator.certificates.is_empty() {
+            return Ok(Some(true));
+        }
+        match self.password(&operator.name).await {
+            Ok(password) => Ok(Some(password.is_some())),
+            Err(Error::Internal(InternalError::Tampered { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

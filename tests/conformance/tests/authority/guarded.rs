@@ -1,6 +1,7 @@
 //! Where a policy guards configuration, nobody gives anybody more alone: not by another operator, a role, a team, a
 //! registration, a secret, or something that another one signs in with.
 
+mod damaged;
 mod people;
 mod reaching;
 mod registrations;

@@ -1,0 +1,119 @@
+//! Somebody wrote into the database: an object that does not verify is in force for nobody, and everything else goes on. Nobody
+//! gets more by it either.
+
+use portreeve_ra::objects::Damaged;
+use portreeve_ra::{
+    Circumstances, Event, IncidentKind, ObjectEvent, ObjectVersion, Place, Purpose, Unsigned,
+};
+
+use super::*;
+
+/// Adds a record to the stream of an object that nobody signed, which is to say this.
+async fn damage(authority: &TestAuthority, (kind, name): (ObjectKind, &str), text: &str) -> StreamId {
+    let stream = ObjectVersion::stream(kind, name);
+    let records = authority.store.load(&[stream]).await.unwrap().remove(0);
+    let last = records.last().unwrap();
+    let place = Place {
+        stream,
+        position: last.header().position + 1,
+        previous: last.hash(),
+    };
+    let circumstances = Circumstances {
+        purpose: Purpose::Console,
+        at: authority.ra.now(),
+        actor: Actor::Node,
+        origin: authority.origin(),
+        reason: "none".to_owned(),
+    };
+    let event = Event::Object(ObjectEvent::Published(ObjectVersion {
+        kind,
+        name: name.to_owned(),
+        version: u32::MAX,
+        body: text.to_owned(),
+    }));
+    let unsigned = Unsigned::new(place, circumstances, &[event], [7; 16]).unwrap();
+    let batch = Batch {
+        records: vec![unsigned.sign_with(last.key(), [2; 64])],
+        ..Batch::default()
+    };
+    authority.store.commit(batch).await.unwrap();
+    stream
+}
+
+fn is_tampering<T>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Internal(InternalError::Tampered { .. })))
+}
+
+#[tokio::test]
+async fn one_object_that_does_not_verify_is_out_of_force_and_no_other() {
+    let authority = guarded(ONE).await;
+    let ra = &authority.ra;
+    let bob = damage(
+        &authority,
+        (ObjectKind::Operator, "bob"),
+        "roles = [\"superadmin\"]",
+    )
+    .await;
+    let clerk = damage(&authority, (ObjectKind::Role, "clerk"), "rights = [\"*\"]").await;
+    assert!(is_tampering(ra.standing(&operator("bob")).await));
+    let operators = ra.operators().await.unwrap();
+    let names: Vec<&str> = operators.iter().map(|operator| operator.name.as_str()).collect();
+    assert_eq!(names, ["abe", "ann", "carol", "dora", "root"]);
+    let endpoints = ra.objects().list(ObjectKind::Endpoint).await.unwrap();
+    assert!(!endpoints.is_empty(), "the others are in force");
+    assert!(ra.objects().list_whole(ObjectKind::Endpoint).await.is_ok());
+    assert!(is_tampering(ra.objects().list_whole(ObjectKind::Operator).await));
+    let ann = ra.standing(&operator("ann")).await.unwrap().unwrap();
+    assert!(ann.roles.is_empty(), "the role gives nothing: {ann:?}");
+    let carol = ra.standing(&operator("carol")).await.unwrap().unwrap();
+    assert_eq!(carol.roles.len(), 1);
+
+    let damaged = ra.objects().damaged().await.unwrap();
+    let mut named: Vec<_> = damaged
+        .into_iter()
+        .map(|Damaged { stream, object, .. }| (stream, object))
+        .collect();
+    named.sort_by_key(|(_, object)| object.clone());
+    assert_eq!(
+        named,
+        [
+            (clerk, Some((ObjectKind::Role, "clerk".to_owned()))),
+            (bob, Some((ObjectKind::Operator, "bob".to_owned()))),
+        ]
+    );
+    let incidents = ra.incidents(None, 10).await.unwrap().items;
+    let mut raised: Vec<_> = incidents
+        .iter()
+        .map(|standing| (standing.incident.what, standing.incident.subject))
+        .collect();
+    raised.sort_by_key(|(_, subject)| *subject != bob);
+    assert_eq!(
+        raised,
+        [(IncidentKind::Tampered, bob), (IncidentKind::Tampered, clerk)],
+        "once each"
+    );
+}
+
+/// Who cannot be read may be a superadmin: the host does not come to stand in for them.
+#[tokio::test]
+async fn nobody_becomes_the_only_superadmin_by_writing_into_the_database() {
+    let authority = guarded(OFFICERS).await;
+    authority
+        .put(ObjectKind::Operator, "rita", &holder("rita", "superadmin"))
+        .await;
+    let root = person(&authority, "root").await;
+    for name in ["bob", "carol", "dora"] {
+        let gone = change(&authority, &root, (ObjectKind::Operator, name, None)).await;
+        assert!(matches!(gone, Ok(Outcome::Retired)), "{gone:?}");
+    }
+    damage(&authority, (ObjectKind::Operator, "rita"), "").await;
+    let role = (ObjectKind::Role, "any", Some("rights = [\"*\"]"));
+    for by in [&root, &host(&authority)] {
+        let asked = change(&authority, by, role).await;
+        let why = match asked {
+            Err(ChangeError::Ra(error)) => rejection::<()>(Err(error)),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why.code(), "nobody_to_approve");
+    }
+}
