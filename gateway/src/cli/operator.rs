@@ -1,4 +1,4 @@
-//! `portreeve operator list|show|create|disable|enable|remove|set-password|certificate|bootstrap`.
+//! `portreeve operator list|show|create|confirm|disable|enable|remove|set-password|certificate|bootstrap`.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,16 @@ enum Verb {
         /// A team they are in; any number of times.
         #[arg(long = "team")]
         teams: Vec<String>,
+        /// Why; it goes into the audit log.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Agrees to the version of an operator's text that is in force: its authors no longer count as unconfirmed.
+    Confirm {
+        /// Their name.
+        name: String,
+        /// The number of the version.
+        number: u32,
         /// Why; it goes into the audit log.
         #[arg(long, default_value = "")]
         reason: String,
@@ -118,6 +128,10 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             if let Some(made) = done(client.ask(OPERATORS, &publication).await?, output)? {
                 show(&made, output)?;
             }
+        }
+        Verb::Confirm { name, number, reason } => {
+            let path = of(&name, &format!("/versions/{number}/confirm"))?;
+            show(&client.post(&path, &ReasonBody { reason }).await?, output)?;
         }
         Verb::Disable(switch) => switched(&client, "/disable", (switch, output)).await?,
         Verb::Enable(switch) => switched(&client, "/enable", (switch, output)).await?,
@@ -229,6 +243,10 @@ fn fields(operator: &OperatorView, output: Output) -> Vec<(&'static str, String)
             .iter()
             .map(|one| ("certificate", plain(one))),
     );
+    if !operator.unconfirmed_authors.is_empty() {
+        let authors = operator.unconfirmed_authors.join(", ");
+        lines.push(("unconfirmed", plain(&authors)));
+    }
     lines
 }
 

@@ -1,7 +1,8 @@
-//! `portreeve registration create|list|show|suspend|resume|confirm|end|import|secret`.
+//! `portreeve registration create|update|list|show|suspend|resume|confirm|end|import|secret`.
 
 mod import;
 mod secret;
+mod update;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(super) struct Arguments {
 enum Verb {
     /// Creates a registration.
     Create(Box<Creation>),
+    /// Changes what is given; the rest stays. Its name cannot be changed.
+    Update(Box<update::Arguments>),
     /// Lists registrations, the newest first.
     List {
         /// Only those whose name contains this.
@@ -125,6 +128,15 @@ enum Over {
     RevokeOldest,
 }
 
+impl Over {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefuseNew => "refuse-new",
+            Self::RevokeOldest => "revoke-oldest",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct Change {
     /// Its name or id.
@@ -144,6 +156,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
             }
             return Ok(Exit::Fine);
         }
+        Verb::Update(arguments) => return update::run(&client, *arguments, output).await,
         Verb::List {
             name,
             team,
@@ -188,10 +201,7 @@ pub(super) async fn run(arguments: Arguments, around: Surroundings) -> Result<Ex
 }
 
 fn body(creation: Creation) -> Result<RegistrationBody, CliError> {
-    let over_limit = creation.over_limit.map(|over| match over {
-        Over::RefuseNew => "refuse-new",
-        Over::RevokeOldest => "revoke-oldest",
-    });
+    let over_limit = creation.over_limit.map(Over::as_str);
     Ok(RegistrationBody {
         name: creation.name,
         names: creation.allow,

@@ -1,9 +1,9 @@
-//! `portreeve role list|show|apply|remove` and the same for `team`: objects that are texts.
+//! `portreeve role list|show|apply|confirm|remove` and the same for `team`: objects that are texts.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use portreeve_console::{ChangeView, List, ObjectView, Publication, TextBody};
+use portreeve_console::{ChangeView, List, ObjectView, Publication, ReasonBody, TextBody};
 
 use super::operator::object_name;
 use super::waiting::done;
@@ -35,6 +35,16 @@ enum Verb {
         /// The file with the text, TOML.
         #[arg(short = 'f', long = "from", value_name = "FILE")]
         from: PathBuf,
+        /// Why; it goes into the audit log.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Agrees to the version in force: its authors no longer count as unconfirmed.
+    Confirm {
+        /// Its name.
+        name: String,
+        /// The number of the version.
+        number: u32,
         /// Why; it goes into the audit log.
         #[arg(long, default_value = "")]
         reason: String,
@@ -75,12 +85,13 @@ pub(super) async fn run(
             let body = std::fs::read_to_string(&from).map_err(CliError::file(&from))?;
             let found = applied(&client, resource, (path(&name)?, text(name, body, reason))).await?;
             if let Some(found) = done(found, output)? {
-                output.show(&found, |found| {
-                    let mut table = Table::new(["NAME", "VERSION"]);
-                    table.row([found.name.clone(), found.version.to_string()]);
-                    table
-                })?;
+                output.show(&found, table)?;
             }
+        }
+        Verb::Confirm { name, number, reason } => {
+            let path = format!("{}/versions/{number}/confirm", path(&name)?);
+            let found: ObjectView = client.post(&path, &ReasonBody { reason }).await?;
+            output.show(&found, table)?;
         }
         Verb::Remove { name } => {
             let found: ObjectView = client.read(&path(&name)?).await?;
@@ -89,6 +100,16 @@ pub(super) async fn run(
         }
     }
     Ok(Exit::Fine)
+}
+
+fn table(found: &ObjectView) -> Table {
+    let mut table = Table::new(["NAME", "VERSION", "UNCONFIRMED"]);
+    table.row([
+        found.name.clone(),
+        found.version.to_string(),
+        plain(&found.unconfirmed_authors.join(", ")),
+    ]);
+    table
 }
 
 /// A text to put in force.
@@ -171,6 +192,8 @@ pub(super) async fn checked(
 struct InForce {
     name: String,
     version: u32,
+    #[serde(default)]
+    unconfirmed_authors: Vec<String>,
 }
 
 impl InForce {
@@ -180,6 +203,7 @@ impl InForce {
             version: self.version,
             sha256: hex::encode(portreeve_pkix::sha256(body.as_bytes())),
             body,
+            unconfirmed_authors: self.unconfirmed_authors,
         }
     }
 }

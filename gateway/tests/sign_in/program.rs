@@ -121,6 +121,40 @@ async fn commands_work_on_the_host_and_from_elsewhere() {
             .all(|name| roles.contains(name)),
         "{roles:?}"
     );
+    let shown = done(host("role show watcher")).await;
+    assert_eq!(shown["unconfirmed_authors"], json!(["host:root"]));
+    let own = run(host("role confirm watcher 1")).await;
+    assert!(String::from_utf8_lossy(&own.stderr).contains("own_work"));
+    let by_admin = ["--token-file", admin.token_file.to_str().unwrap()];
+    let confirmed = done(elsewhere("role confirm watcher 1", &by_admin)).await;
+    assert_eq!(confirmed["unconfirmed_authors"], json!([]));
+    // A certificate was added since.
+    let stale = run(elsewhere("operator confirm alice 1", &by_admin)).await;
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("precondition_failed"));
+    let confirmed = done(elsewhere("operator confirm alice 2 --reason known", &by_admin)).await;
+    assert_eq!(confirmed["unconfirmed_authors"], json!([]));
+    assert_eq!(
+        done(host("role show watcher")).await["unconfirmed_authors"],
+        json!([])
+    );
+
+    done(host(
+        "registration create web --allow a.test --certificates-max 2",
+    ))
+    .await;
+    let updated = done(host("registration update web --allow b.test --reason moved")).await;
+    assert_eq!(
+        (
+            &updated["version"],
+            &updated["names"],
+            &updated["certificates_max"]
+        ),
+        (&json!(2), &json!(["b.test"]), &json!(2))
+    );
+    let stale = run(host("registration update web --any-name --only-if 1")).await;
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("precondition_failed"));
+    let shown = done(host("registration show web")).await;
+    assert_eq!(shown["version"], 2, "{shown}");
     done(host("operator disable alice --reason leaves")).await;
     assert_eq!(run(elsewhere("whoami", &alice)).await.status.code(), Some(5));
     let last = run(host("operator disable admin")).await;

@@ -179,6 +179,7 @@ fn operating() -> OpenApiRouter<ConsoleParts> {
             people::replace_operator,
             people::remove_operator
         ))
+        .routes(routes!(people::confirm_operator))
         .routes(routes!(operators::disable))
         .routes(routes!(operators::enable))
         .routes(routes!(operators::set_password))
@@ -190,12 +191,14 @@ fn operating() -> OpenApiRouter<ConsoleParts> {
             people::replace_role,
             people::remove_role
         ))
+        .routes(routes!(people::confirm_role))
         .routes(routes!(people::list_teams, people::create_team))
         .routes(routes!(
             people::show_team,
             people::replace_team,
             people::remove_team
         ))
+        .routes(routes!(people::confirm_team))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
 }

@@ -15,6 +15,9 @@ pub struct ObjectView {
     pub sha256: String,
     /// Its text, TOML.
     pub body: String,
+    /// Who wrote it, or what it came from, and was not confirmed by another person.
+    #[serde(default)]
+    pub unconfirmed_authors: Vec<String>,
 }
 
 /// A text to publish.
@@ -33,11 +36,12 @@ pub struct Publication {
     pub check: bool,
 }
 
-pub(crate) fn view(version: ObjectVersion) -> ObjectView {
+pub(crate) fn view(version: ObjectVersion, unconfirmed_authors: Vec<String>) -> ObjectView {
     ObjectView {
         sha256: hex::encode(version.digest()),
         name: version.name,
         version: version.version,
         body: version.body,
+        unconfirmed_authors,
     }
 }

@@ -18,6 +18,7 @@ use crate::approvals::{ProposalView, accepted};
 use crate::configuration::{ChangeView, change_view};
 use crate::etag::{Expected, tag};
 use crate::objects::{ObjectView, Publication, view};
+use crate::operators::ReasonBody;
 use crate::paging::List;
 use crate::problem::Problem;
 use crate::requests::in_full;
@@ -58,6 +59,9 @@ pub struct OperatorView {
     pub has_password: bool,
     /// Their text, TOML.
     pub body: String,
+    /// Who wrote it, or what it came from, and was not confirmed by another person.
+    #[serde(default)]
+    pub unconfirmed_authors: Vec<String>,
 }
 
 /// The text that is shown of the role that has none.
@@ -65,8 +69,8 @@ const SUPERADMIN: &str = "# Built in: every right on everything.\n";
 
 #[rustfmt::skip]
 macro_rules! texts {
-    ($kind:ident, $tag:tt, ($all:tt, $one:tt), ($shown:ident, $view:ident),
-     $list_fn:ident, $show_fn:ident, $create_fn:ident, $replace_fn:ident, $remove_fn:ident) => {
+    ($kind:ident, $tag:tt, ($all:tt, $one:tt, $confirm:tt), ($shown:ident, $view:ident),
+     $list_fn:ident, $show_fn:ident, $create_fn:ident, $replace_fn:ident, $remove_fn:ident, $confirm_fn:ident) => {
         #[utoipa::path(get, path = $all, tag = $tag,
             responses((status = 200, body = List<$shown>), Problem))]
         pub(crate) async fn $list_fn(
@@ -150,45 +154,99 @@ macro_rules! texts {
             changed(&parts, &signed_in, (change, "removed")).await?;
             Ok(StatusCode::NO_CONTENT)
         }
+
+        /// Agrees to the version in force and to all it came from. Needs `configuration.approve` on everything, of somebody
+        /// who is none of their authors, nor the operator whom it is about. Doing so again changes nothing.
+        #[utoipa::path(post, path = $confirm, tag = $tag, params(("name" = String, Path), ("version" = u32, Path)),
+            request_body = ReasonBody, responses((status = 200, body = $shown), Problem))]
+        pub(crate) async fn $confirm_fn(
+            State(parts): State<ConsoleParts>,
+            signed_in: SignedIn,
+            Path((name, number)): Path<(String, String)>,
+            body: Result<Json<ReasonBody>, JsonRejection>,
+        ) -> Result<Json<$shown>, Problem> {
+            let Json(body) = body?;
+            let what = (ObjectKind::$kind, name.as_str(), number.as_str());
+            let version = confirmed(&parts, &signed_in, (what, body.reason)).await?;
+            Ok(Json($view(&parts, version).await?))
+        }
     };
 }
 
 texts!(
     Role,
     "roles",
-    ("/api/v1/roles", "/api/v1/roles/{name}"),
+    (
+        "/api/v1/roles",
+        "/api/v1/roles/{name}",
+        "/api/v1/roles/{name}/versions/{version}/confirm"
+    ),
     (ObjectView, object_view),
     list_roles,
     show_role,
     create_role,
     replace_role,
-    remove_role
+    remove_role,
+    confirm_role
 );
 texts!(
     Team,
     "teams",
-    ("/api/v1/teams", "/api/v1/teams/{name}"),
+    (
+        "/api/v1/teams",
+        "/api/v1/teams/{name}",
+        "/api/v1/teams/{name}/versions/{version}/confirm"
+    ),
     (ObjectView, object_view),
     list_teams,
     show_team,
     create_team,
     replace_team,
-    remove_team
+    remove_team,
+    confirm_team
 );
 texts!(
     Operator,
     "operators",
-    ("/api/v1/operators", "/api/v1/operators/{name}"),
+    (
+        "/api/v1/operators",
+        "/api/v1/operators/{name}",
+        "/api/v1/operators/{name}/versions/{version}/confirm"
+    ),
     (OperatorView, operator_view),
     list_operators,
     show_operator,
     create_operator,
     replace_operator,
-    remove_operator
+    remove_operator,
+    confirm_operator
 );
 
-async fn object_view(_: &ConsoleParts, version: ObjectVersion) -> Result<ObjectView, Problem> {
-    Ok(view(version))
+async fn object_view(parts: &ConsoleParts, version: ObjectVersion) -> Result<ObjectView, Problem> {
+    let authors = unconfirmed(parts, &version).await?;
+    Ok(view(version, authors))
+}
+
+async fn unconfirmed(parts: &ConsoleParts, version: &ObjectVersion) -> Result<Vec<String>, Problem> {
+    let history = parts.ra.objects().history(version.kind, &version.name).await?;
+    let authors = history
+        .iter()
+        .flat_map(|history| history.unconfirmed_authors(version.version));
+    Ok(authors.map(ToString::to_string).collect())
+}
+
+async fn confirmed(
+    parts: &ConsoleParts,
+    signed_in: &SignedIn,
+    ((kind, name, number), reason): ((ObjectKind, &str, &str), String),
+) -> Result<ObjectVersion, Problem> {
+    let number = number.parse().map_err(|_| Problem::NotFound("version"))?;
+    if kind == ObjectKind::Role && name == RoleName::superadmin().as_str() {
+        return Err(Problem::NotFound("object"));
+    }
+    let reason = in_full("reason", reason)?;
+    let by = signed_in.acting(&parts.ra, &reason);
+    Ok(parts.ra.confirm_object(&by, (kind, name), number).await?)
 }
 
 pub(crate) async fn operator_view(
@@ -208,6 +266,7 @@ pub(crate) async fn operator_view(
         CertificateMatch::Names { issuer, subject } => format!("subject {subject} of issuer {issuer}"),
     });
     Ok(OperatorView {
+        unconfirmed_authors: unconfirmed(parts, &version).await?,
         name: version.name,
         version: version.version,
         title: operator.title.clone(),

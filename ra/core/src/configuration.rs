@@ -11,7 +11,7 @@ mod reach;
 pub(crate) use proposing::whose;
 pub(crate) use reach::About;
 
-use crate::access::Acting;
+use crate::access::{Acting, Forbidden};
 use crate::accounts::{commit_error, may_race};
 use crate::authority::RegistrationAuthority;
 use crate::domain::{
@@ -296,7 +296,8 @@ impl RegistrationAuthority {
     }
 
     /// Agrees to the version in force and to all it came from: those who wrote them no longer count as requesters of what
-    /// is issued through it. Needs the right `configuration.approve`, and to be none of them. Doing so again changes nothing.
+    /// is issued through it. Needs the right `configuration.approve`, on everything where it is about what people may do, and
+    /// to be none of them, nor the operator whom it is about. Doing so again changes nothing.
     pub async fn confirm_object(
         &self,
         by: &Acting,
@@ -309,6 +310,11 @@ impl RegistrationAuthority {
             let current = history.value().current().ok_or(ConfigurationError::Unknown)?;
             self.may(by, Right::ConfigurationApprove, [Some(current), None])
                 .await?;
+            if kind.is_of_people() && !by.standing.may_everywhere(Right::ConfigurationApprove) {
+                let (who, right) = ((by.principal(), &by.origin), Right::ConfigurationApprove);
+                self.refused(who, right, "what people may do").await;
+                return Err(Forbidden(right).into());
+            }
             if current.version != number {
                 return Err(ConfigurationError::Condition);
             }
@@ -316,7 +322,8 @@ impl RegistrationAuthority {
             if authors.is_empty() {
                 return Ok(current.clone());
             }
-            if authors.contains(&by.principal()) {
+            let concerned = whose(kind, name).is_some_and(|whose| whose == *by.principal());
+            if concerned || authors.contains(&by.principal()) {
                 self.refused(
                     (by.principal(), &by.origin),
                     Right::ConfigurationApprove,

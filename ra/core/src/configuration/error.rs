@@ -49,7 +49,7 @@ pub enum ConfigurationError {
     Guard,
     /// Nobody agrees to their own work.
     #[error(
-        "you wrote this version or one it came from, or put it in force: another person must agree to it"
+        "you wrote this version or one it came from, put it in force, or it is about you: another person must agree to it"
     )]
     OwnWork,
     /// There are so many drafts that nobody looks at them.

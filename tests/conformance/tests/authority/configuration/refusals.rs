@@ -59,3 +59,39 @@ async fn what_the_text_is_about_is_told_in_the_event() {
     ]);
     assert_eq!(refusals(&authority).await, expected);
 }
+
+/// Roles, teams and operators are agreed to by somebody with the right everywhere, who neither wrote them nor is meant.
+#[tokio::test]
+async fn what_people_may_do_is_confirmed_by_others() {
+    let authority = started().await;
+    let ra = &authority.ra;
+    let rights = "\"operator.write\", \"configuration.approve\"";
+    let boss = person(&authority, "boss", (rights, false)).await;
+    let alice = author(&authority, "alice").await;
+    let limited = person(&authority, "limited", ("\"configuration.approve\"", true)).await;
+    let change = PeopleChange {
+        kind: ObjectKind::Role,
+        name: "new".to_owned(),
+        text: Some("rights = [\"audit.read\"]".to_owned()),
+        condition: Condition::Any,
+    };
+    ra.change_people(&boss, change).await.unwrap();
+    let unconfirmed = async |kind, name| history(&authority, kind, name).await.unconfirmed_authors(1).len();
+    let role = (ObjectKind::Role, "new");
+    let own = ra.confirm_object(&boss, role, 1).await;
+    assert!(matches!(own, Err(ConfigurationError::OwnWork)), "{own:?}");
+    let elsewhere = ra.confirm_object(&limited, role, 1).await;
+    assert!(
+        matches!(elsewhere, Err(ConfigurationError::Forbidden(_))),
+        "{elsewhere:?}"
+    );
+    assert_eq!(unconfirmed(role.0, role.1).await, 1);
+    ra.confirm_object(&alice, role, 1).await.unwrap();
+    assert_eq!(unconfirmed(role.0, role.1).await, 0);
+
+    let herself = (ObjectKind::Operator, "alice");
+    let own = ra.confirm_object(&alice, herself, 1).await;
+    assert!(matches!(own, Err(ConfigurationError::OwnWork)), "{own:?}");
+    ra.confirm_object(&boss, herself, 1).await.unwrap();
+    assert_eq!(unconfirmed(herself.0, herself.1).await, 0);
+}
