@@ -204,13 +204,17 @@ mod tests {
             both.clone(),
         ];
         let now = Timestamp::from_unix_seconds(1_800_000_000);
-        let said = remarks(&alone, &used, now).unwrap();
+        let said = remarks(&alone, (&used, &[]), now).unwrap();
         let codes: Vec<(&str, bool)> = said.iter().map(|one| (one.code, one.blocks)).collect();
         assert_eq!(codes, [("anchor_removed", false)]);
         assert!(said[0].text.contains("CN=one") && !said[0].text.contains("CN=two"));
         assert!(said[0].text.ends_with("at est/a, est/b"), "{}", said[0].text);
-        assert_eq!(remarks(&both, &used, now).unwrap(), [], "the same");
-        assert_eq!(remarks(&alone, &[both], now).unwrap(), [], "nobody uses it");
+        assert_eq!(remarks(&both, (&used, &[]), now).unwrap(), [], "the same");
+        assert_eq!(
+            remarks(&alone, (&[both], &[]), now).unwrap(),
+            [],
+            "nobody uses it"
+        );
     }
 
     #[test]
