@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, LINK, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, HeaderName, LINK, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -13,32 +13,17 @@ const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
+pub(crate) struct Reply(Response<Bytes>);
 
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self(portreeve_edge::empty(status))
     }
 
     /// An answer with a body of this type.
     pub(crate) fn of(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut reply = Self {
-            body: body.into(),
-            ..Self::empty(status)
-        };
-        reply
-            .headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        reply
+        Self(portreeve_edge::answer(status, content_type, body.into()))
     }
 
     /// An object.
@@ -56,7 +41,7 @@ impl Reply {
             reply = reply.location(location);
         }
         if let Some(allow) = problem.allow {
-            reply.headers.insert(ALLOW, HeaderValue::from_static(allow));
+            reply = reply.header(ALLOW, allow);
         }
         if let Some(terms) = &problem.terms {
             reply = reply.link(terms, "terms-of-service");
@@ -86,11 +71,10 @@ impl Reply {
         self.append(LINK, &format!("<{url}>;rel=\"{relation}\""))
     }
 
-    /// With `Retry-After` in whole seconds, rounded up and at least one.
+    /// With `Retry-After`.
     #[must_use]
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        self.append(RETRY_AFTER, &seconds.to_string())
+        self.insert(RETRY_AFTER, portreeve_edge::retry_after(wait))
     }
 
     /// With a nonce for the next request.
@@ -101,15 +85,19 @@ impl Reply {
 
     /// With a fixed header.
     #[must_use]
-    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.insert(name, HeaderValue::from_static(value));
+    pub(crate) fn header(self, name: HeaderName, value: &'static str) -> Self {
+        self.insert(name, HeaderValue::from_static(value))
+    }
+
+    fn insert(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
         self
     }
 
     fn append(mut self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value) {
             Ok(value) => {
-                self.headers.append(name, value);
+                self.0.headers_mut().append(name, value);
             }
             Err(error) => tracing::error!(%error, %name, "a header could not be written"),
         }
@@ -118,30 +106,13 @@ impl Reply {
 
     /// The response.
     pub(crate) fn into_response(self) -> Response<Bytes> {
-        let mut response = Response::new(self.body);
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
+        self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_are_whole_seconds() {
-        let rows = [
-            ("none", 0, "1"),
-            ("short", 20, "1"),
-            ("whole", 3000, "3"),
-            ("rounded up", 3001, "4"),
-        ];
-        for (name, millis, expected) in rows {
-            let reply = Reply::empty(StatusCode::OK).retry_after(Duration::from_millis(millis));
-            assert_eq!(reply.into_response().headers()[RETRY_AFTER], expected, "{name}");
-        }
-    }
 
     #[test]
     fn links_add_up_and_bad_ones_are_left_out() {

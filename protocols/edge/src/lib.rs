@@ -4,6 +4,7 @@
 //! every failure is worded in its own protocol, the limits that the router enforces included
 //! ([`Edge::refuse`]). Only `http` types occur here: no server framework, no sockets, no TLS library.
 
+mod answer;
 mod body;
 mod call;
 mod mount;
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
 
+pub use answer::{answer, empty, retry_after};
 pub use body::BodyRefusal;
 pub use call::{Call, Peer, TlsPeer, TlsVersion};
 pub use mount::{Front, Mount};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use portreeve_edge::{ComesBack, SpelledOut};
 use portreeve_pkix::Secret;
 
@@ -44,29 +44,18 @@ impl AsRef<[u8]> for Wiped {
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
+pub(crate) struct Reply(Response<Bytes>);
 
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self(portreeve_edge::empty(status))
     }
 
     /// A document in base64.
     pub(crate) fn document(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let mut reply = Self::of(StatusCode::OK, content_type, body.into());
-        reply
-            .headers
-            .insert(TRANSFER_ENCODING, HeaderValue::from_static("base64"));
-        reply
+        let encoding = HeaderValue::from_static("base64");
+        Self::of(StatusCode::OK, content_type, body.into()).insert(TRANSFER_ENCODING, encoding)
     }
 
     /// A document of several parts, each with an encoding of its own. It is wiped when it was sent.
@@ -80,43 +69,35 @@ impl Reply {
     }
 
     fn of(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let mut reply = Self {
-            body,
-            ..Self::empty(status)
-        };
-        reply
-            .headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        reply
+        Self(portreeve_edge::answer(status, content_type, body))
     }
 
-    /// With `Retry-After` in whole seconds, rounded up and at least one.
-    #[must_use]
-    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-        self.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    fn insert(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
         self
+    }
+
+    /// With `Retry-After`.
+    #[must_use]
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        self.insert(RETRY_AFTER, portreeve_edge::retry_after(wait))
     }
 
     /// With the methods that are answered.
     #[must_use]
-    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
-        self.headers.insert(ALLOW, HeaderValue::from_static(methods));
-        self
+    pub(crate) fn allow(self, methods: &'static str) -> Self {
+        self.insert(ALLOW, HeaderValue::from_static(methods))
     }
 
     /// The response. Whoever is asked who it is may answer on the same connection; where nothing could be answered, the
     /// request is forbidden.
     pub(crate) fn into_response(self, challenge: Challenge) -> Response<Bytes> {
-        let mut response = Response::new(self.body);
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        let mut response = self.0;
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.extensions_mut().insert(SpelledOut);
-        if self.status == StatusCode::UNAUTHORIZED {
+        if response.status() == StatusCode::UNAUTHORIZED {
             match challenge.header() {
                 Some(header) => {
                     response.headers_mut().insert(WWW_AUTHENTICATE, header);
@@ -132,21 +113,6 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_are_whole_seconds() {
-        let rows = [
-            ("none", 0, "1"),
-            ("short", 20, "1"),
-            ("whole", 3000, "3"),
-            ("rounded up", 3001, "4"),
-        ];
-        for (name, millis, expected) in rows {
-            let reply = Reply::empty(StatusCode::ACCEPTED).retry_after(Duration::from_millis(millis));
-            let response = reply.into_response(Challenge::Basic);
-            assert_eq!(response.headers()[RETRY_AFTER], expected, "{name}");
-        }
-    }
 
     #[test]
     fn who_is_asked_may_come_back() {

@@ -10,7 +10,7 @@ use http::header::{
     LAST_MODIFIED, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
+use portreeve_edge::{BodyRefusal, Call, Edge, Mount, empty, retry_after};
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::Clock;
 
@@ -57,21 +57,19 @@ impl StatusEdge {
     /// A CRL that its CA has not signed yet is only late; whatever else is not on the shelf does not exist.
     fn absent(&self, path: &str) -> Response<Bytes> {
         if !list_name(path).is_some_and(|ca| self.shelf.is_listed(ca)) {
-            return plain(StatusCode::NOT_FOUND);
+            return empty(StatusCode::NOT_FOUND);
         }
-        let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
-        set(
-            response.headers_mut(),
-            RETRY_AFTER,
-            &LIST_RETRY.as_secs().to_string(),
-        );
+        let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, retry_after(LIST_RETRY));
         set(response.headers_mut(), CACHE_CONTROL, "no-store");
         response
     }
 
     fn answer(&self, method: &Method, path: &str, asked: &HeaderMap) -> Response<Bytes> {
         if !matches!(*method, Method::GET | Method::HEAD) {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -82,7 +80,7 @@ impl StatusEdge {
         };
         let fresh = published.until.since(self.clock.now()).min(cache_max).as_secs();
         let known = is_known(&published, asked);
-        let mut response = plain(if known {
+        let mut response = empty(if known {
             StatusCode::NOT_MODIFIED
         } else {
             StatusCode::OK
@@ -117,7 +115,7 @@ impl Edge for StatusEdge {
     }
 
     fn refuse(&self, why: BodyRefusal, _path: &str) -> Response<Bytes> {
-        plain(match why {
+        empty(match why {
             BodyRefusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             BodyRefusal::TimedOut => StatusCode::REQUEST_TIMEOUT,
             BodyRefusal::Broken => StatusCode::BAD_REQUEST,
@@ -141,12 +139,6 @@ fn is_known(published: &Published, asked: &HeaderMap) -> bool {
     }
     let since: Option<Timestamp> = text(IF_MODIFIED_SINCE).and_then(date::read);
     since.is_some_and(|since| published.modified.floor_to_second() <= since)
-}
-
-fn plain(status: StatusCode) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = status;
-    response
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
