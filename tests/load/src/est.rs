@@ -1,10 +1,9 @@
-//! The EST flow: a closed loop of workers, each a device with a certificate of its manufacturer.
+//! The EST flow: every worker is a device with a certificate of its manufacturer.
 
 mod manufacturer;
 pub(crate) mod options;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use base64::Engine;
@@ -14,25 +13,21 @@ use http::{Request as HttpRequest, header};
 use http_body_util::Full;
 use portreeve_pkix::{Certificate, pem};
 use portreeve_wire::cms::certs_only;
-use tokio::task::JoinSet;
 
 use self::manufacturer::Manufacturer;
 use self::options::{Connections, EstOptions};
+use crate::closed_loop::{self, Worker};
 use crate::connection::{Connection, Target};
 use crate::error::LoadError;
 use crate::measure::{Measurements, Step};
-use crate::outcome::{Before, report};
 use crate::prepare::Requests;
 use crate::report::Report;
-use crate::verify::{Issued, verify};
+use crate::verify::Issued;
 
-/// What the workers share.
+/// What the devices share.
 struct Run {
     requests: Requests,
-    next: AtomicU64,
-    count: u64,
     connections: Connections,
-    deadline: Option<Instant>,
     /// The certificates of the CA, PEM.
     issuers: String,
 }
@@ -45,76 +40,40 @@ pub(crate) async fn run(options: EstOptions) -> Result<Report, LoadError> {
             "a CA of devices was made; let the gateway trust it with `portreeve apply -f` of that folder, then run again",
         ));
     };
-    let target = Target::new(&options.url, &options.tls_root)?;
-    let issuers = chain(&mut Connection::new(target.clone()), &target.url).await?;
-    let mut workers = Vec::with_capacity(options.clients);
-    for number in 0..options.clients {
+    let tls_root = &options.run.tls_root;
+    let target = Target::new(&options.url, tls_root)?;
+    let run = Arc::new(Run {
+        issuers: chain(&mut Connection::new(target.clone()), &target.url).await?,
+        requests: Requests::prepare(&options.run.name, options.run.prepared)?,
+        connections: options.connections,
+    });
+    let mut devices = Vec::with_capacity(options.run.clients);
+    for number in 0..options.run.clients {
         let identity = manufacturer.device(number)?;
-        let target = Target::of_device(&options.url, &options.tls_root, identity)?;
-        workers.push(Worker {
+        let target = Target::of_device(&options.url, tls_root, identity)?;
+        devices.push(Device {
+            run: Arc::clone(&run),
             url: format!("{}/simpleenroll", target.url),
             connection: Connection::new(target),
             measured: Measurements::default(),
         });
     }
-    let requests = Requests::prepare(&options.name, options.prepared)?;
-    let run = Arc::new(Run {
-        requests,
-        next: AtomicU64::new(0),
-        count: options.count,
-        connections: options.connections,
-        deadline: options.seconds.map(|seconds| Instant::now() + seconds),
-        issuers,
-    });
-    let before = Before::take(options.pid);
-    let (measured, issued) = work(&run, workers).await;
-    let after = before.until_now();
-    let verification = verify(&issued, options.ca_root.as_deref())?;
-    Ok(report(options.clients, (measured, &issued), after, verification))
-}
-
-async fn work(run: &Arc<Run>, workers: Vec<Worker>) -> (Measurements, Vec<Issued>) {
-    let mut running = JoinSet::new();
-    for worker in workers {
-        running.spawn(worker.work(Arc::clone(run)));
-    }
-    let (mut measured, mut issued) = (Measurements::default(), Vec::new());
-    while let Some(joined) = running.join_next().await {
-        match joined {
-            Ok((measurements, certificates)) => {
-                measured.add(measurements);
-                issued.extend(certificates);
-            }
-            Err(error) => measured.failed(&LoadError::Key(format!("a worker ended: {error}"))),
-        }
-    }
-    (measured, issued)
+    closed_loop::run(devices, &options.run).await
 }
 
 /// A device.
-struct Worker {
+struct Device {
+    run: Arc<Run>,
     url: String,
     connection: Connection,
     measured: Measurements,
 }
 
-impl Worker {
-    /// Enrols until the count is reached or the time is over.
-    async fn work(mut self, run: Arc<Run>) -> (Measurements, Vec<Issued>) {
-        let mut issued = Vec::new();
-        while let Some(number) = run.ticket() {
-            match self.enroll(&run, number).await {
-                Ok(certificate) => issued.push(certificate),
-                Err(error) => self.measured.failed(&error),
-            }
-        }
-        (self.measured, issued)
-    }
-
-    async fn enroll(&mut self, run: &Run, number: u64) -> Result<Issued, LoadError> {
-        let request = run.requests.take(number)?;
+impl Worker for Device {
+    async fn get(&mut self, number: u64) -> Result<Issued, LoadError> {
+        let request = self.run.requests.take(number)?;
         let started = Instant::now();
-        if run.connections == Connections::Fresh {
+        if self.run.connections == Connections::Fresh {
             self.connection.close();
             self.connection.open().await?;
             self.measured.took(Step::Connect, started.elapsed());
@@ -132,19 +91,12 @@ impl Worker {
         self.measured.took(Step::Enroll, posted.elapsed());
         self.measured.took(Step::Issuance, started.elapsed());
         let leaf = pem_of(answer.body())?;
-        let chain = Bytes::from(format!("{leaf}{}", run.issuers));
+        let chain = Bytes::from(format!("{leaf}{}", self.run.issuers));
         Ok(Issued { request, chain })
     }
-}
 
-impl Run {
-    /// The number of the next certificate, as long as there is one to get.
-    fn ticket(&self) -> Option<u64> {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return None;
-        }
-        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
-        (ticket < self.count).then_some(ticket)
+    fn measured(&mut self) -> &mut Measurements {
+        &mut self.measured
     }
 }
 

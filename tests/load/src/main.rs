@@ -1,11 +1,13 @@
 //! `portreeve-load`: drives a running gateway as fast as it answers, and checks every certificate it gets.
 
 mod acme;
+mod closed_loop;
 mod connection;
 mod dns;
 mod error;
 mod est;
 mod measure;
+mod options;
 mod outcome;
 mod prepare;
 mod proc;
@@ -45,8 +47,8 @@ enum Flow {
 fn main() -> ExitCode {
     let flow = Arguments::parse().flow;
     let json = match &flow {
-        Flow::Acme(arguments) => arguments.json,
-        Flow::Est(arguments) => arguments.json,
+        Flow::Acme(arguments) => arguments.run.json,
+        Flow::Est(arguments) => arguments.run.json,
     };
     match run(flow) {
         Ok(report) => {
@@ -69,11 +71,11 @@ fn run(flow: Flow) -> Result<Report, LoadError> {
     match flow {
         Flow::Acme(arguments) => {
             let options = arguments.resolve()?;
-            runtime(options.threads)?.block_on(acme::run(options))
+            runtime(options.run.threads)?.block_on(acme::run(options))
         }
         Flow::Est(arguments) => {
             let options = arguments.resolve()?;
-            runtime(options.threads)?.block_on(est::run(options))
+            runtime(options.run.threads)?.block_on(est::run(options))
         }
     }
 }

@@ -1,10 +1,6 @@
 //! Keys and certification requests, made before the clock starts so that the client costs little while it runs.
 
-use std::path::PathBuf;
-
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
-
-use serde_json::Value;
 
 use crate::error::LoadError;
 
@@ -62,15 +58,6 @@ fn make(prefix: &str, number: u64) -> Result<Request, LoadError> {
         csr,
         public_key: key.subject_public_key_info(),
     })
-}
-
-/// What `dev.json` says.
-pub(crate) fn read_dev(path: &PathBuf) -> Result<Value, LoadError> {
-    let bytes = std::fs::read(path).map_err(|source| LoadError::File {
-        path: path.clone(),
-        source,
-    })?;
-    serde_json::from_slice(&bytes).map_err(|_| LoadError::Usage("--dev names no JSON document"))
 }
 
 /// Another one every second.

@@ -1,4 +1,4 @@
-//! One worker: an issuance after the other, each step timed.
+//! One client: an issuance after the other, each step timed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use super::session::{Answer, Session, base64url};
+use crate::closed_loop::Worker;
 use crate::error::LoadError;
 use crate::measure::{Measurements, Step};
 use crate::prepare::Request;
@@ -16,15 +17,27 @@ use crate::verify::Issued;
 const POLL_PAUSE_MAX: Duration = Duration::from_millis(250);
 const POLL_LIMIT: Duration = Duration::from_secs(60);
 
-/// A worker with its account.
-pub(crate) struct Worker {
+/// A client with its account.
+pub(crate) struct Client {
     run: Arc<Run>,
     session: Session,
     measured: Measurements,
 }
 
-impl Worker {
-    /// Registers the worker's account.
+impl Worker for Client {
+    async fn get(&mut self, number: u64) -> Result<Issued, LoadError> {
+        let request = self.run.requests.take(number)?;
+        let chain = self.issue(&request).await?;
+        Ok(Issued { request, chain })
+    }
+
+    fn measured(&mut self) -> &mut Measurements {
+        &mut self.measured
+    }
+}
+
+impl Client {
+    /// Registers the client's account.
     pub(crate) async fn register(run: Arc<Run>) -> Result<Self, LoadError> {
         let session = Session::register(run.target.clone(), &mut Measurements::default()).await?;
         Ok(Self {
@@ -32,27 +45,6 @@ impl Worker {
             session,
             measured: Measurements::default(),
         })
-    }
-
-    /// What all workers share.
-    pub(crate) fn run(&self) -> &Run {
-        &self.run
-    }
-
-    /// Issues until the count is reached or the time is over.
-    pub(crate) async fn work(mut self, deadline: Option<Instant>) -> (Measurements, Vec<Issued>) {
-        let mut issued = Vec::new();
-        while let Some(number) = self.run.ticket(deadline) {
-            let issuance = match self.run.requests.take(number) {
-                Ok(request) => self.issue(&request).await.map(|chain| Issued { request, chain }),
-                Err(error) => Err(error),
-            };
-            match issuance {
-                Ok(certificate) => issued.push(certificate),
-                Err(error) => self.measured.failed(&error),
-            }
-        }
-        (self.measured, issued)
     }
 
     async fn issue(&mut self, request: &Request) -> Result<Bytes, LoadError> {

@@ -1,32 +1,21 @@
 //! The options of `portreeve-load est`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
 use crate::error::LoadError;
-use crate::prepare::{PREPARED_MAX, fresh_name, read_dev};
+use crate::options::{RunArguments, RunOptions};
 
-/// Requests prepared per second of a run that is bounded by time only; later ones are made on the way.
+/// Requests prepared per second of a run that is bounded by time only.
 const PREPARED_PER_SECOND: u64 = 1_500;
 
 /// As typed.
 #[derive(Debug, Args)]
 pub(crate) struct EstArguments {
-    /// `dev.json` of a gateway: gives URL, roots and process id.
-    #[arg(long, value_name = "FILE")]
-    dev: Option<PathBuf>,
     /// The URL of EST, up to `/.well-known/est`.
     #[arg(long, value_name = "URL", required_unless_present = "dev")]
     url: Option<String>,
-    /// The root certificate of the gateway's HTTPS.
-    #[arg(long, value_name = "PEM", required_unless_present = "dev")]
-    root: Option<PathBuf>,
-    /// The root certificate under which issued chains must verify; without it only their own links are checked.
-    #[arg(long, value_name = "PEM")]
-    ca_root: Option<PathBuf>,
     /// The endpoint.
     #[arg(long, default_value = "load", value_name = "NAME")]
     endpoint: String,
@@ -37,27 +26,8 @@ pub(crate) struct EstArguments {
     /// Whether each certificate is asked for on a connection of its own.
     #[arg(long, value_enum, default_value_t = Connections::Fresh)]
     connections: Connections,
-    /// Workers.
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    clients: usize,
-    /// Stop after this many certificates.
-    #[arg(long, value_name = "N")]
-    count: Option<u64>,
-    /// Stop after this time.
-    #[arg(long, value_name = "S")]
-    seconds: Option<u64>,
-    /// The gateway's process id, to measure what it uses.
-    #[arg(long)]
-    pid: Option<u32>,
-    /// Names are `NAMEn.load.test`; without it a new NAME every time.
-    #[arg(long)]
-    name: Option<String>,
-    /// Threads of this tool.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    threads: usize,
-    /// Report as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
 }
 
 /// How long a connection is used.
@@ -74,73 +44,28 @@ pub(crate) enum Connections {
 pub(crate) struct EstOptions {
     /// The URL of the endpoint.
     pub(crate) url: String,
-    /// The root of the gateway's HTTPS.
-    pub(crate) tls_root: PathBuf,
-    /// The root of what it issues.
-    pub(crate) ca_root: Option<PathBuf>,
     /// The endpoint.
     pub(crate) endpoint: String,
     /// The folder with the CA of the devices.
     pub(crate) manufacturer: PathBuf,
     /// How long a connection is used.
     pub(crate) connections: Connections,
-    /// Workers.
-    pub(crate) clients: usize,
-    /// The number of certificates after which it stops.
-    pub(crate) count: u64,
-    /// The time after which it stops.
-    pub(crate) seconds: Option<Duration>,
-    /// The gateway's process.
-    pub(crate) pid: Option<u32>,
-    /// What names begin with.
-    pub(crate) name: String,
-    /// Requests to make beforehand.
-    pub(crate) prepared: u64,
-    /// Threads of this tool.
-    pub(crate) threads: usize,
+    /// What every flow has.
+    pub(crate) run: RunOptions,
 }
 
 impl EstArguments {
     /// Fills in what was left out.
     pub(crate) fn resolve(self) -> Result<EstOptions, LoadError> {
-        let dev = self.dev.as_ref().map(read_dev).transpose()?;
-        let of_dev = |pointer: &str| dev.as_ref().and_then(|dev| dev.pointer(pointer));
-        let text = |pointer: &str| of_dev(pointer).and_then(Value::as_str).map(str::to_owned);
-        let path = |pointer: &str| text(pointer).map(PathBuf::from);
-        if self.clients == 0 || self.threads == 0 {
-            return Err(LoadError::Usage("--clients and --threads must not be 0"));
-        }
-        let count = match (self.count, self.seconds) {
-            (Some(count), _) => count,
-            (None, Some(_)) => u64::MAX,
-            (None, None) => 1_000,
-        };
-        let expected = self.seconds.map_or(count, |seconds| {
-            count.min(seconds.saturating_mul(PREPARED_PER_SECOND))
-        });
-        let url = self.url.or_else(|| text("/est/url"));
+        let (run, dev) = self.run.resolve(PREPARED_PER_SECOND)?;
+        let url = self.url.or_else(|| dev.text("/est/url"));
         let url = url.ok_or(LoadError::Usage("there is no URL of EST"))?;
         Ok(EstOptions {
             url: format!("{}/{}", url.trim_end_matches('/'), self.endpoint),
-            tls_root: self
-                .root
-                .or_else(|| path("/tls_root"))
-                .ok_or(LoadError::Usage("there is no root"))?,
-            ca_root: self.ca_root.or_else(|| path("/ca/root")),
             endpoint: self.endpoint,
             manufacturer: self.manufacturer,
             connections: self.connections,
-            clients: self.clients,
-            count,
-            seconds: self.seconds.map(Duration::from_secs),
-            pid: self.pid.or_else(|| {
-                of_dev("/pid")
-                    .and_then(Value::as_u64)
-                    .and_then(|pid| pid.try_into().ok())
-            }),
-            name: self.name.unwrap_or_else(fresh_name),
-            prepared: expected.min(PREPARED_MAX),
-            threads: self.threads,
+            run,
         })
     }
 }
