@@ -368,7 +368,9 @@ async fn proposals_on_objects_are_hidden_from_those_who_do_not_read_them() {
     let team = json!({"name": "web", "body": "title = \"Web\""});
     let of_people = waits(&ann.post("teams", team).await);
     let policy = json!({"name": "two", "body": "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = 2\n"});
-    let of_policy = waits(&admin.post("approval-policies", policy).await);
+    let asked = admin.post("approval-policies", policy).await;
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    let of_policy = asked.body["proposal"].as_str().unwrap().to_owned();
     for (name, caller) in people {
         let seen = match name {
             "lea" => (false, false),

@@ -152,7 +152,7 @@ async fn commands_work_on_the_host_and_from_elsewhere() {
         (&json!(2), &json!(["b.test"]), &json!(2))
     );
     let stale = run(host("registration update web --any-name --only-if 1")).await;
-    assert!(String::from_utf8_lossy(&stale.stderr).contains("precondition_failed"));
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale"));
     let shown = done(host("registration show web")).await;
     assert_eq!(shown["version"], 2, "{shown}");
     done(host("operator disable alice --reason leaves")).await;
