@@ -11,6 +11,7 @@ use portreeve_ra::ObjectKind;
 use serde::Deserialize;
 
 use super::operator::object_name;
+use super::paging::everything;
 use super::request::{comment, parameter};
 use super::{CliError, Exit, Surroundings, Target};
 use crate::control::ControlClient;
@@ -197,21 +198,7 @@ impl Resource {
 
     /// Name, version and text of everything in force, of whatever kind.
     pub(super) async fn in_force(&self) -> Result<Vec<InForce>, CliError> {
-        let mut items = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let next = cursor.as_ref().map(|cursor| parameter("cursor", cursor));
-            let query: Vec<String> = std::iter::once("limit=200".to_owned()).chain(next).collect();
-            let page: List<InForce> = self
-                .client
-                .read(&format!("{}?{}", self.path(), query.join("&")))
-                .await?;
-            items.extend(page.items);
-            match page.next_cursor {
-                Some(next) => cursor = Some(next),
-                None => return Ok(items),
-            }
-        }
+        everything(&self.client, self.path(), None).await
     }
 
     /// One object.
@@ -221,24 +208,9 @@ impl Resource {
 
     /// Every object in this state, by name.
     async fn all(&self, state: Option<&str>) -> Result<List<ConfigurationView>, CliError> {
-        let mut items = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut query = vec!["limit=200".to_owned()];
-            query.extend(state.map(|state| parameter("state", state)));
-            query.extend(cursor.as_ref().map(|cursor| parameter("cursor", cursor)));
-            let page: List<ConfigurationView> = self
-                .client
-                .read(&format!("{}?{}", self.path(), query.join("&")))
-                .await?;
-            items.extend(page.items);
-            match page.next_cursor {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
-        }
+        let state = state.map(|state| parameter("state", state));
         Ok(List {
-            items,
+            items: everything(&self.client, self.path(), state).await?,
             next_cursor: None,
         })
     }

@@ -11,11 +11,31 @@ use crate::control::ControlClient;
 /// Pages of a search that are asked for, at most: each looks at a bounded number of rows.
 const STEPS_MAX: usize = 1_000;
 
+/// What a page holds at most.
+const PAGE_MAX: u32 = 200;
+
+/// Everything on a list, page after page. The path may have no parameters but this further one.
+pub(super) async fn everything<T: DeserializeOwned>(
+    client: &ControlClient,
+    path: &str,
+    further: Option<String>,
+) -> Result<Vec<T>, CliError> {
+    let (mut items, mut paging) = (Vec::new(), Paging::from_the_start());
+    loop {
+        let page: List<T> = client.read(&paging.of(path, further.clone())).await?;
+        items.extend(page.items);
+        paging.cursor = page.next_cursor;
+        if paging.cursor.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
 /// Which page of a list to show.
 #[derive(Debug, Args)]
 pub(super) struct Paging {
     /// How many, from 1 to 200.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_MAX)))]
     limit: u32,
     /// Where an earlier list ended.
     #[arg(long)]
@@ -23,6 +43,14 @@ pub(super) struct Paging {
 }
 
 impl Paging {
+    /// As much as one page holds, from the beginning on.
+    const fn from_the_start() -> Self {
+        Self {
+            limit: PAGE_MAX,
+            cursor: None,
+        }
+    }
+
     /// The path of a list, which may have parameters, with this page of it and further ones.
     pub(super) fn of(&self, path: &str, further: impl IntoIterator<Item = String>) -> String {
         let mut query = vec![format!("limit={}", self.limit)];
