@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Where everything lies; made if absent, kept over restarts.
     #[arg(long, value_name = "DIR", default_value = DEV_DATA_DIR)]
     data_dir: PathBuf,
-    /// Public HTTPS: ACME. Port 0 picks a free port, and the same one again on a restart. Nodes without the role edge do
+    /// Public HTTPS: ACME and EST. Port 0 picks a free port, and the same one again on a restart. Nodes without the role edge do
     /// not listen there; like the next one, give it to all nodes of an installation alike, since it stands in URLs.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,

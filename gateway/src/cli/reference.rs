@@ -10,7 +10,7 @@ use super::Cli;
 
 const HEAD: &str = "# Commands\n\n\
 Every command of `portreeve` with its options, made from the program itself: a test keeps this page true (`BLESS=1 cargo test -p\n\
-portreeve --lib reference` writes it anew). `portreeve COMMAND --help` says the same. Guides: [objects](objects.md),\n\
+portreeve --lib reference` writes it anew). `portreeve COMMAND --help` says the same. Guides: [EST](est.md), [objects](objects.md),\n\
 [approvals](approvals.md), [registrations](registrations.md), [searching](search.md), [audit log](audit.md).\n\n\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 and 4 warnings and errors of `doctor`; 5 denied.\n\n";
 
