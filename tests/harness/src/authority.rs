@@ -1,18 +1,18 @@
 //! A Registration Authority in this process: real store, keyset, policies and queue, any CA backend.
 
+mod account;
+
+pub use account::TestAccount;
 use portreeve_keyset::{Kek, KekSet, WrappedKeyset};
-use portreeve_pkix::{DnsName, Identifier, PublicKey, sha256};
+use portreeve_pkix::sha256;
 use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
-use portreeve_ra::accounts::{Change, OpenAccount};
 use portreeve_ra::authority::Vote;
 use portreeve_ra::objects::Publisher;
 use portreeve_ra::ports::{CaBackend, Clock, Documents, Metrics, Random, Store, Tasks, Wakeups};
-use portreeve_ra::proofs::NewProof;
 use portreeve_ra::{
-    AccountId, Actor, Alongside, BackendName, ClaimHandle, Credential, EndpointName, EnrollmentRequest,
-    NodeId, ObjectKind, Operation, OperatorName, Origin, Parts, Principal, Purpose, Refusal,
-    RegistrationAuthority, Requester, Role, Roles,
+    Actor, BackendName, EndpointName, EnrollmentRequest, NodeId, ObjectKind, OperatorName, Origin, Parts,
+    Principal, Purpose, Refusal, RegistrationAuthority, Role, Roles,
 };
 use portreeve_store::{Database, MadeBy, Options, PendingMigrations, SqliteStore};
 use std::collections::BTreeMap;
@@ -39,24 +39,6 @@ pub struct TestAuthority {
     pub store: Arc<SqliteStore>,
     /// Its directory.
     pub directory: TempDir,
-}
-
-/// An account with its key, which has proven some names.
-pub struct TestAccount {
-    /// The account.
-    pub id: AccountId,
-    /// Its key.
-    pub key: PublicKey,
-}
-
-impl TestAccount {
-    /// What it shows to prove who it is.
-    pub fn credential(&self) -> Credential {
-        Credential::Account {
-            account: self.id,
-            key: self.key.clone(),
-        }
-    }
 }
 
 /// The endpoint every test uses.
@@ -256,47 +238,14 @@ impl TestAuthority {
 
     /// Opens an account that has proven these names.
     pub async fn account(&self, names: &[&str]) -> TestAccount {
-        let key = crate::scripted::stray_key();
-        let (origin, alongside) = (Origin::node(self.ra.node()), Alongside::default());
-        let request = OpenAccount {
-            endpoint: endpoint(),
-            key: key.clone(),
-            contacts: Vec::new(),
-            agreed: true,
-            change: Change { origin, alongside },
-        };
-        let (id, _, _) = self.ra.open_account(request, None).await.expect("account");
-        for name in names {
-            let proof = NewProof {
-                requester: Requester::Account(id),
-                identifier: Identifier::Dns(DnsName::parse(name).expect("name")),
-                method: "test".to_owned(),
-                evidence: String::new(),
-                until: self.ra.now().saturating_add(Duration::from_secs(3600)),
-                origin: Origin::node(self.ra.node()),
-                alongside: Alongside::default(),
-            };
-            self.ra.proofs().record(proof).await.expect("proof");
-        }
-        TestAccount { id, key }
+        let account = TestAccount::open(&self.ra, &endpoint(), None).await;
+        account.prove(&self.ra, names).await;
+        account
     }
 
     /// A request of this account for one name.
     pub fn request(&self, account: &TestAccount, handle: &str, csr: Vec<u8>) -> EnrollmentRequest {
-        EnrollmentRequest {
-            endpoint: endpoint(),
-            operation: Operation::Enroll,
-            credential: account.credential(),
-            handle: ClaimHandle(handle.as_bytes().to_vec()).into(),
-            request: csr,
-            channel: None,
-            key_maker: None,
-            profile_hint: None,
-            not_before: None,
-            not_after: None,
-            origin: Origin::node(self.ra.node()),
-            alongside: Alongside::default(),
-        }
+        account.order(&self.ra, &endpoint(), (handle, csr))
     }
 
     /// Works until this condition holds; panics when it never does.

@@ -5,6 +5,8 @@ pub mod authority;
 pub mod clients;
 pub mod dns;
 mod error;
+#[expect(clippy::expect_used, reason = "a server that answers no HTTP ends the test")]
+pub mod http;
 pub mod http01;
 pub mod pace;
 pub mod postgres;
