@@ -6,35 +6,31 @@
     reason = "helpers of tests may panic"
 )]
 
+mod dev;
+mod host;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::time::{Duration, Instant};
 
-use portreeve::{DevAddresses, Mode, Running, StartOptions, dev_configuration, start};
-use portreeve_pkix::{DnsName, Identifier, PublicKey};
-use portreeve_ra::accounts::{Change, OpenAccount};
-use portreeve_ra::proofs::NewProof;
-use portreeve_ra::{
-    Alongside, ClaimHandle, Credential, Disposition, EndpointName, EnrollmentRequest, Issuance, Operation,
-    Origin, Requester,
-};
+use dev::{home, options};
+use host::Host;
+use portreeve::{Running, start};
+use portreeve_harness::authority::{TestAccount, csr};
+use portreeve_harness::pace::until;
+use portreeve_ra::{Disposition, EndpointName, Issuance};
 use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
-
-/// No wait for something that must come is longer.
-const LIMIT: Duration = Duration::from_secs(30);
 
 struct Site {
     directory: tempfile::TempDir,
+    host: Host,
 }
 
 impl Site {
     fn new() -> Self {
-        let private = std::fs::Permissions::from_mode(0o700);
+        let directory = home();
         Self {
-            directory: tempfile::Builder::new().permissions(private).tempdir().unwrap(),
+            host: Host::by("--data-dir", &directory.path().join("data")),
+            directory,
         }
     }
 
@@ -43,42 +39,23 @@ impl Site {
     }
 
     async fn start(&self) -> Running {
-        start(StartOptions {
-            config: dev_configuration(&self.path("data"), DevAddresses::remembered(), &[]).unwrap(),
-            mode: Mode::Dev,
-            program: Some(PROGRAM.into()),
-            ..StartOptions::default()
-        })
-        .await
-        .unwrap()
+        start(options(&self.path("data"), &[])).await.unwrap()
     }
 
-    /// Runs `portreeve audit` with these arguments on the installation.
-    async fn audit(&self, arguments: &[&str]) -> Output {
-        let mut command = std::process::Command::new(PROGRAM);
-        command
-            .arg("audit")
-            .arg("--data-dir")
-            .arg(self.path("data"))
-            .args(arguments);
-        // The gateway lives in this process and goes on answering meanwhile.
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
-    }
-
+    /// What `portreeve audit` prints with these arguments on the installation.
     async fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.audit(&[arguments, &["--output", "json"]].concat()).await;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        self.host.json(&[&["audit"], arguments].concat()).await
+    }
+
+    /// Its exit code, and what it says when it fails.
+    async fn failure(&self, arguments: &[&str]) -> (i32, String) {
+        self.host.failure(&[&["audit"], arguments].concat()).await
     }
 
     /// What verification finds, with its exit code.
     async fn verify(&self, arguments: &[&str]) -> (i32, Value) {
-        let output = self
-            .audit(&[&["verify", "--output", "json"], arguments].concat())
-            .await;
+        let verify = ["audit", "verify", "--output", "json"];
+        let output = self.host.run(&[&verify, arguments].concat()).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let found = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
         (output.status.code().unwrap(), found)
@@ -86,66 +63,26 @@ impl Site {
 
     /// The proof of a certificate, as soon as it is sealed.
     async fn proof(&self, serial: &str) -> String {
-        let begun = Instant::now();
-        loop {
-            let output = self.audit(&["proof", serial]).await;
+        until("a sealed certificate", || async {
+            let output = self.host.run(&["audit", "proof", serial]).await;
             if output.status.success() {
-                return String::from_utf8(output.stdout).unwrap();
+                return Some(String::from_utf8(output.stdout).unwrap());
             }
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(said.contains("unavailable") && begun.elapsed() < LIMIT, "{said}");
-        }
+            assert!(said.contains("unavailable"), "{said}");
+            None
+        })
+        .await
     }
 }
 
 /// A certificate for a name, asked for as an edge does.
 async fn issue(running: &Running, name: &str) -> Box<Issuance> {
-    let ra = running.ra();
-    let endpoint = EndpointName::new("acme/default").unwrap();
-    let origin = || Origin::node(ra.node());
-    let [key, account_key] = [(); 2].map(|()| rcgen::KeyPair::generate().unwrap());
-    let account_key =
-        PublicKey::from_der(&rcgen::PublicKeyData::subject_public_key_info(&account_key)).unwrap();
-    let opening = OpenAccount {
-        endpoint: endpoint.clone(),
-        key: account_key.clone(),
-        contacts: Vec::new(),
-        agreed: true,
-        change: Change {
-            origin: origin(),
-            alongside: Alongside::default(),
-        },
-    };
-    let (account, ..) = ra.open_account(opening, None).await.unwrap();
-    let proof = NewProof {
-        requester: Requester::Account(account),
-        identifier: Identifier::Dns(DnsName::parse(name).unwrap()),
-        method: "test".to_owned(),
-        evidence: String::new(),
-        until: ra.now().saturating_add(Duration::from_secs(3600)),
-        origin: origin(),
-        alongside: Alongside::default(),
-    };
-    ra.proofs().record(proof).await.unwrap();
-    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let request = EnrollmentRequest {
-        endpoint,
-        operation: Operation::Enroll,
-        credential: Credential::Account {
-            account,
-            key: account_key,
-        },
-        handle: ClaimHandle(name.as_bytes().to_vec()).into(),
-        request: params.serialize_request(&key).unwrap().der().to_vec(),
-        channel: None,
-        key_maker: None,
-        profile_hint: None,
-        not_before: None,
-        not_after: None,
-        origin: origin(),
-        alongside: Alongside::default(),
-    };
-    match ra.enroll(request).await.unwrap() {
+    let (ra, endpoint) = (running.ra(), EndpointName::new("acme/default").unwrap());
+    let account = TestAccount::open(ra, &endpoint, None).await;
+    account.prove(ra, &[name]).await;
+    let order = account.order(ra, &endpoint, (name, csr(name)));
+    match ra.enroll(order).await.unwrap() {
         Disposition::Issued(issuance) => issuance,
         other => panic!("{other:?}"),
     }
@@ -268,9 +205,8 @@ async fn a_certificate_is_proven_and_the_log_verified() {
             1,
         ),
     ] {
-        let output = site.audit(&arguments).await;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+        let (ended, said) = site.failure(&arguments).await;
+        assert_eq!(ended, code, "{name}: {said}");
     }
 
     let (code, found) = site.verify(&[]).await;
@@ -293,8 +229,8 @@ async fn a_certificate_is_proven_and_the_log_verified() {
     ];
     let (code, found) = site.verify(&offline).await;
     assert_eq!((code, &found["good"]), (0, &true.into()), "{found}");
-    let output = site.audit(&["export", text(&export)]).await;
-    assert!(!output.status.success(), "an export is not written over");
+    let (ended, said) = site.failure(&["export", text(&export)]).await;
+    assert_ne!(ended, 0, "an export is not written over: {said}");
     running.stop().await;
     let (code, found) = site
         .verify(&["--no-signatures", "--from", "1", "--to", "5"])
@@ -348,12 +284,8 @@ async fn lists(site: &Site) {
         note.starts_with("portreeve/") && note.contains("\n\n\u{2014} portreeve/"),
         "{note}"
     );
-    let output = site.audit(&["events", "--cursor", "zz"]).await;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        output.status.code() == Some(1) && said.contains("bad_cursor"),
-        "{said}"
-    );
+    let (ended, said) = site.failure(&["events", "--cursor", "zz"]).await;
+    assert!(ended == 1 && said.contains("bad_cursor"), "{said}");
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -386,18 +318,14 @@ async fn a_store_that_was_brought_back_is_found_and_not_sealed() {
     assert_eq!((code, &found["good"]), (1, &false.into()), "{found}");
     assert_eq!(found["faults"][0]["what"], "truncated", "{found}");
     let running = site.start().await;
-    let begun = Instant::now();
-    loop {
+    until("an incident", || async {
         let incidents = site.json(&["incidents"]).await;
-        let listed = incidents["items"].as_array().unwrap();
-        if listed.iter().any(|one| {
-            one["detail"]
-                .as_str()
-                .is_some_and(|detail| detail.contains("covers"))
-        }) {
-            break;
-        }
-        assert!(begun.elapsed() < LIMIT, "{incidents}");
-    }
+        let mut listed = incidents["items"].as_array().unwrap().iter();
+        let covers = |detail: &str| detail.contains("covers");
+        listed
+            .any(|one| one["detail"].as_str().is_some_and(covers))
+            .then_some(())
+    })
+    .await;
     running.stop().await;
 }

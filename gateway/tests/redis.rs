@@ -6,91 +6,43 @@
     reason = "helpers of tests may panic"
 )]
 
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+mod dev;
+
 use std::path::Path;
 use std::process::Output;
-use std::time::{Duration, Instant};
 
-use portreeve::config::Override;
-use portreeve::{DevAddresses, Mode, Running, StartOptions, dev_configuration, manifest_path, start};
-use portreeve_harness::pace::PATIENCE;
-use portreeve_harness::process::free_port;
+use dev::{PROGRAM, home};
+use portreeve::{Running, StartOptions, start};
+use portreeve_harness::http;
+use portreeve_harness::pace::until;
 use portreeve_harness::redis::Redis;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
-
-fn home() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .unwrap()
-}
-
-/// Ports out of the range from which the system takes those of outgoing connections: after a restart they are free again.
-/// The second time the gateway is to remember them.
-fn addresses(data_dir: &Path) -> DevAddresses {
-    if manifest_path(data_dir).exists() {
-        return DevAddresses::remembered();
-    }
-    let free = || SocketAddr::from(([127, 0, 0, 1], free_port()));
-    DevAddresses {
-        public: free(),
-        http: free(),
-        admin: free(),
-        management: free(),
-    }
-}
 
 fn options(data_dir: &Path, url: &str) -> StartOptions {
-    let overrides: Vec<Override> = [format!("redis.url={url}")]
-        .iter()
-        .map(|text| text.parse().unwrap())
-        .collect();
-    StartOptions {
-        config: dev_configuration(data_dir, addresses(data_dir), &overrides).unwrap(),
-        mode: Mode::Dev,
-        program: Some(PROGRAM.into()),
-        ..StartOptions::default()
-    }
+    dev::options(data_dir, &[&format!("redis.url={url}")])
 }
 
 async fn get(running: &Running, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(running.addresses()["management"])
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), body.to_owned())
+    let (status, body) = http::get(running.addresses()["management"], path).await;
+    (status, String::from_utf8(body).unwrap())
 }
 
 /// Asks `/readyz` until it says so; the status and the finding of this check.
 async fn ready(running: &Running, check: &str, degraded: bool) -> (u16, Value) {
-    let begun = Instant::now();
-    loop {
+    let what = format!("{check} with degraded = {degraded}");
+    until(&what, || async {
         let (status, body) = get(running, "/readyz").await;
         let report: Value = serde_json::from_str(&body).unwrap();
-        let found = report["checks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|one| one["check"] == check);
-        let found = found
-            .unwrap_or_else(|| panic!("no check {check} in {report}"))
-            .clone();
-        if found["degraded"] == degraded {
-            assert!(!degraded || report["degraded"] == true, "{report}");
-            return (status, found);
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let found = checks.find(|one| one["check"] == check);
+        let found = found.unwrap_or_else(|| panic!("no check {check} in {report}"));
+        if found["degraded"] != degraded {
+            return None;
         }
-        assert!(begun.elapsed() < PATIENCE, "{report}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        assert!(!degraded || report["degraded"] == true, "{report}");
+        Some((status, found.clone()))
+    })
+    .await
 }
 
 async fn doctor(data_dir: &Path) -> Output {
@@ -226,15 +178,11 @@ async fn who_joins_with_other_keys_than_an_older_node_is_not_ready() {
 
     let elder = stranger(&redis, id);
     let running = start(options(directory.path(), &redis.url())).await.unwrap();
-    let begun = Instant::now();
-    let body = loop {
+    let body = until("503", || async {
         let (status, body) = get(&running, "/readyz").await;
-        if status == 503 {
-            break body;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{body}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+        (status == 503).then_some(body)
+    })
+    .await;
     assert!(body.contains(ELDER) && body.contains("another keyset"), "{body}");
     let found = row(&doctor(directory.path()).await, "nodes");
     assert!(found.contains("error"), "{found}");

@@ -1,4 +1,4 @@
-//! How a gateway ends: asked twice, and when a part of it has ended before.
+//! How a gateway ends: asked once, asked twice, and when a part of it has ended before.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,17 +6,17 @@
     reason = "helpers of tests may panic"
 )]
 
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod dev;
 
-use portreeve::{
-    ControlClient, DevAddresses, DrainOutcome, Manifest, Mode, StartOptions, dev_configuration,
-    manifest_path, start,
-};
-use portreeve_harness::pace::PATIENCE;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+
+use dev::{PROGRAM, home, options};
+use futures_util::FutureExt;
+use portreeve::{ControlClient, DrainOutcome, Manifest, manifest_path, start};
+use portreeve_harness::pace::{PATIENCE, until};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -24,28 +24,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
-
-/// A directory that is closed to others.
-fn home() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .unwrap()
-}
-
-/// Asks again until the answer is there; fails after a generous while.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 /// A program that is killed with the test.
 struct Program(Child);
@@ -58,31 +36,77 @@ impl Drop for Program {
 }
 
 impl Program {
-    fn dev(data_dir: &str, settings: &[&str]) -> Self {
+    /// A gateway of `dev` that answers, and what it has written for clients.
+    async fn dev(data_dir: &Path, settings: &[&str]) -> (Self, Manifest) {
         let free = "127.0.0.1:0";
         let mut command = Command::new(PROGRAM);
         command
-            .args([
-                "dev",
-                "--data-dir",
-                data_dir,
-                "--listen",
-                free,
-                "--listen-http",
-                free,
-            ])
+            .args(["dev", "--listen", free, "--listen-http", free])
             .args(["--listen-admin", free, "--listen-management", free])
+            .arg("--data-dir")
+            .arg(data_dir)
             .stderr(Stdio::null());
         for setting in settings {
             command.args(["--set", setting]);
         }
-        Self(command.spawn().unwrap())
+        let program = Self(command.spawn().unwrap());
+        let manifest = until("dev.json", || async {
+            Manifest::read(&manifest_path(data_dir)).ok()
+        })
+        .await;
+        let client = ControlClient::new(&manifest.control_socket);
+        until("the control socket", || async {
+            client.is_running().await.then_some(())
+        })
+        .await;
+        (program, manifest)
     }
 
     fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
+
+    async fn ended(&mut self) -> ExitStatus {
+        until("the end", || {
+            let ended = self.0.try_wait().unwrap();
+            async move { ended }
+        })
+        .await
+    }
+}
+
+/// Runs the program on this data directory to its end.
+fn run(command: &str, data_dir: &Path) -> Output {
+    let mut program = Command::new(PROGRAM);
+    program.args([command, "--data-dir"]).arg(data_dir);
+    program.env("NO_COLOR", "1").output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_ends_cleanly_when_asked() {
+    let directory = home();
+    let (mut program, manifest) = Program::dev(directory.path(), &[]).await;
+    assert_eq!(manifest.pid, program.0.id());
+    let health = run("health", directory.path());
+    assert!(
+        health.status.success(),
+        "{}{}",
+        text(&health.stdout),
+        text(&health.stderr)
+    );
+    let doctor = run("doctor", directory.path());
+    assert_eq!(doctor.status.code(), Some(0), "{}", text(&doctor.stdout));
+
+    program.terminate();
+    let status = program.ended().await;
+    assert!(status.success(), "{status}");
+    let offline = run("doctor", directory.path());
+    assert_eq!(offline.status.code(), Some(0), "{}", text(&offline.stdout));
 }
 
 /// A request whose body never comes; on return the gateway waits for it.
@@ -117,16 +141,7 @@ async fn a_second_signal_does_not_wait() {
         "server.limits.drain_timeout=\"1h\"",
         "server.limits.body_timeout=\"1h\"",
     ];
-    let mut program = Program::dev(directory.path().to_str().unwrap(), &patient);
-    let manifest = until("dev.json", || async {
-        Manifest::read(&manifest_path(directory.path())).ok()
-    })
-    .await;
-    let client = ControlClient::new(&manifest.control_socket);
-    until("the control socket", || async {
-        client.is_running().await.then_some(())
-    })
-    .await;
+    let (mut program, manifest) = Program::dev(directory.path(), &patient).await;
     let (address, _request) = hanging_request(&manifest).await;
     program.terminate();
     until("no further connections", || async {
@@ -135,28 +150,16 @@ async fn a_second_signal_does_not_wait() {
     .await;
     assert_eq!(program.0.try_wait().unwrap(), None, "it waits for the request");
     program.terminate();
-    let status = until("the end", || {
-        let ended = program.0.try_wait().unwrap();
-        async move { ended }
-    })
-    .await;
+    let status = program.ended().await;
     assert_eq!(status.code(), Some(1), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_whose_store_writes_no_more_says_so_and_stops() {
     let directory = home();
-    let config = dev_configuration(directory.path(), DevAddresses::remembered(), &[]).unwrap();
-    let mut running = start(StartOptions {
-        config,
-        mode: Mode::Dev,
-        program: Some(PROGRAM.into()),
-        ..StartOptions::default()
-    })
-    .await
-    .unwrap();
-    let all_is_well = tokio::time::timeout(Duration::from_millis(50), running.failed()).await;
-    assert!(all_is_well.is_err(), "{all_is_well:?}");
+    let mut running = start(options(directory.path(), &[])).await.unwrap();
+    let failed = running.failed().now_or_never();
+    assert!(failed.is_none(), "{failed:?}");
     running.installation().store.close().await;
     let failed = tokio::time::timeout(PATIENCE, running.failed()).await.unwrap();
     assert_eq!(failed.duty, "store writer");

@@ -11,61 +11,28 @@ mod caller;
 mod certificates;
 mod configuration;
 mod described;
+#[path = "../dev/mod.rs"]
+mod dev;
 mod guarded;
 mod program;
 mod rights;
 mod shipped;
 mod teams;
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use portreeve::{
-    ControlClient, DevAddresses, Mode, Running, StartOptions, dev_configuration, manifest_path, start,
-};
-use portreeve_harness::process::free_port;
+use portreeve::{ControlClient, Running, start};
 use portreeve_ra::{AccessEvent, Event, StreamKind};
 use serde_json::{Value, json};
 
 use caller::{Answer, Caller};
+use dev::{PROGRAM, home};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
 const PASSWORD: &str = "correct horse battery";
 
-/// A directory that is closed to others.
-fn home() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .unwrap()
-}
-
-/// Ports out of the range from which the system takes those of outgoing connections: after a restart they are free again.
-/// The second time the gateway is to remember them.
-fn addresses(data_dir: &Path) -> DevAddresses {
-    if manifest_path(data_dir).exists() {
-        return DevAddresses::remembered();
-    }
-    let free = || SocketAddr::from(([127, 0, 0, 1], free_port()));
-    DevAddresses {
-        public: free(),
-        http: free(),
-        admin: free(),
-        management: free(),
-    }
-}
-
 async fn gateway(data_dir: &Path, settings: &[&str]) -> Running {
-    let overrides: Vec<_> = settings.iter().map(|text| text.parse().unwrap()).collect();
-    start(StartOptions {
-        config: dev_configuration(data_dir, addresses(data_dir), &overrides).unwrap(),
-        mode: Mode::Dev,
-        program: Some(PROGRAM.into()),
-        ..StartOptions::default()
-    })
-    .await
-    .unwrap()
+    start(dev::options(data_dir, settings)).await.unwrap()
 }
 
 /// The operator of `dev`, with the token.

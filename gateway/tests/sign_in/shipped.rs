@@ -1,19 +1,16 @@
 //! What `dev` ships, over restarts: what an operator has changed or retired stays as it is.
 
+use portreeve::StartOptions;
 use portreeve_ra::ObjectKind;
 
 use super::*;
 
 async fn gateway_with(data_dir: &Path, endpoints: &[&str]) -> Running {
-    start(StartOptions {
-        config: dev_configuration(data_dir, addresses(data_dir), &[]).unwrap(),
-        mode: Mode::Dev,
-        program: Some(PROGRAM.into()),
+    let options = StartOptions {
         endpoints: endpoints.iter().map(|text| text.parse().unwrap()).collect(),
-        ..StartOptions::default()
-    })
-    .await
-    .unwrap()
+        ..dev::options(data_dir, &[])
+    };
+    start(options).await.unwrap()
 }
 
 /// Version and text in force.

@@ -1,27 +1,21 @@
 //! On which data directory `serve` starts.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use portreeve::{Config, Mode, StartOptions, start};
+use portreeve::{Mode, start};
+
+use super::{options, real};
 
 /// Why `serve` does not start on a data directory.
 async fn refusal(data_dir: &Path) -> String {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let text = format!(
-        "[server]\ndata_dir = {data_dir:?}\nexternal_url = \"https://localhost\"\nstatus_url = \"http://localhost\"\n\
-         [server.listeners.public]\naddr = \"127.0.0.1:0\"\ntls = true\nmounts = [\"acme\"]\n\
-         [backend.issuing]\n"
-    );
-    std::fs::write(file.path(), text).unwrap();
-    let options = StartOptions {
-        config: Config::load(file.path(), &[]).unwrap(),
-        mode: Mode::Serve,
-        program: Some(env!("CARGO_BIN_EXE_portreeve").into()),
-        ..StartOptions::default()
-    };
-    start(options).await.err().unwrap().to_string()
+    let folder = tempfile::tempdir().unwrap();
+    let config = real(folder.path(), data_dir);
+    start(options(&config, Mode::Serve))
+        .await
+        .err()
+        .unwrap()
+        .to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
