@@ -2,6 +2,7 @@
 
 mod command;
 mod gateway;
+mod logged;
 mod node;
 mod ports;
 mod wait;

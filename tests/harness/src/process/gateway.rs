@@ -1,17 +1,15 @@
 //! `portreeve dev` as a process of its own.
 
-use std::fs::File;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Finished, attempt, free_port, until};
+use super::logged::Logged;
+use super::{Finished, attempt, free_port};
 use crate::error::HarnessError;
 
 const LISTENERS: [&str; 4] = [
@@ -20,10 +18,7 @@ const LISTENERS: [&str; 4] = [
     "--listen-admin",
     "--listen-management",
 ];
-const START_LIMIT: Duration = Duration::from_secs(180);
-const STOP_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
-const LOG_LINES_SHOWN: usize = 60;
 
 /// How a gateway is started.
 #[derive(Debug, Clone, Default)]
@@ -74,9 +69,8 @@ pub struct Gateway {
     options: DevOptions,
     ports: Ports,
     data_dir: PathBuf,
-    child: Child,
+    process: Logged,
     dev: Value,
-    log: PathBuf,
     _temporary: Option<TempDir>,
 }
 
@@ -107,14 +101,13 @@ impl Gateway {
         };
         let ports = Ports::of(&options);
         let log = data_dir.with_extension("log");
-        let child = spawn(&options, &data_dir, (ports, &log))?;
+        let mut command = dev(&options, &data_dir, ports);
         Ok(Self {
+            process: Logged::start("portreeve dev".to_owned(), &mut command, log)?,
             options,
             ports,
             data_dir,
-            child,
             dev: Value::Null,
-            log,
             _temporary: temporary,
         })
     }
@@ -133,9 +126,8 @@ impl Gateway {
     /// # Errors
     /// When it cannot be started.
     pub fn relaunch(&mut self) -> Result<(), HarnessError> {
-        self.kill();
-        self.child = spawn(&self.options, &self.data_dir, (self.ports, &self.log))?;
-        Ok(())
+        let mut command = dev(&self.options, &self.data_dir, self.ports);
+        self.process.start_again(&mut command)
     }
 
     /// Changes the environment of the next start.
@@ -145,8 +137,7 @@ impl Gateway {
 
     /// Kills it as `kill -9` does.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM) and waits until it has.
@@ -154,24 +145,17 @@ impl Gateway {
     /// # Errors
     /// When it does not stop in time.
     pub fn terminate(&mut self) -> Result<ExitStatus, HarnessError> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let (Some(pid), Ok(None)) = (pid, self.child.try_wait()) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let child = &mut self.child;
-        until("the end of the gateway", STOP_LIMIT, || {
-            child.try_wait().map_err(HarnessError::file("gateway"))
-        })
+        self.process.terminate()
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.process.is_running()
     }
 
     /// Its data directory.
@@ -243,7 +227,7 @@ impl Gateway {
 
     /// Everything it has logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        self.process.log()
     }
 
     /// Waits until it accepts connections, after [`Self::launch`] or [`Self::relaunch`].
@@ -252,60 +236,16 @@ impl Gateway {
     /// As [`Self::start_dev`].
     pub fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
         let path = self.data_dir.join("dev.json");
-        let (child, log) = (&mut self.child, &self.log);
-        let ready = until("a ready gateway", START_LIMIT, || {
-            if let Ok(Some(status)) = child.try_wait() {
-                let output = std::fs::read_to_string(log).unwrap_or_default();
-                let outcome = format!("ended before it was ready: {status}");
-                return Err(HarnessError::Outcome {
-                    program: "portreeve dev".to_owned(),
-                    outcome,
-                    output,
-                });
-            }
-            Ok(read_dev(&path)
-                .filter(|dev| dev.get("pid").and_then(Value::as_u64) == Some(child.id().into())))
-        });
-        self.dev = ready.map_err(|error| match error {
-            HarnessError::Late { what, limit, .. } => HarnessError::Late {
-                what,
-                limit,
-                detail: self.log(),
-            },
-            other => other,
+        self.dev = self.process.until_ready(|pid, _| {
+            read_dev(&path).filter(|dev| dev.get("pid").and_then(Value::as_u64) == Some(pid.into()))
         })?;
         Ok(())
     }
 }
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if self.is_running() && self.terminate().is_err() {
-            self.kill();
-        }
-        if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_SHOWN));
-            let shown: Vec<&str> = shown.copied().collect();
-            let _ = writeln!(
-                std::io::stderr(),
-                "--- the gateway's last log lines:\n{}",
-                shown.join("\n")
-            );
-        }
-    }
-}
-
-fn spawn(options: &DevOptions, data_dir: &Path, (ports, log): (Ports, &Path)) -> Result<Child, HarnessError> {
-    let binary = binary(options);
-    let output = File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .map_err(HarnessError::file(log))?;
-    let errors = output.try_clone().map_err(HarnessError::file(log))?;
-    let mut command = Command::new(&binary);
+/// The command of a gateway.
+fn dev(options: &DevOptions, data_dir: &Path, ports: Ports) -> Command {
+    let mut command = Command::new(binary(options));
     command.arg("dev").arg("--data-dir").arg(data_dir);
     for (listener, port) in LISTENERS.iter().zip(ports.listeners) {
         command.arg(listener).arg(format!("127.0.0.1:{port}"));
@@ -329,14 +269,6 @@ fn spawn(options: &DevOptions, data_dir: &Path, (ports, log): (Ports, &Path)) ->
     }
     command.envs(options.environment.iter().map(|(name, value)| (name, value)));
     command
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors);
-    command.spawn().map_err(|source| HarnessError::Start {
-        program: binary.to_string_lossy().into_owned(),
-        source,
-    })
 }
 
 fn read_dev(path: &Path) -> Option<Value> {

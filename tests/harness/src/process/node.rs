@@ -1,20 +1,16 @@
 //! `portreeve serve` as a process of its own: one node of an installation, by its configuration file.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::{Finished, attempt, default_binary, until};
+use super::logged::Logged;
+use super::{Finished, attempt, default_binary};
 use crate::error::HarnessError;
 
-const START_LIMIT: Duration = Duration::from_secs(180);
-const STOP_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
-const LOG_LINES_SHOWN: usize = 40;
 
 /// Runs a command about the installation of a configuration file.
 ///
@@ -31,10 +27,7 @@ pub fn portreeve(config: &Path, arguments: &[&str]) -> Result<Finished, HarnessE
 pub struct Node {
     config: PathBuf,
     roles: String,
-    log: PathBuf,
-    /// How many octets of the log are those of earlier runs.
-    logged_before: usize,
-    child: Child,
+    process: Logged,
 }
 
 impl Node {
@@ -43,13 +36,12 @@ impl Node {
     /// # Errors
     /// When it cannot be started.
     pub fn launch(config: &Path, roles: &str) -> Result<Self, HarnessError> {
+        let name = format!("portreeve serve --roles {roles} --config {}", config.display());
         let log = config.with_extension("log");
         Ok(Self {
-            child: spawn(config, roles, &log)?,
+            process: Logged::start(name, &mut serve(config, roles), log)?,
             config: config.to_owned(),
             roles: roles.to_owned(),
-            log,
-            logged_before: 0,
         })
     }
 
@@ -58,29 +50,8 @@ impl Node {
     /// # Errors
     /// When it ends or is not ready in time; the log is part of the error.
     pub fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
-        let ready = until("a ready node", START_LIMIT, || {
-            let log = self.log();
-            let run = log.get(self.logged_before..).unwrap_or_default();
-            if run.contains("\"message\":\"ready\"") {
-                return Ok(Some(()));
-            }
-            match self.child.try_wait() {
-                Ok(Some(status)) => Err(HarnessError::Outcome {
-                    program: format!("portreeve serve --roles {}", self.roles),
-                    outcome: format!("ended before it was ready: {status}"),
-                    output: run.to_owned(),
-                }),
-                _ => Ok(None),
-            }
-        });
-        ready.map_err(|error| match error {
-            HarnessError::Late { what, limit, .. } => HarnessError::Late {
-                what,
-                limit,
-                detail: self.log(),
-            },
-            other => other,
-        })
+        self.process
+            .until_ready(|_, log| log.contains("\"message\":\"ready\"").then_some(()))
     }
 
     /// Kills it if it runs, starts it again, and waits until it is ready.
@@ -97,16 +68,12 @@ impl Node {
     /// # Errors
     /// When it cannot be started.
     pub fn relaunch(&mut self) -> Result<(), HarnessError> {
-        self.kill();
-        self.logged_before = self.log().len();
-        self.child = spawn(&self.config, &self.roles, &self.log)?;
-        Ok(())
+        self.process.start_again(&mut serve(&self.config, &self.roles))
     }
 
     /// Kills it as `kill -9` does.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// Asks it to stop (SIGTERM) and waits until it has.
@@ -114,33 +81,27 @@ impl Node {
     /// # Errors
     /// When it does not stop in time.
     pub fn terminate(&mut self) -> Result<ExitStatus, HarnessError> {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(Signal::TERM);
-        }
-        let child = &mut self.child;
-        until("the end of the node", STOP_LIMIT, || {
-            child.try_wait().map_err(HarnessError::file("node"))
-        })
+        self.process.terminate()
     }
 
     /// Stops it where it is (SIGSTOP): connections stay, and nothing is done.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets it go on after [`Self::pause`].
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        self.process.signal(Signal::CONT);
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.process.is_running()
     }
 
     /// Its configuration file.
@@ -158,58 +119,13 @@ impl Node {
 
     /// Everything it has logged, in all its runs.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It is a child that was not waited for: the id is its own, whether it still runs or not.
-            let _ = kill_process(pid, signal);
-        }
+        self.process.log()
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if self.is_running() {
-            self.resume();
-            if self.terminate().is_err() {
-                self.kill();
-            }
-        }
-        if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_SHOWN));
-            let shown: Vec<&str> = shown.copied().collect();
-            let name = self.config.display();
-            let _ = writeln!(
-                std::io::stderr(),
-                "--- the last log lines of {name}:\n{}",
-                shown.join("\n")
-            );
-        }
-    }
-}
-
-fn spawn(config: &Path, roles: &str, log: &Path) -> Result<Child, HarnessError> {
-    let binary = default_binary();
-    let output = File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .map_err(HarnessError::file(log))?;
-    let errors = output.try_clone().map_err(HarnessError::file(log))?;
-    let mut command = Command::new(&binary);
+/// The command of a node.
+fn serve(config: &Path, roles: &str) -> Command {
+    let mut command = Command::new(default_binary());
+    command.args(["serve", "--roles", roles, "--config"]).arg(config);
     command
-        .args(["serve", "--roles", roles, "--config"])
-        .arg(config)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors);
-    command.spawn().map_err(|source| HarnessError::Start {
-        program: binary.to_string_lossy().into_owned(),
-        source,
-    })
 }
