@@ -13,6 +13,7 @@ pub mod forge;
 pub mod front;
 pub mod journal;
 pub mod ledger;
+pub mod load;
 pub mod nodes;
 pub mod os;
 pub mod responder;

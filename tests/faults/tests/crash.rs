@@ -3,14 +3,12 @@
 
 #![cfg(test)]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portreeve_faults::checker::check;
+use portreeve_faults::load::Load;
 use portreeve_faults::os::chance;
 use portreeve_faults::site::{FileLimit, Site};
-use tokio::task::JoinSet;
 
 const CLIENTS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(180);
@@ -22,30 +20,12 @@ fn repetitions() -> u32 {
         .unwrap_or(3)
 }
 
-/// Clients that order one name after the other until they are told to stop.
-async fn load(site: &Site, stop: &Arc<AtomicBool>) -> JoinSet<()> {
-    let mut clients = JoinSet::new();
-    for number in 0..CLIENTS {
-        let (client, stop) = (site.client("default").await.unwrap(), Arc::clone(stop));
-        clients.spawn(async move {
-            let mut turn = 0;
-            while !stop.load(Ordering::Relaxed) {
-                turn += 1;
-                client
-                    .obtain(&format!("{turn}.client{number}.localhost"), LIMIT)
-                    .await
-                    .unwrap();
-            }
-        });
-    }
-    clients
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_random_under_load() {
     let mut site = Site::start(&[], FileLimit::Ends).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let clients = load(&site, &stop).await;
+    let load = Load::start(CLIENTS, LIMIT, async || site.client("default").await)
+        .await
+        .unwrap();
     for _ in 0..repetitions() {
         site.wire
             .reached(site.wire.sent() + 10 + u64::from(chance(40)))
@@ -59,8 +39,7 @@ async fn at_random_under_load() {
         }
         site.restart().unwrap();
     }
-    stop.store(true, Ordering::Relaxed);
-    clients.join_all().await;
+    load.end().await.unwrap();
     site.stop().unwrap();
 
     let report = check(&site).await.unwrap();
@@ -87,9 +66,12 @@ async fn while_it_sets_itself_up() {
 
 #[cfg(feature = "failpoints")]
 mod points {
+    use std::sync::Arc;
+
     use super::*;
     use portreeve_faults::client::{Client, request_for};
     use portreeve_faults::os::eventually;
+    use tokio::task::JoinSet;
 
     const ISSUANCES: u32 = 3;
 

@@ -4,11 +4,11 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use portreeve_faults::client::request_for;
+use portreeve_faults::load::Load;
 use portreeve_faults::nodes::Nodes;
 use portreeve_faults::{journal, os};
 use portreeve_harness::pace::{PATIENCE, within};
@@ -114,18 +114,7 @@ async fn an_order_finalized_on_two_nodes_at_once_has_one_certificate() {
         let url = client.order(&name, LIMIT).await.unwrap();
         client.make_ready(&url, LIMIT).await.unwrap();
         let request = request_for(&name).unwrap();
-        let racing = [0, 1].map(|_| {
-            let (client, url, request) = (Arc::clone(&client), url.clone(), request.clone());
-            tokio::spawn(async move { client.complete(&url, &request, LIMIT).await })
-        });
-        let mut given = Vec::new();
-        for one in racing {
-            // Whoever is told that the order is not ready any more looks again.
-            match one.await.unwrap() {
-                Ok(certificate) => given.push(certificate),
-                Err(_) => given.push(client.complete(&url, &request, LIMIT).await.unwrap()),
-            }
-        }
+        let given = client.race((&url, &request), LIMIT).await.unwrap();
         assert_eq!(given[0], given[1], "{name}");
     }
     assert_whole(&mut nodes, orders).await;
@@ -209,27 +198,16 @@ async fn an_edge_behind_its_wall_serves_clients() {
 async fn killed_nodes_lose_nothing() {
     const KILLS: usize = 6;
     let mut nodes = Nodes::start(2).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut clients = tokio::task::JoinSet::new();
-    for number in 0..4 {
-        let (client, stop) = (nodes.client().await.unwrap(), Arc::clone(&stop));
-        clients.spawn(async move {
-            let mut turn = 0;
-            while !stop.load(Ordering::Relaxed) {
-                turn += 1;
-                let name = format!("{turn}.killed{number}.localhost");
-                client.obtain(&name, LIMIT).await.unwrap();
-            }
-        });
-    }
+    let load = Load::start(4, LIMIT, async || nodes.client().await)
+        .await
+        .unwrap();
     for kill in 0..KILLS {
         let sent = nodes.wire.sent() + 10 + u64::from(os::chance(20));
         nodes.wire.reached(sent).await;
         let victim = kill % nodes.gateways.len();
         tokio::task::block_in_place(|| nodes.gateways[victim].restart()).unwrap();
     }
-    stop.store(true, Ordering::Relaxed);
-    clients.join_all().await;
+    load.end().await.unwrap();
     let given = nodes.ledger.certificates();
     assert!(given >= 4);
     assert_whole(&mut nodes, given).await;
@@ -239,19 +217,9 @@ async fn killed_nodes_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_that_is_away_is_said_so_and_is_back_soon() {
     let mut nodes = Nodes::start(2).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut clients = tokio::task::JoinSet::new();
-    for number in 0..4 {
-        let (client, stop) = (nodes.client().await.unwrap(), Arc::clone(&stop));
-        clients.spawn(async move {
-            let mut turn = 0;
-            while !stop.load(Ordering::Relaxed) {
-                turn += 1;
-                let name = format!("{turn}.away{number}.localhost");
-                client.obtain(&name, LIMIT).await.unwrap();
-            }
-        });
-    }
+    let load = Load::start(4, LIMIT, async || nodes.client().await)
+        .await
+        .unwrap();
     let readiness = format!("{}/readyz", nodes.gateways[0].dev_text("/management").unwrap());
     for kill in [false, true] {
         nodes.wire.reached(nodes.wire.sent() + 40).await;
@@ -289,8 +257,7 @@ async fn a_database_that_is_away_is_said_so_and_is_back_soon() {
             );
         }
     }
-    stop.store(true, Ordering::Relaxed);
-    clients.join_all().await;
+    load.end().await.unwrap();
     let given = nodes.ledger.certificates();
     assert!(given >= 4);
     assert_whole(&mut nodes, given).await;

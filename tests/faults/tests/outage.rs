@@ -3,13 +3,13 @@
 #![cfg(test)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use instant_acme::OrderStatus;
 use portreeve_faults::checker::check;
 use portreeve_faults::client::{Client, request_for};
+use portreeve_faults::load::Load;
 use portreeve_faults::os;
 use portreeve_faults::site::{FileLimit, Site};
 use portreeve_faults::wire::Exchange;
@@ -126,21 +126,9 @@ async fn a_killed_signer_is_replaced_and_nothing_is_lost() {
     const KILLS: u32 = 5;
     let mut site = Site::start(&[], FileLimit::Ends).await.unwrap();
     let gateway = site.gateway.pid();
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut clients = tokio::task::JoinSet::new();
-    for number in 0..4 {
-        let (client, stop) = (site.client("default").await.unwrap(), Arc::clone(&stop));
-        clients.spawn(async move {
-            let mut turn = 0;
-            while !stop.load(Ordering::Relaxed) {
-                turn += 1;
-                client
-                    .obtain(&format!("{turn}.client{number}.localhost"), LIMIT)
-                    .await
-                    .unwrap();
-            }
-        });
-    }
+    let load = Load::start(4, LIMIT, async || site.client("default").await)
+        .await
+        .unwrap();
     for _ in 0..KILLS {
         site.wire
             .reached(site.wire.sent() + 10 + u64::from(os::chance(20)))
@@ -153,8 +141,7 @@ async fn a_killed_signer_is_replaced_and_nothing_is_lost() {
             os::kill(signer).unwrap();
         }
     }
-    stop.store(true, Ordering::Relaxed);
-    clients.join_all().await;
+    load.end().await.unwrap();
     assert!(site.gateway.is_running() && site.gateway.pid() == gateway);
     let given = site.ledger.certificates();
     assert!(given >= 4);

@@ -6,7 +6,7 @@
 mod decisions;
 mod doctor;
 mod lease;
-mod load;
+mod loaded;
 mod partition;
 mod people;
 mod refusals;
@@ -15,48 +15,18 @@ mod rollback;
 mod sealing;
 mod walls;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portreeve_faults::fleet::Fleet;
+use portreeve_faults::load::Load;
 use portreeve_faults::wire::Exchange;
-use tokio::task::JoinSet;
 
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Clients that order one name after the other until they are told to stop.
-struct Load {
-    stop: Arc<AtomicBool>,
-    clients: JoinSet<()>,
-}
-
-impl Load {
-    async fn start(fleet: &Fleet, clients: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut running = JoinSet::new();
-        for number in 0..clients {
-            let (client, stop) = (fleet.client("default").await.unwrap(), Arc::clone(&stop));
-            running.spawn(async move {
-                let mut turn = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    turn += 1;
-                    let name = format!("{turn}.client{number}.localhost");
-                    client.obtain(&name, LIMIT).await.unwrap();
-                }
-            });
-        }
-        Self {
-            stop,
-            clients: running,
-        }
-    }
-
-    /// Ends it; every order that was begun has its certificate then.
-    async fn end(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.clients.join_all().await;
-    }
+/// Clients that order one name after the other, at whichever edge has its turn.
+async fn load(fleet: &Fleet, clients: usize) -> Load {
+    let open = async || fleet.client("default").await;
+    Load::start(clients, LIMIT, open).await.unwrap()
 }
 
 /// Waits until clients were given this many more certificates.

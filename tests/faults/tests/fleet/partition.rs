@@ -6,7 +6,7 @@ use portreeve_faults::cable::Cable;
 use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_faults::os;
 
-use crate::{Load, assert_only_unavailable, assert_whole, more_certificates};
+use crate::{assert_only_unavailable, assert_whole, load, more_certificates};
 
 /// How long a node may take to notice, and to be back.
 const NOTICED: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ async fn cut_off(name: &'static str) {
         ..Plan::SMALL
     };
     let mut fleet = Fleet::of(&plan).await.unwrap();
-    let load = Load::start(&fleet, 4).await;
+    let load = load(&fleet, 4).await;
     more_certificates(&fleet, 4).await;
 
     let to_database = |act: fn(&Cable)| act(&fleet.node(name).unwrap().cables.as_ref().unwrap().0);
@@ -44,7 +44,7 @@ async fn cut_off(name: &'static str) {
     to_database(Cable::mend);
     fleet.until_ready(name, true, NOTICED).await.unwrap();
     more_certificates(&fleet, 4).await;
-    load.end().await;
+    load.end().await.unwrap();
     assert_only_unavailable(&fleet.wire.exchanges());
     assert_whole(&mut fleet).await;
 }

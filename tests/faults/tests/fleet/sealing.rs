@@ -7,7 +7,7 @@ use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_faults::os;
 use portreeve_harness::process::portreeve;
 
-use crate::{LIMIT, Load, assert_whole, more_certificates};
+use crate::{LIMIT, assert_whole, load, more_certificates};
 
 const WORKERS: [&str; 2] = ["worker1", "worker2"];
 
@@ -52,12 +52,12 @@ fn verified(fleet: &Fleet, name: &str) -> serde_json::Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn workers_that_die_and_sleep_seal_everything_once() {
     let mut fleet = Fleet::of(&Plan::SMALL).await.unwrap();
-    let load = Load::start(&fleet, 3).await;
+    let load = load(&fleet, 3).await;
     for name in WORKERS {
         more_certificates(&fleet, 3).await;
         tokio::task::block_in_place(|| fleet.node_mut(name).unwrap().process.restart()).unwrap();
     }
-    load.end().await;
+    load.end().await.unwrap();
     all_sealed(&fleet).await;
     let client = fleet.client("default").await.unwrap();
     for (turn, sleeper) in ["worker2", "worker1", "worker2"].into_iter().enumerate() {

@@ -10,7 +10,7 @@ use portreeve_faults::fleet::{Fleet, Plan};
 use portreeve_faults::os;
 use portreeve_harness::pace::{PATIENCE, within};
 
-use crate::{LIMIT, Load, assert_only_unavailable, assert_whole, more_certificates};
+use crate::{LIMIT, assert_only_unavailable, assert_whole, load, more_certificates};
 
 fn kills() -> u32 {
     let given = std::env::var("PORTREEVE_FLEET_KILLS").ok();
@@ -21,7 +21,7 @@ fn kills() -> u32 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_nodes_and_a_redis_that_forgets_lose_nothing() {
     let mut fleet = Fleet::start().await.unwrap();
-    let load = Load::start(&fleet, 4).await;
+    let load = load(&fleet, 4).await;
     let (redis, over) = (Arc::clone(&fleet.redis), Arc::new(AtomicBool::new(false)));
     let flushing = tokio::task::spawn_blocking({
         let over = Arc::clone(&over);
@@ -44,7 +44,7 @@ async fn killed_nodes_and_a_redis_that_forgets_lose_nothing() {
         let victim = names[usize::try_from(os::chance(6)).unwrap() % names.len()];
         tokio::task::block_in_place(|| fleet.node_mut(victim).unwrap().process.restart()).unwrap();
     }
-    load.end().await;
+    load.end().await.unwrap();
     over.store(true, Ordering::Relaxed);
     let flushed = flushing.await.unwrap();
     assert!(flushed > 0);
@@ -63,7 +63,7 @@ async fn killed_nodes_and_a_redis_that_forgets_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rolling_restart_under_load_fails_nobody() {
     let mut fleet = Fleet::start().await.unwrap();
-    let load = Load::start(&fleet, 4).await;
+    let load = load(&fleet, 4).await;
     let names: Vec<&str> = fleet.nodes.keys().copied().collect();
     for name in names {
         more_certificates(&fleet, 4).await;
@@ -76,7 +76,7 @@ async fn a_rolling_restart_under_load_fails_nobody() {
         fleet.until_ready(name, true, LIMIT).await.unwrap();
     }
     more_certificates(&fleet, 4).await;
-    load.end().await;
+    load.end().await.unwrap();
     assert_only_unavailable(&fleet.wire.exchanges());
     let (sent, answered) = (
         fleet.wire.sent(),
@@ -102,18 +102,7 @@ async fn an_order_finalized_at_two_edges_at_once_has_one_certificate() {
         let url = client.order(&name, LIMIT).await.unwrap();
         client.make_ready(&url, LIMIT).await.unwrap();
         let request = request_for(&name).unwrap();
-        let racing = [0, 1].map(|_| {
-            let (client, url, request) = (Arc::clone(&client), url.clone(), request.clone());
-            tokio::spawn(async move { client.complete(&url, &request, LIMIT).await })
-        });
-        let mut given = Vec::new();
-        for one in racing {
-            // Whoever is told that the order is not ready any more looks again.
-            match one.await.unwrap() {
-                Ok(certificate) => given.push(certificate),
-                Err(_) => given.push(client.complete(&url, &request, LIMIT).await.unwrap()),
-            }
-        }
+        let given = client.race((&url, &request), LIMIT).await.unwrap();
         assert_eq!(given[0], given[1], "{name}");
     }
     assert_eq!(assert_whole(&mut fleet).await, ORDERS);
@@ -123,7 +112,7 @@ async fn an_order_finalized_at_two_edges_at_once_has_one_certificate() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_restarted_database_is_back_soon() {
     let mut fleet = Fleet::of(&Plan::SMALL).await.unwrap();
-    let load = Load::start(&fleet, 4).await;
+    let load = load(&fleet, 4).await;
     more_certificates(&fleet, 4).await;
     tokio::task::block_in_place(|| fleet.server.stop()).unwrap();
     let begun = fleet.wire.exchanges().len();
@@ -142,7 +131,7 @@ async fn a_restarted_database_is_back_soon() {
         fleet.until_ready(name, true, left).await.unwrap();
     }
     more_certificates(&fleet, 4).await;
-    load.end().await;
+    load.end().await.unwrap();
     assert_only_unavailable(&fleet.wire.exchanges());
     assert_whole(&mut fleet).await;
 }
