@@ -94,22 +94,42 @@ impl Client {
 
     /// Orders a name, once.
     pub async fn order_once(&self, name: &str) -> Result<String, FaultError> {
-        let names = [Identifier::Dns(name.to_owned())];
-        let order = self.account.new_order(&NewOrder::new(&names)).await?;
-        self.ledger.ordered(order.url(), &self.endpoint, name);
-        Ok(order.url().to_owned())
+        Ok(self.new_order(name).await?.url().to_owned())
     }
 
     /// Orders a name and comes back until that works.
     pub async fn order(&self, name: &str, limit: Duration) -> Result<String, FaultError> {
+        Ok(self.persistent_order(name, limit).await?.url().to_owned())
+    }
+
+    /// Orders a name that it has proven, and finalizes the order at once: its URL, and where it stands then.
+    pub async fn order_proven(
+        &self,
+        (name, request): (&str, &[u8]),
+        limit: Duration,
+    ) -> Result<(String, OrderStatus), FaultError> {
+        let mut order = self.persistent_order(name, limit).await?;
+        self.ledger.finalizing(order.url());
+        order.finalize_csr(request).await?;
+        Ok((order.url().to_owned(), order.state().status))
+    }
+
+    async fn persistent_order(&self, name: &str, limit: Duration) -> Result<Order, FaultError> {
         let started = Instant::now();
         loop {
-            match self.order_once(name).await {
+            match self.new_order(name).await {
                 Err(FaultError::Acme(error)) if passes(&error) && started.elapsed() < limit => {}
                 other => return other,
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn new_order(&self, name: &str) -> Result<Order, FaultError> {
+        let names = [Identifier::Dns(name.to_owned())];
+        let order = self.account.new_order(&NewOrder::new(&names)).await?;
+        self.ledger.ordered(order.url(), &self.endpoint, name);
+        Ok(order)
     }
 
     /// Where an order stands.
