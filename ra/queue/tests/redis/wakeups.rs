@@ -57,7 +57,11 @@ async fn a_wake_up_of_its_own_makes_no_round_trip() {
     let woken = one.wakeups().wait(WakeKey::Status, PATIENCE);
     assert_eq!(one.wakeups().waiting(), 1);
     one.wakeups().wake(WakeKey::Status);
-    assert_eq!(one.wakeups().waiting(), 0, "although nothing can be said to Redis");
+    assert_eq!(
+        one.wakeups().waiting(),
+        0,
+        "although nothing can be said to Redis"
+    );
     woken.await;
     redis.resume();
 }
