@@ -116,6 +116,7 @@ impl RegistrationAuthority {
                     .collect(),
                 tasks: vec![task.clone()],
                 claims: vec![claim(filing, id)],
+                gives_way: filing.gives_way,
                 reservations: serial_reservation(&enrollment)
                     .into_iter()
                     .chain(used.reservations)
@@ -184,6 +185,7 @@ impl RegistrationAuthority {
             reservations: used.reservations,
             tasks: vec![self.task(stream, opening.until.since(self.now()), None)],
             claims: vec![claim(filing, id)],
+            gives_way: filing.gives_way,
             projections: self.first_row(&enrollment).await?,
             ..alongside
         };

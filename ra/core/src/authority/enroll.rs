@@ -13,8 +13,8 @@ use super::standing::disposition;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, Application, ApprovalPolicy, CertificateContents, ClaimHandle, ClaimKey, Disposition,
-    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Origin, Purpose,
-    Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
+    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Operation, Origin,
+    Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -31,6 +31,8 @@ pub(super) struct Filing {
     pub(super) digest: [u8; 32],
     pub(super) endpoint: EndpointName,
     pub(super) origin: Origin,
+    /// What the claim led to, where that is no answer although its time is not over: the key was made here, and is gone.
+    pub(super) gives_way: Option<EnrollmentId>,
     /// The secret that is used up by it, if it was asked with one.
     pub(super) secret: Option<Verified<KnownSecret>>,
 }
@@ -67,6 +69,7 @@ impl RegistrationAuthority {
             )
             .await;
             let (claim, scene) = (claim?, scene?);
+            let gives_way = claim.as_ref().map(|claim| claim.enrollment);
             let known = (claim, &scene, turn > 0);
             let before = self.known((&caller, digest), &request, known).await?;
             let earlier = match before {
@@ -80,6 +83,7 @@ impl RegistrationAuthority {
                 digest,
                 endpoint: request.endpoint.clone(),
                 origin: request.origin.clone(),
+                gives_way: gives_way.filter(|_| request.operation == Operation::GenerateKey),
                 secret: caller.secret.clone().filter(|_| unspent),
             };
             let judged = match self.judge(&request, scene, (&caller, earlier.as_ref())).await {

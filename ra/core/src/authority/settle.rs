@@ -9,14 +9,14 @@ use super::begin::{NEVER, run, serial_key};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Operation, Origin, Purpose,
-    Refusal, RevocationReason, StreamId,
+    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Origin, Purpose, Refusal,
+    RevocationReason, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
 use crate::ports::{
-    Batch, CLOCKS_APART_MAX, IssueOutcome, IssuedCertificate, NewTask, Reservation, RevocationPower, Space,
-    TaskChange, TaskKind, TaskLease, WakeKey,
+    Batch, IssueOutcome, IssuedCertificate, NewTask, Reservation, RevocationPower, Space, TaskChange,
+    TaskKind, TaskLease, WakeKey,
 };
 use crate::steps::{Verified, accept};
 
@@ -184,22 +184,14 @@ impl RegistrationAuthority {
             claims: superseded.claims,
             ..Batch::default()
         };
-        let until = self.claim_until(enrollment.value(), &certificate);
+        let application = enrollment.value().application();
+        let until = match application {
+            Some(application) => application.shown.window.claim_ends(&certificate),
+            None => Enrollment::claim_ends(&certificate),
+        };
         let enrollment = self.finish(enrollment, lease, (command, until), batch).await?;
         self.report_issued(enrollment.value(), &certificate);
         Ok(Settled::Stop(enrollment))
-    }
-
-    /// Until when the request leads to its certificate. Where the key was made here it never does: nobody has the key.
-    fn claim_until(&self, enrollment: &Enrollment, certificate: &Certificate) -> Timestamp {
-        match enrollment.application() {
-            Some(application) if application.operation == Operation::GenerateKey => {
-                // By every clock that takes part.
-                self.now().saturating_sub(CLOCKS_APART_MAX * 2)
-            }
-            Some(application) => application.shown.window.claim_ends(certificate),
-            None => Enrollment::claim_ends(certificate),
-        }
     }
 
     fn report_issued(&self, enrollment: &Enrollment, certificate: &Certificate) {

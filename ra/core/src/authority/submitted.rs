@@ -54,6 +54,7 @@ impl RegistrationAuthority {
             reservations: used.reservations,
             tasks: vec![self.task(stream, Duration::ZERO, None)],
             claims: vec![super::begin::claim(filing, id)],
+            gives_way: filing.gives_way,
             projections: self.first_row(&enrollment).await?,
             ..alongside
         };
@@ -194,6 +195,7 @@ fn filing(submission: &Submission, origin: Origin) -> Filing {
         ),
         endpoint: submission.endpoint.clone(),
         origin,
+        gives_way: None,
         // Used up when it was handed over.
         secret: None,
     }

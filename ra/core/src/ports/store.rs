@@ -325,8 +325,12 @@ pub struct Batch {
     pub task_changes: Vec<TaskChange>,
     /// Documents to write.
     pub documents: Vec<DocumentWrite>,
-    /// Claims to take: inserted, or replacing one whose `until` has passed or that leads to the same enrollment.
+    /// Claims to take: inserted, or replacing one whose `until` has passed or that leads to the same enrollment, or to
+    /// the one that gives way.
     pub claims: Vec<Claim>,
+    /// The enrollment whose claim is replaced though its time is not over. Who files without knowing of it is in conflict
+    /// with it.
+    pub gives_way: Option<EnrollmentId>,
     /// Values to spend.
     pub spends: Vec<Spend>,
     /// Unique keys to take or to give up.

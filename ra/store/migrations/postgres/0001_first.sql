@@ -300,21 +300,22 @@ END
 $$;
 
 CREATE FUNCTION commit_claims(
-    moment bigint, keys bytea[], requesters bytea[], digests bytea[], enrollments bytea[], untils bigint[]
+    moment bigint, keys bytea[], requesters bytea[], digests bytea[], enrollments bytea[], untils bigint[],
+    giving_way bytea[]
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     item record;
 BEGIN
     FOR item IN
-        SELECT * FROM unnest(keys, requesters, digests, enrollments, untils)
-            WITH ORDINALITY AS given (key, requester, digest, enrollment, until, place)
+        SELECT * FROM unnest(keys, requesters, digests, enrollments, untils, giving_way)
+            WITH ORDINALITY AS given (key, requester, digest, enrollment, until, gives_way, place)
     LOOP
         INSERT INTO claim AS c (key, requester, digest, enrollment, until)
         VALUES (item.key, item.requester, item.digest, item.enrollment, item.until)
         ON CONFLICT (key) DO UPDATE SET requester = excluded.requester, digest = excluded.digest,
             enrollment = excluded.enrollment, until = excluded.until
-        WHERE c.until <= moment OR c.enrollment = excluded.enrollment;
+        WHERE c.until <= moment OR c.enrollment = excluded.enrollment OR c.enrollment = item.gives_way;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'claim is taken' USING ERRCODE = 'PV003', DETAIL = item.place;
         END IF;

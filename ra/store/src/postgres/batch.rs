@@ -9,7 +9,7 @@ use portreeve_ra::ports::{
     Batch, CertificateRow, Conflict, DocumentId, DocumentWrite, NewTask, Projection, RegistrationRow,
     RequestRow, Reservation, RevokedRow, SecretRow, Space, StoreError, TaskChange,
 };
-use portreeve_ra::{Claim, ClaimKey, Record, StreamId, TaskId};
+use portreeve_ra::{Claim, ClaimKey, EnrollmentId, Record, StreamId, TaskId};
 use sqlx::{Encode, Postgres, Type};
 
 use super::pool::Question;
@@ -80,7 +80,7 @@ pub(crate) fn plan(
     });
     plan.spends(&batch);
     plan.task_changes(&batch.task_changes);
-    plan.claims(&batch.claims)?;
+    plan.claims(&batch.claims, batch.gives_way)?;
     plan.records(&batch.records);
     plan.reservations(&batch.reservations);
     plan.documents(&batch.documents, bodies)?;
@@ -165,7 +165,7 @@ impl Plan {
             .end();
     }
 
-    fn claims(&mut self, claims: &[Claim]) -> Result<(), StoreError> {
+    fn claims(&mut self, claims: &[Claim], gives_way: Option<EnrollmentId>) -> Result<(), StoreError> {
         if claims.is_empty() {
             return Ok(());
         }
@@ -181,6 +181,9 @@ impl Plan {
             .array(each(claims, |claim| claim.digest))
             .array(each(claims, |claim| *claim.enrollment.as_bytes()))
             .array(each(claims, |claim| claim.until.unix_millis()))
+            .array(each(claims, |claim| {
+                *gives_way.unwrap_or(claim.enrollment).as_bytes()
+            }))
             .end();
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{Batch, Conflict, NewTask, Projection, Reservation, Spend, StoreError, TaskChange};
-use portreeve_ra::{Claim, Record};
+use portreeve_ra::{Claim, EnrollmentId, Record};
 
 use super::documents;
 use super::plan::{Expected, Plan};
@@ -24,7 +24,7 @@ const RETRY: &str = "UPDATE task SET due = ?, ready_at = ?, holder = NULL \
 const CLAIM: &str = "INSERT INTO claim (key, requester, digest, enrollment, until) VALUES (?, ?, ?, ?, ?) \
                      ON CONFLICT (key) DO UPDATE SET requester = excluded.requester, digest = excluded.digest, \
                      enrollment = excluded.enrollment, until = excluded.until \
-                     WHERE claim.until <= ? OR claim.enrollment = excluded.enrollment";
+                     WHERE claim.until <= ? OR claim.enrollment = excluded.enrollment OR claim.enrollment = ?";
 
 pub(crate) const APPEND: &str = "INSERT INTO record \
                       (kind, stream, position, header, payload_digest, salt, payload, key, signature) \
@@ -49,7 +49,7 @@ pub(crate) fn plan(batch: Batch, bodies: &Bodies, now: Timestamp) -> Result<Plan
         .iter()
         .for_each(|change| change_task(&mut plan, change, now));
     for claim in &batch.claims {
-        take_claim(&mut plan, claim, now)?;
+        take_claim(&mut plan, claim, (batch.gives_way, now))?;
     }
     batch.records.iter().for_each(|record| append(&mut plan, record));
     batch
@@ -100,7 +100,11 @@ fn change_task(plan: &mut Plan, change: &TaskChange, now: Timestamp) {
     }
 }
 
-fn take_claim(plan: &mut Plan, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
+fn take_claim(
+    plan: &mut Plan,
+    claim: &Claim,
+    (gives_way, now): (Option<EnrollmentId>, Timestamp),
+) -> Result<(), StoreError> {
     let requester = borsh::to_vec(&claim.requester)
         .map_err(|_| StoreError::Broken("a requester that cannot be written".to_owned()))?;
     plan.step(CLAIM, Expected::OneRow(Conflict::Claim(claim.key)))
@@ -109,7 +113,8 @@ fn take_claim(plan: &mut Plan, claim: &Claim, now: Timestamp) -> Result<(), Stor
         .blob(claim.digest)
         .blob(*claim.enrollment.as_bytes())
         .integer(claim.until.unix_millis())
-        .integer(now.unix_millis());
+        .integer(now.unix_millis())
+        .blob(*gives_way.unwrap_or(claim.enrollment).as_bytes());
     Ok(())
 }
 

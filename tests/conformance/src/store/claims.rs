@@ -89,6 +89,23 @@ pub async fn a_claim_is_replaced_when_its_time_is_over(subject: &mut dyn StoreUn
     );
 }
 
+/// Who knows the enrollment that a claim leads to may replace it before its time; who knows of another may not.
+pub async fn a_claim_gives_way_to_who_knows_where_it_leads(subject: &mut dyn StoreUnderTest) {
+    let store = subject.store();
+    let until = subject.clock().now_plus_hour();
+    store.commit(taking(claim(1, 1, until))).await.unwrap();
+    let knowing = |of: u64, by: u64| Batch {
+        gives_way: Some(enrollment(of)),
+        ..taking(claim(1, by, until))
+    };
+    let taken = Conflict::Claim(claim_key(1));
+    assert_eq!(conflict(store.commit(knowing(3, 2)).await), taken, "of another");
+    store.commit(knowing(1, 2)).await.unwrap();
+    assert_eq!(conflict(store.commit(knowing(1, 3)).await), taken, "too late");
+    let owner = store.claim(&claim_key(1)).await.unwrap();
+    assert_eq!(owner, Some(claim(1, 2, until)));
+}
+
 /// The enrollment a claim leads to may shorten or extend it.
 pub async fn the_same_enrollment_renews_its_claim(subject: &mut dyn StoreUnderTest) {
     let (store, clock) = (subject.store(), subject.clock());

@@ -25,6 +25,7 @@ fn of_everything(subject: &dyn StoreUnderTest) -> Batch {
             ..document(1, 1, "body")
         }],
         claims: vec![claim(1, 1, until)],
+        gives_way: None,
         spends: vec![spend(1, until)],
         reservations: vec![Reservation::Take {
             space: Space::Serial,

@@ -57,6 +57,7 @@ macro_rules! store_suite {
             }
             claims {
                 one_of_many_claimants_wins, a_claim_is_replaced_when_its_time_is_over,
+                a_claim_gives_way_to_who_knows_where_it_leads,
                 the_same_enrollment_renews_its_claim,
             }
             unique {
