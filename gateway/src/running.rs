@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use portreeve_acme::validator::Validator;
 use portreeve_console::CertifyOperators;
-use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords, Ways};
+use portreeve_console::auth::{Authenticator, ManagementTrust, Passwords};
 use portreeve_ra::{RegistrationAuthority, Role, Roles};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -179,7 +179,9 @@ pub async fn start(options: StartOptions) -> Result<Running, StartError> {
     };
     let installation = installation::open(&config, (options.mode, roles), &program).await?;
     let queue = Queue::of(&installation, &config)?;
-    let shared = Shared::with(installation.clone(), queue).not_asking(not_asking);
+    let shared = Shared::with(installation.clone(), queue)
+        .not_asking(not_asking)
+        .signing_in(config.auth.ways());
     let library = shared.authority(Backends::new());
     if options.mode == Mode::Dev && roles.has(Role::Worker) && roles.has(Role::Console) {
         dev_installation::prepare(&installation, &library, &options.endpoints).await?;
@@ -260,10 +262,7 @@ async fn admin(
     if node.shared.installation.roles.has(Role::Console) {
         let management = authorities.find(MANAGEMENT_CA).await?;
         let trust = management.map(|authority| authority.certificate).into_iter();
-        let ways = match config.auth.enforce_x509 {
-            true => Ways::CertificatesOnly,
-            false => Ways::All,
-        };
+        let ways = config.auth.ways();
         let trust = ManagementTrust::new(trust.collect());
         let authenticator = Authenticator::new(Arc::clone(&node.ra), (trust, ways), passwords);
         node.edges.admin = Some(Arc::new(AdminApi::new(api.clone(), authenticator)));

@@ -6,6 +6,7 @@ use portreeve_acme::validator::Validator;
 use portreeve_audit::{SealWatch, Sealer};
 use portreeve_policies::Policies;
 use portreeve_queue::TokioSpawn;
+use portreeve_ra::operators::Ways;
 use portreeve_ra::ports::{Store, Wakeups};
 use portreeve_ra::{Parts, RegistrationAuthority, Role};
 use portreeve_status::{CrlPublisher, PublisherParts, Shelf, StatusEdge};
@@ -44,6 +45,8 @@ pub struct Shared {
     pub metrics: Arc<GatewayMetrics>,
     /// Work that goes on without its client.
     pub spawn: TokioSpawn,
+    /// How operators sign in.
+    pub ways: Ways,
 }
 
 impl Shared {
@@ -68,7 +71,14 @@ impl Shared {
             policies: Arc::default(),
             metrics: Arc::default(),
             spawn: TokioSpawn::new(),
+            ways: Ways::All,
         }
+    }
+
+    /// The same where operators sign in so.
+    #[must_use]
+    pub fn signing_in(self, ways: Ways) -> Self {
+        Self { ways, ..self }
     }
 
     /// The same where these listeners serve EST and ask for no client certificate.
@@ -101,6 +111,7 @@ impl Shared {
             metrics: Arc::clone(&self.metrics) as _,
             node: installation.node,
             roles: installation.roles,
+            ways: self.ways,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `auth`: how operators sign in.
 
+use portreeve_ra::operators::Ways;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,4 +11,14 @@ pub struct AuthSection {
     /// Accepts client certificates of the management CA alone: no passwords, and tokens only beside the certificate of their
     /// owner.
     pub enforce_x509: bool,
+}
+
+impl AuthSection {
+    /// The ways that are open to operators.
+    pub const fn ways(&self) -> Ways {
+        match self.enforce_x509 {
+            true => Ways::CertificatesOnly,
+            false => Ways::All,
+        }
+    }
 }

@@ -351,8 +351,8 @@ impl RegistrationAuthority {
             .iter()
             .map(|document| StreamId::secret(SecretId::from_bytes(document.id)))
             .collect();
-        let histories = self.ledger.histories(&streams).await?;
-        let known = histories.into_iter().filter_map(verify::secret);
+        let histories = self.ledger.each(&streams).await?;
+        let known = histories.into_iter().flatten().filter_map(verify::secret);
         let owned = |known: &KnownSecret| {
             known.secret.kind == SecretKind::Token
                 && operator.is_none_or(|name| known.secret.owner == SecretOwner::Operator(name.clone()))

@@ -17,6 +17,16 @@ use crate::objects::checked;
 use crate::ports::{Batch, CommitError, Conflict, PolicyError};
 use crate::steps::Verified;
 
+/// How operators sign in from outside.
+#[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
+pub enum Ways {
+    /// Certificates, passwords and tokens.
+    #[default]
+    All,
+    /// Certificates, and tokens beside the certificate of their owner.
+    CertificatesOnly,
+}
+
 /// A change of a role, a team or an operator.
 #[derive(Clone, Debug)]
 pub struct PeopleChange {
@@ -101,6 +111,14 @@ impl RegistrationAuthority {
                 Some(operator) if !operator.disabled => self.standing_of(&operator).await.map(Some),
                 _ => Ok(None),
             },
+        }
+    }
+
+    /// The same; an operator whose records do not verify may do nothing.
+    pub(crate) async fn believed_standing(&self, principal: &Principal) -> Result<Option<Standing>, Error> {
+        match self.standing(principal).await {
+            Err(Error::Internal(InternalError::Tampered { .. })) => Ok(None),
+            other => other,
         }
     }
 

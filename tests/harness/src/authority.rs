@@ -9,6 +9,7 @@ use portreeve_policies::{Blocklist, Policies};
 use portreeve_queue::{FileHeads, LocalRateLimiter, LocalWakeups, SystemClock, SystemRandom, TokioSpawn};
 use portreeve_ra::authority::Vote;
 use portreeve_ra::objects::Publisher;
+use portreeve_ra::operators::Ways;
 use portreeve_ra::ports::{CaBackend, Clock, Documents, Metrics, Random, Store, Tasks, Wakeups};
 use portreeve_ra::{
     Actor, BackendName, EndpointName, EnrollmentRequest, NodeId, ObjectKind, OperatorName, Origin, Parts,
@@ -318,6 +319,7 @@ fn parts(
         metrics: Arc::new(NoMetrics),
         node: NodeId::from_bytes([number; 16]),
         roles,
+        ways: Ways::All,
     }
 }
 

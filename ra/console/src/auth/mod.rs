@@ -17,6 +17,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use portreeve_pkix::{Certificate, Secret, sha256};
 use portreeve_ra::credentials::{SCOPE_ALL, SCOPE_BOOTSTRAP};
+use portreeve_ra::operators::Ways;
 use portreeve_ra::{
     Error, InternalError, OperatorName, Origin, Principal, RegistrationAuthority, Right, SecretCheck,
     SecretId, SecretKind, SecretOwner, SecretState, Standing,
@@ -30,16 +31,6 @@ use certificate::Owners;
 pub use bearer::token_text;
 pub use certificate::ManagementTrust;
 pub use password::{PasswordError, Passwords};
-
-/// Whether client certificates alone count.
-#[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
-pub enum Ways {
-    /// Certificates, passwords and tokens.
-    #[default]
-    All,
-    /// Certificates, and tokens beside the certificate of their owner.
-    CertificatesOnly,
-}
 
 /// What a request from outside shows.
 #[derive(Clone, Copy, Debug)]

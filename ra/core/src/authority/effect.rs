@@ -178,7 +178,7 @@ impl RegistrationAuthority {
         (saying, batch): (&Saying, &mut Batch),
     ) -> Result<(), Error> {
         let standing = match proposal.opened_by.principal() {
-            Some(asks) => self.standing(asks).await?,
+            Some(asks) => self.believed_standing(asks).await?,
             None => None,
         };
         let asks_as_one = standing.is_some_and(|standing| standing.holds(&RoleName::superadmin()));

@@ -7,6 +7,7 @@
 //! in; that this is no longer so is agreed to like anything that gives somebody more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RegistrationAuthority;
 use crate::configuration::GUARD;
@@ -15,6 +16,10 @@ use crate::domain::{
     ObjectVersion, Principal, Refusal, Right, RoleName, Standing, Step, StreamId,
 };
 use crate::error::{Error, InternalError};
+
+/// What is proposed under the guard is open at least this long, and as long for what was agreed to: a shorter time is quickly
+/// given and could not be taken back by people who need a while to agree.
+const OPEN_MIN: Duration = Duration::from_secs(86_400);
 
 /// On how much the right to approve is needed.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -70,7 +75,7 @@ impl RegistrationAuthority {
         (asks, mut excluded): (&Principal, Excluded),
         extent: Extent,
     ) -> Result<Option<Arc<ApprovalPolicy>>, Error> {
-        let Some(policy) = self.approval_policy(GUARD).await? else {
+        let Some(policy) = self.approval_policy(GUARD).await?.map(lasting) else {
             return Ok(None);
         };
         let written = self.objects.history(ObjectKind::ApprovalPolicy, GUARD).await?;
@@ -136,6 +141,10 @@ impl RegistrationAuthority {
         let Ok(policy) = self.parts.policy.approval_policy(version) else {
             return Ok(None);
         };
+        if policy.age_max < OPEN_MIN {
+            let why = "what it guards must be open for a day at least (age_max), or nobody could agree to its change in time";
+            return Ok(Some(why.to_owned()));
+        }
         let (people, _) = self.people().await?;
         if !people.iter().any(Person::is_superadmin_operator) {
             return Ok(Some("no operator is a superadmin who can sign in".to_owned()));
@@ -212,6 +221,21 @@ impl RegistrationAuthority {
         }
         Ok((people, lost))
     }
+}
+
+/// The policy with times in which people can agree, whatever it says: one may have been in force before that was looked at.
+fn lasting(policy: Arc<ApprovalPolicy>) -> Arc<ApprovalPolicy> {
+    if policy.age_max >= OPEN_MIN && policy.terms.issue_within >= OPEN_MIN {
+        return policy;
+    }
+    let terms = ApprovalTerms {
+        issue_within: policy.terms.issue_within.max(OPEN_MIN),
+        ..policy.terms.clone()
+    };
+    Arc::new(ApprovalPolicy {
+        terms,
+        age_max: policy.age_max.max(OPEN_MIN),
+    })
 }
 
 fn nobody(why: String) -> Error {
@@ -309,7 +333,6 @@ fn seat_one(
 mod tests {
     use super::*;
     use crate::domain::{ApprovalPolicyName, OperatorName, OperatorRole, Reach, TeamReach};
-    use std::time::Duration;
 
     fn person(name: &str, roles: &[&str]) -> Person {
         let role = |role: &&str| OperatorRole {

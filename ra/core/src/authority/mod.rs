@@ -49,6 +49,7 @@ use crate::domain::{
 use crate::error::{Error, InternalError};
 use crate::ledger::Ledger;
 use crate::objects::Objects;
+use crate::operators::Ways;
 use crate::ports::{
     Admission, CaBackend, Clock, Cursor, Documents, EventSigner, HeadMemory, Metrics, Page, Policy, Random,
     RateLimiter, Sealer, Spawn, Store, Tasks, Wakeups,
@@ -108,6 +109,8 @@ pub struct Parts {
     pub node: NodeId,
     /// What this node does. What its roles do not let it say, it has no key for.
     pub roles: Roles,
+    /// How operators sign in: who has no such way counts for nothing that people must agree to.
+    pub ways: Ways,
 }
 
 /// The Registration Authority. Verbs: `enroll`, `resume`, `confirm` and `revoke` for edges; `approve` and `reject`
@@ -227,15 +230,15 @@ impl RegistrationAuthority {
         Ok(self.load_proposal(id).await?.map(Verified::into_value))
     }
 
-    /// Proposals of every kind, the newest first.
+    /// Proposals of every kind, the newest first. One that does not verify is not among them; it is an incident.
     pub async fn proposals(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Proposal>, Error> {
         let page = self
             .parts
             .store
             .streams(StreamKind::Proposal, after, limit)
             .await?;
-        let histories = self.ledger.histories(&page.items).await?;
-        let items = histories.into_iter().filter_map(verify::proposal);
+        let histories = self.ledger.each(&page.items).await?;
+        let items = histories.into_iter().flatten().filter_map(verify::proposal);
         Ok(Page {
             items: items.map(Verified::into_value).collect(),
             next: page.next,

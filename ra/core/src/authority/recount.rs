@@ -73,8 +73,11 @@ impl RegistrationAuthority {
         let constituency = self.constituency(proposal).await?;
         let mut lost = Vec::new();
         for ruling in proposal.approvals() {
-            let standing = self.standing(&ruling.by).await?;
-            let keys = self.evidence_keys(&ruling.by).await?;
+            let standing = self.believed_standing(&ruling.by).await?;
+            let keys = match standing {
+                Some(_) => self.evidence_keys(&ruling.by).await?,
+                None => Vec::new(),
+            };
             let electorate = Electorate {
                 on: &constituency.on(),
                 excluded: &constituency.excluded,

@@ -77,7 +77,7 @@ impl RegistrationAuthority {
     }
 
     /// Agrees to what a registration is now, so that its authors no longer count as requesters. Nobody confirms what they
-    /// wrote themselves.
+    /// wrote themselves, or what is theirs.
     pub async fn confirm_registration(
         &self,
         by: &Acting,
@@ -89,7 +89,8 @@ impl RegistrationAuthority {
         self.need(by, Right::ConfigurationApprove, owned(&known.registration))
             .await?;
         let principal = by.principal();
-        if known.unconfirmed_authors.contains(principal) {
+        let theirs = known.registration.owner.as_ref() == Some(principal);
+        if theirs || known.unconfirmed_authors.contains(principal) {
             self.refused(
                 (principal, &by.origin),
                 Right::ConfigurationApprove,

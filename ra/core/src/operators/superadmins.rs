@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ChangeError;
+use super::{ChangeError, Ways};
 use crate::authority::RegistrationAuthority;
 use crate::domain::{Event, ObjectEvent, ObjectKind, ObjectVersion, Operator, Record, RoleName};
 use crate::error::{Error, InternalError};
@@ -85,11 +85,14 @@ impl RegistrationAuthority {
         Ok(operator.is_superadmin() && self.can_sign_in(operator).await?.unwrap_or(otherwise))
     }
 
-    /// Whether an operator has a certificate or a password, disabled or not. `None` where the password's records do not
-    /// verify: nobody signs in with it, and whether there is one cannot be told.
+    /// Whether an operator has a certificate, or a password where those count, disabled or not. `None` where the password's
+    /// records do not verify: nobody signs in with it, and whether there is one cannot be told.
     pub(crate) async fn can_sign_in(&self, operator: &Operator) -> Result<Option<bool>, Error> {
         if !operator.certificates.is_empty() {
             return Ok(Some(true));
+        }
+        if self.parts.ways == Ways::CertificatesOnly {
+            return Ok(Some(false));
         }
         match self.password(&operator.name).await {
             Ok(password) => Ok(Some(password.is_some())),
