@@ -116,7 +116,7 @@ impl RegistrationAuthority {
                     .collect(),
                 tasks: vec![task.clone()],
                 claims: vec![claim(filing, id)],
-                gives_way: filing.gives_way,
+                gives_way: filing.led_to,
                 reservations: serial_reservation(&enrollment)
                     .into_iter()
                     .chain(used.reservations)
@@ -185,7 +185,7 @@ impl RegistrationAuthority {
             reservations: used.reservations,
             tasks: vec![self.task(stream, opening.until.since(self.now()), None)],
             claims: vec![claim(filing, id)],
-            gives_way: filing.gives_way,
+            gives_way: filing.led_to,
             projections: self.first_row(&enrollment).await?,
             ..alongside
         };

@@ -12,9 +12,9 @@ use super::judge::{Judged, lines};
 use super::standing::disposition;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, ClaimHandle, ClaimKey, Disposition,
-    EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret, Operation, Origin,
-    Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
+    Actor, Alongside, Application, ApprovalPolicy, CertificateContents, CertificateRejection, ClaimHandle,
+    ClaimKey, Disposition, EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret,
+    Origin, Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
@@ -31,10 +31,10 @@ pub(super) struct Filing {
     pub(super) digest: [u8; 32],
     pub(super) endpoint: EndpointName,
     pub(super) origin: Origin,
-    /// What the claim led to, where that is no answer although its time is not over: the key was made here, and is gone.
-    pub(super) gives_way: Option<EnrollmentId>,
     /// The secret that is used up by it, if it was asked with one.
     pub(super) secret: Option<Verified<KnownSecret>>,
+    /// What its claim led to when it was read, before the request was judged: that is no answer, and gives way.
+    pub(super) led_to: Option<EnrollmentId>,
 }
 
 impl Filing {
@@ -69,7 +69,7 @@ impl RegistrationAuthority {
             )
             .await;
             let (claim, scene) = (claim?, scene?);
-            let gives_way = claim.as_ref().map(|claim| claim.enrollment);
+            let led_to = claim.as_ref().map(|claim| claim.enrollment);
             let known = (claim, &scene, turn > 0);
             let before = self.known((&caller, digest), &request, known).await?;
             let earlier = match before {
@@ -83,17 +83,14 @@ impl RegistrationAuthority {
                 digest,
                 endpoint: request.endpoint.clone(),
                 origin: request.origin.clone(),
-                gives_way: gives_way.filter(|_| request.operation == Operation::GenerateKey),
                 secret: caller.secret.clone().filter(|_| unspent),
+                led_to,
             };
-            let judged = match self.judge(&request, scene, (&caller, earlier.as_ref())).await {
-                Err(Error::Refused(refusal)) => {
-                    self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
-                    return Err(Error::Refused(refusal));
-                }
-                other => other?,
+            let acted = match self.judge(&request, scene, (&caller, earlier.as_ref())).await {
+                Err(Error::Refused(refusal)) => self.turn_away(&filing, refusal).await?,
+                judged => self.act_on(&filing, judged?, &request).await?,
             };
-            match self.act_on(&filing, judged, &request).await? {
+            match acted {
                 Acted::Done(disposition) => return Ok(disposition),
                 Acted::Raced if turn < FILINGS_MAX => turn += 1,
                 Acted::Raced => return Err(Refusal::ClaimConflict.into()),
@@ -144,6 +141,29 @@ impl RegistrationAuthority {
         }
     }
 
+    /// Refusals before there is a verdict are counted, and are no events.
+    async fn turn_away(&self, filing: &Filing, refusal: Refusal) -> Result<Acted, Error> {
+        if self.filed_meanwhile(filing, &refusal).await? {
+            return Ok(Acted::Raced);
+        }
+        self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
+        Err(refusal.into())
+    }
+
+    /// Whether the same request was filed since its claim was read, and that may be why this one is refused: the first takes the
+    /// place in the lineage, or among the certificates of the registration, that the second finds taken.
+    async fn filed_meanwhile(&self, filing: &Filing, refusal: &Refusal) -> Result<bool, Error> {
+        let by_place = matches!(
+            refusal,
+            Refusal::LimitReached | Refusal::ClientCertificate(CertificateRejection::NotNewest)
+        );
+        if !by_place {
+            return Ok(false);
+        }
+        let claim = self.parts.store.claim(&filing.key).await?;
+        Ok(claim.is_some_and(|claim| filing.led_to != Some(claim.enrollment)))
+    }
+
     /// Refusals of admitted requesters are events; there is no enrollment.
     async fn refuse(
         &self,
@@ -151,6 +171,9 @@ impl RegistrationAuthority {
         refusal: Refusal,
         (findings, batch): (&[Finding], Batch),
     ) -> Result<Acted, Error> {
+        if self.filed_meanwhile(filing, &refusal).await? {
+            return Ok(Acted::Raced);
+        }
         self.parts.metrics.refused(filing.endpoint.as_str(), &refusal);
         tracing::info!(endpoint = %filing.endpoint, requester = %filing.requester,
                        refusal = refusal.code(), "request refused");
@@ -267,7 +290,7 @@ impl RegistrationAuthority {
 pub(super) enum Acted {
     /// This.
     Done(Disposition),
-    /// Somebody filed the same claim first: look again.
+    /// The same claim was filed first: look again.
     Raced,
 }
 

@@ -54,7 +54,7 @@ impl RegistrationAuthority {
             reservations: used.reservations,
             tasks: vec![self.task(stream, Duration::ZERO, None)],
             claims: vec![super::begin::claim(filing, id)],
-            gives_way: filing.gives_way,
+            gives_way: filing.led_to,
             projections: self.first_row(&enrollment).await?,
             ..alongside
         };
@@ -195,8 +195,9 @@ fn filing(submission: &Submission, origin: Origin) -> Filing {
         ),
         endpoint: submission.endpoint.clone(),
         origin,
-        gives_way: None,
         // Used up when it was handed over.
         secret: None,
+        // Its claim was filed with it.
+        led_to: None,
     }
 }

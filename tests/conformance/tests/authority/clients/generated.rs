@@ -72,6 +72,36 @@ impl Asking {
         }
     }
 
+    /// Asks for the same several times at once: one is given a key, which is good, and the others are told to come back.
+    async fn at_once(&self, credential: &Credential, request: &[u8]) -> Issuance {
+        // Each has its own memory, as each has its own connection.
+        let makers: Vec<_> = (0..4).map(|_| Arc::new(Maker::default())).collect();
+        let answers = makers.iter().map(|maker| {
+            let wish = portreeve_ra::EnrollmentRequest {
+                key_maker: Some(Arc::clone(maker) as _),
+                ..self.wish(credential.clone(), request)
+            };
+            self.fleet.ra().enroll(wish)
+        });
+        let answers = futures_util::future::join_all(answers).await;
+        let mut delivered = Vec::new();
+        for (maker, answer) in makers.iter().zip(answers) {
+            match answer {
+                Ok(Disposition::Issued(issuance)) => {
+                    assert!(maker.last_is_of(&issuance));
+                    delivered.push(*issuance);
+                }
+                other => {
+                    pending(other);
+                }
+            }
+        }
+        assert_eq!(delivered.len(), 1, "{delivered:?}");
+        let one = delivered.remove(0);
+        assert!(!self.revoked(&one).await);
+        one
+    }
+
     async fn revoked(&self, issuance: &Issuance) -> bool {
         let enrollment = self.fleet.ra().enrollment(issuance.enrollment).await;
         enrollment.unwrap().unwrap().revoked().is_some()
@@ -121,39 +151,33 @@ async fn of_those_who_ask_for_the_same_at_once_one_gets_the_key() {
             .secret(&known, SecretKind::EstPassword, Some(1))
             .await;
         let request = Csr::of(&name).anew();
-        // Each has its own memory, as each has its own connection.
-        let makers: Vec<_> = (0..4).map(|_| Arc::new(Maker::default())).collect();
-        let answers = makers.iter().map(|maker| {
-            let wish = portreeve_ra::EnrollmentRequest {
-                key_maker: Some(Arc::clone(maker) as _),
-                ..asking.wish(password(&once), &request)
-            };
-            asking.fleet.ra().enroll(wish)
-        });
-        let answers = futures_util::future::join_all(answers).await;
-        let mut delivered = Vec::new();
-        for (maker, answer) in makers.iter().zip(answers) {
-            match answer {
-                Ok(Disposition::Issued(issuance)) => {
-                    assert!(maker.last_is_of(&issuance), "{name}");
-                    delivered.push(*issuance);
-                }
-                other => {
-                    pending(other);
-                }
-            }
-        }
-        let [first] = &delivered[..] else {
-            panic!("{name}: {delivered:?}");
-        };
-        assert!(!asking.revoked(first).await, "{name}");
+        let first = asking.at_once(&password(&once), &request).await;
         let second = certified(asking.ask(password(&once), &request).await);
         assert!(asking.maker.last_is_of(&second));
         assert!(
-            asking.revoked(first).await && !asking.revoked(&second).await,
+            asking.revoked(&first).await && !asking.revoked(&second).await,
             "{name}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_ask_for_the_same_at_once_do_not_take_the_only_place_from_each_other() {
+    let asking = Asking::start(&format!("{OFFERED}renew_newest_only = true\n")).await;
+    let fleet = &asking.fleet;
+    for number in 0..4 {
+        let name = format!("press-{number}");
+        let limited = Registration {
+            certificates_max: Some(1),
+            ..any(&name)
+        };
+        let known = fleet.register(limited).await;
+        let shown = fleet.secret(&known, SecretKind::EstPassword, None).await;
+        let request = Csr::of(&name).anew();
+        let first = asking.at_once(&password(&shown), &request).await;
+        asking.at_once(&certificate(&first), &request).await;
+    }
+    assert_eq!(fleet.refusals().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -281,6 +281,25 @@ async fn of_several_renewals_at_once_one_leads_to_the_newest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_renewal_several_times_at_once_is_one() {
+    let fleet = Fleet::start(&format!("{ANY_TIME}renew_newest_only = true\n")).await;
+    for number in 0..6 {
+        let name = format!("press-{number}");
+        let device = fleet.device(&name).await;
+        let request = Csr::of(&name).anew();
+        let asking = (0..8).map(|_| fleet.renew(device.credential(), &request));
+        let answers = futures_util::future::join_all(asking).await;
+        let mut serials: Vec<_> = answers
+            .into_iter()
+            .map(|answer| certified(answer).certificate.serial().to_string())
+            .collect();
+        serials.dedup();
+        assert_eq!(serials.len(), 1, "{name}: {serials:?}");
+    }
+    assert_eq!(fleet.refusals().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_renewals_that_people_agreed_to_one_leads_to_the_newest() {
     let fleet = Fleet::start(ANY_TIME).await;
     let device = fleet.device("press").await;

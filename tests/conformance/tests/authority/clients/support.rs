@@ -138,6 +138,12 @@ impl Fleet {
         self.ra().change_status(&everything, request).await.unwrap();
     }
 
+    /// How many refusals are on record.
+    pub(super) async fn refusals(&self) -> usize {
+        let page = self.authority.store.streams(StreamKind::Refusal, None, 10).await;
+        page.unwrap().items.len()
+    }
+
     /// Works until this enrollment is in this state.
     pub(super) async fn reach(&self, id: EnrollmentId, wanted: EnrollmentState) {
         self.authority
