@@ -1,6 +1,6 @@
 //! The backend itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use crate::issuer::Issuers;
 use crate::pause::Pause;
 use crate::progress::{Progress, intent_request, repeats_of};
 use crate::server::{Failure, Operation, Server};
+use crate::standing::Standing;
 use crate::submission;
 use crate::verdict::{Asked, ca_certificates, verdict};
 
@@ -40,8 +41,7 @@ pub struct EstCa {
     /// When the client certificate ends, if there is one.
     identity_until: Option<Timestamp>,
     pause: Pause,
-    /// Why the server refused the last request, if that was for an operator to look at.
-    refusal: Mutex<Option<String>>,
+    standing: Standing,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,7 +67,7 @@ impl EstCa {
             repeats: config.repeats,
             challenge_password: config.challenge_password,
             pause: Pause::default(),
-            refusal: Mutex::default(),
+            standing: Standing::default(),
             clock,
         })
     }
@@ -122,7 +122,7 @@ impl EstCa {
             request: &request,
             contents,
             intent,
-            admitted: progress == Progress::Pending,
+            admitted: progress == Progress::Pending || self.standing.taken(),
         };
         match self.post(&asked).await {
             // What was recorded as sent has to be recorded as not sent, or nobody would dare to send it again.
@@ -160,19 +160,10 @@ impl EstCa {
             Ok(IssueOutcome::Unknown) | Err(CaError::Unavailable { .. }) => self.pause.failed(Instant::now()),
             outcome => {
                 self.pause.answered();
-                self.note(outcome);
+                self.standing.note(outcome, Instant::now());
             }
         }
         outcome
-    }
-
-    /// Remembers for operators whether the server takes requests of this node.
-    fn note(&self, outcome: &Result<IssueOutcome, CaError>) {
-        let refusal = match outcome {
-            Err(CaError::NeedsOperator(reason)) => Some(reason.clone()),
-            Err(_) | Ok(_) => None,
-        };
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     fn not_sent_after_all(&self, error: CaError) -> IssueOutcome {
@@ -270,14 +261,12 @@ impl CaBackend for EstCa {
         if let Err(error) = self.meet().await {
             return CaHealth::NotReady(error.to_string());
         }
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(refusal) = refusal.as_deref() {
+        if let Some(refusal) = self.standing.refusal(Instant::now()) {
             return CaHealth::NotReady(format!(
-                "answers, but refused the last request ({refusal}): look at what this node signs in with, and at what it may \
+                "answers, but refused a request ({refusal}): look at what this node signs in with, and at what it may \
                  ask for there"
             ));
         }
-        drop(refusal);
         let soon = self.clock.now().saturating_add(IDENTITY_WARNING);
         match self.identity_until.filter(|until| *until < soon) {
             Some(until) => CaHealth::NotReady(format!(

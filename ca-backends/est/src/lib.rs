@@ -12,6 +12,7 @@ mod pause;
 mod progress;
 mod reply;
 mod server;
+mod standing;
 mod submission;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) request: &'a CertificationRequest,
     pub(crate) contents: &'a CertificateContents,
     pub(crate) intent: &'a Intent,
-    /// Whether the server has answered 202 before: it has taken the request of this node, and decides on it.
+    /// Whether the server is known to take requests of this node: it has answered this one with 202, or another with a certificate
+    /// or 202.
     pub(crate) admitted: bool,
 }
 
@@ -44,8 +45,8 @@ pub(crate) fn verdict(reply: &Reply, asked: &Asked<'_>) -> Result<IssueOutcome, 
         | StatusCode::GONE
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNPROCESSABLE_ENTITY => Ok(rejected()),
-        // After 202 it is the decision. Before, it cannot be told from a right that this node lacks there, for which whoever asked
-        // here is not to blame.
+        // Of a node whose requests it takes it is the decision. Else it cannot be told from a right that this node lacks there, for
+        // which whoever asked here is not to blame.
         StatusCode::FORBIDDEN if asked.admitted => Ok(rejected()),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(CaError::Unavailable {
             reason: reply.text(),

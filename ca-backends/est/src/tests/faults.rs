@@ -127,6 +127,33 @@ async fn a_refusal_is_a_decision_only_on_what_was_admitted() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_a_decision_once_the_server_has_taken_a_request() {
+    let (ca, want) = (ca(), wanted(&[]));
+    let rows = [
+        (certificates(&[&want.certificate(&ca)]), "issued"),
+        (answer("202 Accepted", &[], ""), "deferred"),
+    ];
+    for (step, taken) in rows {
+        let peer = Peer::start(vec![
+            step,
+            answer("403 Forbidden", &[], ""),
+            answer("401 Unauthorized", &[], ""),
+            answer("403 Forbidden", &[], ""),
+            certificates(&[ca.certificate().der()]),
+        ])
+        .await;
+        let backend = backend(config(&peer, pinned(&ca)));
+        for expected in [taken, "rejected", "operator", "rejected"] {
+            let outcome = want.forward(&backend, Progress::NotSent).await;
+            assert_eq!(word(&outcome), expected, "{taken}: {outcome:?}");
+        }
+        let health = backend.health().await;
+        let told = matches!(&health, CaHealth::NotReady(reason) if reason.contains("401"));
+        assert!(told, "{taken}: a rejection does not end it: {health:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_reached_was_sent_nothing() {
     let (ca, want) = (ca(), wanted(&[]));
     let peer = Peer::start(vec![Step::CloseAtOnce]).await;
