@@ -9,6 +9,7 @@ use portreeve_ra::ports::{
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{BackendName, CertificateContents, EnrollmentId, Intent, IntentBody};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub struct ScriptedBackend {
     script: Mutex<VecDeque<Answer>>,
     asked: Mutex<Vec<Asked>>,
     issued: Mutex<Option<Vec<u8>>>,
+    defers: AtomicBool,
     clock: std::sync::Arc<dyn portreeve_ra::ports::Clock>,
 }
 
@@ -83,6 +85,7 @@ impl ScriptedBackend {
             script: Mutex::new(script.into()),
             asked: Mutex::default(),
             issued: Mutex::default(),
+            defers: AtomicBool::new(true),
             clock,
         }
     }
@@ -90,6 +93,11 @@ impl ScriptedBackend {
     /// Answers so after what its script has said before.
     pub fn then(&self, answer: Answer) {
         lock(&self.script).push_back(answer);
+    }
+
+    /// Says from now on whether it may answer `Deferred`; at first it says that it may.
+    pub fn set_defers(&self, defers: bool) {
+        self.defers.store(defers, Ordering::Relaxed);
     }
 
     /// What it was asked so far.
@@ -191,7 +199,7 @@ impl CaBackend for ScriptedBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             revocation: RevocationPower::MustBeTold,
-            defers: true,
+            defers: self.defers.load(Ordering::Relaxed),
             lifetime_max: None,
         }
     }

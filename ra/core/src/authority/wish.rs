@@ -1,12 +1,13 @@
 //! What is asked for, proven: possession of the key, the channel it came through, and what a certificate limits it to.
 
 use portreeve_pkix::Timestamp;
+use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::holder::Holder;
 use crate::domain::{Endpoint, EnrollmentRequest, Operation, ProfileName, Refusal, Shown, Submission};
 use crate::error::Error;
-use crate::ports::KeyMaker;
+use crate::ports::{CaBackend, KeyMaker};
 use crate::steps::admit::Admitted;
 use crate::steps::{ProvenRequest, possession, renewal};
 
@@ -94,7 +95,7 @@ impl RegistrationAuthority {
         endpoint: &Endpoint,
         wish: &Wish<'_>,
     ) -> Result<(ProvenRequest, Shown), Refusal> {
-        if wish.operation == Operation::GenerateKey && !endpoint.offer.generated_keys {
+        if wish.operation == Operation::GenerateKey && !self.delivers_keys(endpoint) {
             return Err(Refusal::NotOffered);
         }
         let received = possession::prove(wish.request)?;
@@ -127,6 +128,13 @@ impl RegistrationAuthority {
             Key::Made(_) | Key::ToBeMade(_) => Some(wish.request.to_vec()),
         };
         Ok((received, shown))
+    }
+
+    /// Whether a key that is made here reaches whoever asks: it is kept until the answer is written, so that its CA must not
+    /// answer later. What the CA of an endpoint does, only nodes that have it know.
+    fn delivers_keys(&self, endpoint: &Endpoint) -> bool {
+        let at_once = |backend: &Arc<dyn CaBackend>| !backend.capabilities().defers;
+        endpoint.offer.generated_keys && self.backend(&endpoint.backend).is_none_or(at_once)
     }
 }
 

@@ -214,6 +214,10 @@ async fn no_key_is_made_for_whom_nothing_is_issued() {
     let answer = asking.ask(secret.clone(), &request).await;
     refused("not offered", answer, &Refusal::NotOffered);
     asking.fleet.endpoint(DEVICES, OFFERED).await;
+    asking.fleet.backend.set_defers(true);
+    let answer = asking.ask(secret.clone(), &request).await;
+    refused("a CA that may answer later", answer, &Refusal::NotOffered);
+    asking.fleet.backend.set_defers(false);
     let nobody = Credential::password("press", portreeve_pkix::Secret::new(b"wrong".to_vec()));
     let answer = asking.ask(nobody, &request).await;
     refused("a wrong password", answer, &Refusal::NotAuthorized);

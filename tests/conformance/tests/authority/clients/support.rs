@@ -31,6 +31,8 @@ impl Fleet {
             ..Odd::new(Vec::new())
         };
         let (authority, backend) = odd.start("approval = \"one\"").await;
+        // Keys are made only where the CA answers at once.
+        backend.set_defers(false);
         let fleet = Self { authority, backend };
         fleet.endpoint(DEVICES, text).await;
         fleet
@@ -172,6 +174,7 @@ impl Fleet {
         let ca = TestCa::new("Later CA", day(-1), day(3_650));
         let script = (Vec::new(), Memory::Searchable);
         let backend = ScriptedBackend::new(backend_name(), ca, script, Arc::clone(&clock));
+        backend.set_defers(false);
         self.authority.node_at(clock, Arc::new(backend), 9)
     }
 }
