@@ -70,7 +70,10 @@ mod tests {
         let again = start + SHOWN_FOR / 2;
         standing.note(&refused(), start);
         standing.note(&refused(), again);
-        assert!(standing.refusal(start + SHOWN_FOR).is_some(), "it was heard since");
+        assert!(
+            standing.refusal(start + SHOWN_FOR).is_some(),
+            "it was heard since"
+        );
         assert_eq!(standing.refusal(again + SHOWN_FOR), None);
         assert!(standing.taken());
     }

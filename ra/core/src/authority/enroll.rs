@@ -13,8 +13,8 @@ use super::standing::disposition;
 use crate::accounts::commit_error;
 use crate::domain::{
     Actor, Alongside, Application, ApprovalPolicy, CertificateContents, CertificateRejection, ClaimHandle,
-    ClaimKey, Disposition, EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle, KnownSecret,
-    Origin, Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
+    ClaimKey, Disposition, EndpointName, EnrollmentId, EnrollmentRequest, Event, Finding, Handle,
+    KnownSecret, Origin, Purpose, Refusal, RequestRefused, Requester, Role, StreamId, StreamKind, Verdict,
 };
 use crate::error::Error;
 use crate::ledger::{Saying, first};
