@@ -29,6 +29,9 @@ async fn guarded(running: &Running) -> (Caller, Caller) {
         json!({"name": "configuration", "body": "age_max = \"7d\"\n[[step]]\nanyone = true\nmin = 9\n"});
     let alone = admin.post("approval-policies", alone).await;
     assert_problem(&alone, (422, "nobody_to_approve"), "nine people");
+    let hasty = json!({"name": "configuration", "body": "age_max = \"1h\"\n[[step]]\nanyone = true\n"});
+    let hasty = admin.post("approval-policies", hasty).await;
+    assert_problem(&hasty, (422, "nobody_to_approve"), "too short a time");
     let policy = json!({"name": "configuration", "body": "age_max = \"7d\"\n[[step]]\nanyone = true\n"});
     let made = admin.post("approval-policies", policy).await;
     assert_eq!(made.status, 201, "{}", made.body);

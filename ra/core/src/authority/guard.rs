@@ -408,6 +408,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_guarded_is_open_for_a_day() {
+        let policy = |age_max| {
+            let terms = terms(&[("", 1)], EvidenceRule::Accepted);
+            Arc::new(ApprovalPolicy { terms, age_max })
+        };
+        let hasty = lasting(policy(Duration::from_secs(1)));
+        assert_eq!((hasty.age_max, hasty.terms.issue_within), (OPEN_MIN, OPEN_MIN));
+        let calm = lasting(policy(OPEN_MIN * 7));
+        assert_eq!((calm.age_max, calm.terms.issue_within), (OPEN_MIN * 7, OPEN_MIN));
+    }
+
+    #[test]
     fn the_host_is_nobodys_second_person_while_there_are_two_superadmins() {
         let host = || Person {
             standing: Standing::superadmin(Principal::Host),

@@ -117,3 +117,20 @@ async fn nobody_becomes_the_only_superadmin_by_writing_into_the_database() {
         assert_eq!(why.code(), "nobody_to_approve");
     }
 }
+
+/// An approval of somebody whose records are spoilt no longer counts, and somebody else approves in their place.
+#[tokio::test]
+async fn an_approver_who_is_not_believed_keeps_nobody_from_deciding() {
+    let authority = guarded(OFFICERS).await;
+    let root = person(&authority, "root").await;
+    let id = proposed(&authority, &root, (ObjectKind::Role, "any", "rights = [\"*\"]")).await;
+    let state = approve(&authority, id, "bob").await.unwrap();
+    assert_eq!(state, ProposalState::Open);
+    damage(&authority, (ObjectKind::Operator, "bob"), "").await;
+    let carol = approve(&authority, id, "carol").await;
+    assert_eq!(carol.unwrap(), ProposalState::Open, "bob's no longer counts");
+    let dora = approve(&authority, id, "dora").await;
+    assert_eq!(dora.unwrap(), ProposalState::Approved);
+    let role = authority.ra.objects().current(ObjectKind::Role, "any").await;
+    assert!(role.unwrap().is_some());
+}

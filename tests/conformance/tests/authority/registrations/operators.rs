@@ -133,6 +133,15 @@ async fn another_person_confirms_what_was_written() {
         denied(ra.confirm_registration(&ann, known.id).await),
         "not by its author"
     );
+    let theirs = Registration {
+        owner: Some(operator("bob")),
+        ..of("web-2", "web")
+    };
+    let theirs = ra.create_registration(&ann, theirs).await.unwrap().known;
+    assert!(
+        denied(ra.confirm_registration(&bob, theirs.id).await),
+        "not by whose it is"
+    );
     let known = ra.confirm_registration(&bob, known.id).await.unwrap().unwrap();
     assert!(known.unconfirmed_authors.is_empty());
     let wider = Registration {
