@@ -177,7 +177,12 @@ fn eab_key(installation: &Installation) -> Option<Secret> {
     let key = installation
         .keyset
         .mac(Purpose::Edge, "dev eab key", &installation.id);
-    key.ok().map(|key| Secret::new(key.to_vec()))
+    key.ok().map(|mut key| {
+        // As of every key of this kind: what is written of it never begins with `-`.
+        let [first, ..] = &mut key;
+        *first &= 0x7f;
+        Secret::new(key.to_vec())
+    })
 }
 
 /// The password of the user `dev`, which follows from the keyset as well.

@@ -41,6 +41,10 @@ pub(super) fn secret(random: &dyn Random, kind: SecretKind, reference: Option<St
         SecretKind::AcmeEab => {
             let mut key = vec![0; KEY_LENGTH];
             random.fill(&mut key);
+            // Written as base64url it then never begins with `-`, which programs take for the start of an option.
+            if let Some(first) = key.first_mut() {
+                *first &= 0x7f;
+            }
             (
                 reference.unwrap_or_else(|| grouped(random, GROUPS)),
                 Secret::new(key),
@@ -81,6 +85,8 @@ fn grouped(random: &dyn Random, groups: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     /// Counts up.
@@ -122,6 +128,34 @@ mod tests {
             Some("press-7".into()),
         );
         assert_eq!(reference, "press-7");
+    }
+
+    /// Always the same octet.
+    struct Same(u8);
+
+    impl Random for Same {
+        fn fill(&self, octets: &mut [u8]) {
+            octets.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn what_is_given_to_a_program_looks_like_no_option() {
+        for octet in 0..=u8::MAX {
+            for kind in SecretKind::OF_REGISTRATIONS {
+                let (reference, value) = secret(&Same(octet), kind, None);
+                let text = URL_SAFE_NO_PAD.encode(value.expose());
+                let written = if kind == SecretKind::AcmeEab {
+                    text.as_bytes()
+                } else {
+                    value.expose()
+                };
+                assert!(
+                    !written.starts_with(b"-") && !reference.starts_with('-'),
+                    "{octet}, {kind:?}"
+                );
+            }
+        }
     }
 
     #[test]
