@@ -194,3 +194,22 @@ async fn with_enforce_x509_certificates_alone_count() {
     assert_eq!(who["principal"], "host:root");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_enforce_x509_who_has_a_password_alone_is_no_superadmin_who_is_left() {
+    let directory = home();
+    let running = gateway(directory.path(), &[]).await;
+    operator(&running, "sue", &["superadmin"]).await;
+    let identity = certified(&running, "sue").await;
+    running.stop().await;
+    for (settings, status) in [(&["auth.enforce_x509=true"][..], 409), (&[], 200)] {
+        let running = gateway(directory.path(), settings).await;
+        let sue = Caller::with_certificate(&running, &identity);
+        let left = sue.post("operators/sue/disable", json!({})).await;
+        assert_eq!(left.status, status, "{settings:?}: {}", left.body);
+        if status == 409 {
+            assert_problem(&left, (409, "last_superadmin"), "`admin` has a password");
+        }
+        running.stop().await;
+    }
+}

@@ -13,8 +13,8 @@ use http::StatusCode;
 use http::header::LOCATION;
 use portreeve_ra::authority::Vote;
 use portreeve_ra::{
-    Decision, EnrollmentId, Evidence, EvidenceAlgorithm, GrantTerms, Proposal, ProposalId, ProposalSubject,
-    Refusal, RegistrationAuthority, Right, StatusChange,
+    Decision, EnrollmentId, Error, Evidence, EvidenceAlgorithm, GrantTerms, InternalError, Proposal,
+    ProposalId, ProposalSubject, Refusal, RegistrationAuthority, Right, StatusChange,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -101,14 +101,27 @@ pub(crate) async fn list(
     let mut items = Vec::new();
     for proposal in found.items {
         let in_state = |state: &String| proposal.state(ra.now()).as_str() == state;
-        if query.state.as_ref().is_none_or(in_state)
-            && proposal.subject.enrollment().is_none()
-            && proposed::is_seen(ra, &proposal, &signed_in).await?
-        {
-            items.push(view(ra, &proposal, &signed_in).await?);
+        if query.state.as_ref().is_none_or(in_state) && proposal.subject.enrollment().is_none() {
+            match listed(ra, &proposal, &signed_in).await {
+                // What it is about does not verify, which is an incident. The others are listed all the same.
+                Err(Problem::Ra(Error::Internal(InternalError::Tampered { .. }))) => {}
+                view => items.extend(view?),
+            }
         }
     }
     Ok(Json(List::new(items, found.next)))
+}
+
+/// A proposal as it is listed, for those who may see it.
+async fn listed(
+    ra: &RegistrationAuthority,
+    proposal: &Proposal,
+    signed_in: &SignedIn,
+) -> Result<Option<ProposalView>, Problem> {
+    match proposed::is_seen(ra, proposal, signed_in).await? {
+        true => view(ra, proposal, signed_in).await.map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Asks others whether certificates may be revoked or released. Where no approval policy guards that, there is nothing to

@@ -167,11 +167,7 @@ async fn those_who_ask_for_the_same_at_once_do_not_take_the_only_place_from_each
     let fleet = &asking.fleet;
     for number in 0..4 {
         let name = format!("press-{number}");
-        let limited = Registration {
-            certificates_max: Some(1),
-            ..any(&name)
-        };
-        let known = fleet.register(limited).await;
+        let known = fleet.register(single(&name)).await;
         let shown = fleet.secret(&known, SecretKind::EstPassword, None).await;
         let request = Csr::of(&name).anew();
         let first = asking.at_once(&password(&shown), &request).await;

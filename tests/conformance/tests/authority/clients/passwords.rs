@@ -1,7 +1,7 @@
 //! Passwords and tokens of registrations, and several credentials at once.
 
 use portreeve_pkix::Secret;
-use portreeve_ra::{CertificateRejection, Registration, SecretKind};
+use portreeve_ra::{CertificateRejection, SecretKind};
 
 use super::*;
 
@@ -44,21 +44,12 @@ async fn the_same_request_several_times_at_once_takes_one_place() {
     let fleet = Fleet::start("").await;
     for number in 0..6 {
         let name = format!("press-{number}");
-        let limited = Registration {
-            certificates_max: Some(1),
-            ..any(&name)
-        };
-        let known = fleet.register(limited).await;
+        let known = fleet.register(single(&name)).await;
         let shown = fleet.secret(&known, SecretKind::EstPassword, None).await;
         let request = Csr::of(&name).anew();
         let asking = (0..8).map(|_| fleet.enroll(password(&shown), &request));
         let answers = futures_util::future::join_all(asking).await;
-        let mut serials: Vec<_> = answers
-            .into_iter()
-            .map(|answer| certified(answer).certificate.serial().to_string())
-            .collect();
-        serials.dedup();
-        assert_eq!(serials.len(), 1, "{name}: {serials:?}");
+        assert_one_certificate(answers, &name);
         assert_eq!(fleet.refusals().await, number, "none but of others");
         let other = fleet.enroll(password(&shown), &Csr::of(&name).anew()).await;
         refused("one more", other, &Refusal::LimitReached);

@@ -289,12 +289,7 @@ async fn the_same_renewal_several_times_at_once_is_one() {
         let request = Csr::of(&name).anew();
         let asking = (0..8).map(|_| fleet.renew(device.credential(), &request));
         let answers = futures_util::future::join_all(asking).await;
-        let mut serials: Vec<_> = answers
-            .into_iter()
-            .map(|answer| certified(answer).certificate.serial().to_string())
-            .collect();
-        serials.dedup();
-        assert_eq!(serials.len(), 1, "{name}: {serials:?}");
+        assert_one_certificate(answers, &name);
     }
     assert_eq!(fleet.refusals().await, 0);
 }

@@ -1,5 +1,7 @@
 //! An authority with an endpoint for devices, and what devices send.
 
+use std::collections::BTreeSet;
+
 use portreeve_pkix::{Oid, der};
 use portreeve_ra::access::Acting;
 use portreeve_ra::authority::{NewRegistrationSecret, StatusRequest};
@@ -203,6 +205,14 @@ pub(super) fn any(name: &str) -> Registration {
     }
 }
 
+/// The same, for one certificate at a time.
+pub(super) fn single(name: &str) -> Registration {
+    Registration {
+        certificates_max: Some(1),
+        ..any(name)
+    }
+}
+
 pub(super) fn password(shown: &ShownSecret) -> Credential {
     Credential::Secret {
         kind: shown.kind,
@@ -306,6 +316,14 @@ pub(super) fn certified(disposition: Result<Disposition, Error>) -> Issuance {
         Ok(Disposition::Issued(issuance)) => *issuance,
         other => panic!("{other:?}"),
     }
+}
+
+/// All of these answers are one and the same certificate.
+#[track_caller]
+pub(super) fn assert_one_certificate(answers: Vec<Result<Disposition, Error>>, name: &str) {
+    let serial = |answer| certified(answer).certificate.serial().to_string();
+    let serials: BTreeSet<String> = answers.into_iter().map(serial).collect();
+    assert_eq!(serials.len(), 1, "{name}: {serials:?}");
 }
 
 #[track_caller]

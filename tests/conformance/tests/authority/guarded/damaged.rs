@@ -1,9 +1,11 @@
 //! Somebody wrote into the database: an object that does not verify is in force for nobody, and everything else goes on. Nobody
 //! gets more by it either.
 
+use portreeve_ra::credentials::NewToken;
 use portreeve_ra::objects::Damaged;
 use portreeve_ra::{
-    Circumstances, Event, IncidentKind, ObjectEvent, ObjectVersion, Place, Purpose, Unsigned,
+    Circumstances, Event, IncidentKind, ObjectEvent, ObjectVersion, Place, ProposalEvent, Purpose, Right,
+    SecretEvent, Unsigned,
 };
 
 use super::*;
@@ -11,6 +13,18 @@ use super::*;
 /// Adds a record to the stream of an object that nobody signed, which is to say this.
 async fn damage(authority: &TestAuthority, (kind, name): (ObjectKind, &str), text: &str) -> StreamId {
     let stream = ObjectVersion::stream(kind, name);
+    let event = ObjectEvent::Published(ObjectVersion {
+        kind,
+        name: name.to_owned(),
+        version: u32::MAX,
+        body: text.to_owned(),
+    });
+    spoil(authority, stream, Event::Object(event)).await;
+    stream
+}
+
+/// Adds a record with this event to a stream, which nobody signed.
+async fn spoil(authority: &TestAuthority, stream: StreamId, event: Event) {
     let records = authority.store.load(&[stream]).await.unwrap().remove(0);
     let last = records.last().unwrap();
     let place = Place {
@@ -25,19 +39,12 @@ async fn damage(authority: &TestAuthority, (kind, name): (ObjectKind, &str), tex
         origin: authority.origin(),
         reason: "none".to_owned(),
     };
-    let event = Event::Object(ObjectEvent::Published(ObjectVersion {
-        kind,
-        name: name.to_owned(),
-        version: u32::MAX,
-        body: text.to_owned(),
-    }));
     let unsigned = Unsigned::new(place, circumstances, &[event], [7; 16]).unwrap();
     let batch = Batch {
         records: vec![unsigned.sign_with(last.key(), [2; 64])],
         ..Batch::default()
     };
     authority.store.commit(batch).await.unwrap();
-    stream
 }
 
 fn is_tampering<T>(result: Result<T, Error>) -> bool {
@@ -133,4 +140,49 @@ async fn an_approver_who_is_not_believed_keeps_nobody_from_deciding() {
     assert_eq!(dora.unwrap(), ProposalState::Approved);
     let role = authority.ra.objects().current(ObjectKind::Role, "any").await;
     assert!(role.unwrap().is_some());
+}
+
+/// A proposal or a token that does not verify is not listed, and the others are.
+#[tokio::test]
+async fn lists_go_on_without_what_does_not_verify() {
+    let authority = guarded(OFFICERS).await;
+    let (ra, root) = (&authority.ra, person(&authority, "root").await);
+    let mut asked = Vec::new();
+    for name in ["one", "two"] {
+        asked.push(proposed(&authority, &root, (ObjectKind::Team, name, "title = \"T\"")).await);
+    }
+    let discounted = ProposalEvent::Discounted {
+        by: operator("bob"),
+        why: "none".to_owned(),
+    };
+    spoil(
+        &authority,
+        StreamId::proposal(asked[0]),
+        Event::Proposal(discounted),
+    )
+    .await;
+    let listed = ra.proposals(None, 10).await.unwrap().items;
+    let listed: Vec<ProposalId> = listed.into_iter().map(|proposal| proposal.id).collect();
+    assert_eq!(listed, [asked[1]]);
+
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let new = NewToken {
+            operator: name_of("root"),
+            label: String::new(),
+            scopes: [Right::RequestRead].into(),
+            lifetime: Duration::from_secs(60),
+            bound_to: None,
+        };
+        tokens.push(ra.issue_token(&root, new).await.unwrap().id);
+    }
+    let revoked = Event::Secret(SecretEvent::Revoked);
+    spoil(&authority, StreamId::secret(tokens[0]), revoked).await;
+    let listed = ra
+        .tokens(authority.store.as_ref(), None, (None, 10))
+        .await
+        .unwrap()
+        .items;
+    let listed: Vec<_> = listed.into_iter().map(|known| known.id).collect();
+    assert_eq!(listed, [tokens[1]]);
 }
