@@ -96,7 +96,7 @@ pub async fn create_root(
         public_key: key.clone(),
         extensions: vec![draft::subject_key_identifier(key), constraints(contents), usage()],
     };
-    sign(&draft, signer, ceremony).await
+    sign(&draft.to_der(), signer, ceremony).await
 }
 
 /// Makes the certificate of an issuing CA for this key, signed by its parent.
@@ -112,7 +112,7 @@ pub async fn create_issuing(
     let validity = validity::validity(period(contents), parent.certificate, now)
         .map_err(|error| AuthorityError::Lifetime(error.to_string()))?;
     let draft = issuing_draft(parent, key, contents, (serial(ceremony.random), validity));
-    sign(&draft, parent.signer, ceremony).await
+    sign(&draft.to_der(), parent.signer, ceremony).await
 }
 
 /// Makes the management CA, which certifies operators, nodes and TLS endpoints of the installation itself: a root that
@@ -162,23 +162,23 @@ fn issuing_draft(
     }
 }
 
-/// Each CA certificate is an enrollment of its own to the signer's journal.
-async fn sign(
-    draft: &Draft,
+/// Signs a certificate that no request asked for. To the signer's journal it is an enrollment of its own.
+pub(crate) async fn sign(
+    tbs: &[u8],
     signer: &dyn Signer,
     ceremony: &Ceremony<'_>,
 ) -> Result<Certificate, AuthorityError> {
-    let tbs = draft.to_der();
     let enrollment = EnrollmentId::new(ceremony.clock.now(), ceremony.random);
-    let signature = signer
-        .sign(ToSign::Certificate {
-            enrollment,
-            tbs: tbs.clone(),
-        })
-        .await?;
+    let what = ToSign::Certificate {
+        enrollment,
+        tbs: tbs.to_vec(),
+    };
+    let signature = signer.sign(what).await?;
+    let verified = signer.public_key().verify(signer.algorithm(), tbs, &signature);
+    verified.map_err(|_| SignError::Corrupt)?;
     Ok(Certificate::from_der(&assemble(
-        &tbs,
-        draft.algorithm,
+        tbs,
+        signer.algorithm(),
         &signature,
     ))?)
 }

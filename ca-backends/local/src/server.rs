@@ -4,13 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portreeve_pkix::signed::assemble;
 use portreeve_pkix::{Certificate, DistinguishedName, GeneralName, KeyUsage, Oid, PublicKey, SerialNumber};
-use portreeve_ra::ports::ToSign;
-use portreeve_ra::{CertificateContents, EnrollmentId, Publication, ValidityPeriod};
+use portreeve_ra::{CertificateContents, Publication, ValidityPeriod};
 
 use crate::addresses::Addresses;
-use crate::authority::{AuthorityError, BACKDATE, Ceremony, Parent};
+use crate::authority::{self, AuthorityError, BACKDATE, Ceremony, Parent};
 use crate::draft::{Draft, Issuer};
 use crate::lint::{self, Specimen};
 use crate::validity;
@@ -115,15 +113,7 @@ async fn certify(
         now,
     };
     lint::lint(&specimen, &BTreeSet::new()).map_err(|found| AuthorityError::Contents(found.to_string()))?;
-    let enrollment = EnrollmentId::new(now, ceremony.random);
-    let signature = management
-        .signer
-        .sign(ToSign::Certificate {
-            enrollment,
-            tbs: tbs.clone(),
-        })
-        .await?;
-    Ok(Certificate::from_der(&assemble(&tbs, algorithm, &signature))?)
+    authority::sign(&tbs, management.signer, ceremony).await
 }
 
 /// The subject stays empty: clients look at the names only (RFC 9525 section 2).

@@ -42,7 +42,7 @@ fn failures_have_a_status_and_a_stable_code() {
         ),
         (Problem::Ra(unavailable), 503, "unavailable", Some("1")),
         (
-            Problem::Ra(Refusal::RateLimited(Duration::from_secs(7)).into()),
+            Problem::Ra(Refusal::RateLimited(Duration::from_millis(6_001)).into()),
             429,
             "rate_limited",
             Some("7"),

@@ -279,7 +279,7 @@ pub(super) fn serial_key(issuer: &[u8], serial: &[u8]) -> [u8; 32] {
 }
 
 /// The unique key of the serial number that an enrollment will have, when that is known before the signature.
-fn serial_of(enrollment: &Enrollment) -> Option<[u8; 32]> {
+pub(super) fn serial_of(enrollment: &Enrollment) -> Option<[u8; 32]> {
     let intent = enrollment.intent()?;
     Some(serial_key(&intent.issuer, intent.serial()?.as_bytes()))
 }

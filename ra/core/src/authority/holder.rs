@@ -1,6 +1,7 @@
 //! Certificates that clients show: which of our enrollments they came of, and all else that decides what they are worth.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use futures_util::future::join;
 use portreeve_pkix::{Certificate, CertificationRequest};
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub(super) struct Holder {
     pub(super) chain: Vec<Certificate>,
     /// The enrollment that its own one came of, when it is one of ours.
     issued: Option<Enrollment>,
+    /// Whether the key of its own one is known to be compromised.
+    compromised: bool,
 }
 
 impl Holder {
@@ -77,12 +80,19 @@ impl Lineage {
 }
 
 impl RegistrationAuthority {
-    /// Reads what a client sent, and finds out whether its certificate is one of ours: the very octets that were issued.
+    /// Reads what a client sent, and finds out whether its certificate is one of ours, the very octets that were issued, and
+    /// what is known of its key.
     pub(super) async fn holder(&self, ders: &[Vec<u8>]) -> Result<Holder, Error> {
         let chain = client::read(ders).map_err(Refusal::from)?;
         let own = chain.first().ok_or(Refusal::CredentialMissing)?;
-        let key = serial_key(own.issuer_der(), own.serial().as_bytes());
-        let stream = self.parts.store.reserved(Space::Serial, &key).await?;
+        let serial = serial_key(own.issuer_der(), own.serial().as_bytes());
+        let key = own.public_key().fingerprint();
+        let (stream, report) = join(
+            self.parts.store.reserved(Space::Serial, &serial),
+            self.ledger.history(key_report_stream(&key)),
+        )
+        .await;
+        let (stream, report) = (stream?, report?);
         let issued = match stream.filter(|stream| stream.kind == StreamKind::Enrollment) {
             Some(stream) => verify::enrollment(self.ledger.history(stream).await?),
             None => None,
@@ -90,7 +100,11 @@ impl RegistrationAuthority {
         let issued = issued
             .map(Verified::into_value)
             .filter(|it| it.certificate().is_some_and(|(der, _)| der == own.der()));
-        Ok(Holder { chain, issued })
+        Ok(Holder {
+            chain,
+            issued,
+            compromised: verify::is_compromised(&report, &key),
+        })
     }
 
     /// All that decides whether a holder is believed.
@@ -101,14 +115,13 @@ impl RegistrationAuthority {
     ) -> Result<Presented, Error> {
         let endpoint = self.read_endpoint(endpoints.current().or_else(|| endpoints.latest_released()))?;
         let own = holder.chain.first().ok_or(Refusal::CredentialMissing)?;
-        let key = own.public_key().fingerprint();
-        let report = self.ledger.history(key_report_stream(&key)).await?;
         let mut presented = Presented {
             chain: holder.chain.clone(),
             issued: None,
             trust: Vec::new(),
             ra_trust: Vec::new(),
-            compromised: verify::is_compromised(&report, &key),
+            paths: Arc::clone(&self.paths),
+            compromised: holder.compromised,
             registration: None,
             secret: None,
         };
@@ -124,8 +137,9 @@ impl RegistrationAuthority {
             presented.issued = Some(self.issued(enrollment, application).await?);
             return Ok(presented);
         }
-        presented.trust = self.anchors(&endpoint.clients.trust).await?;
-        presented.ra_trust = self.anchors(&endpoint.clients.ra_trust).await?;
+        let clients = &endpoint.clients;
+        let (trust, ra_trust) = join(self.anchors(&clients.trust), self.anchors(&clients.ra_trust)).await;
+        (presented.trust, presented.ra_trust) = (trust?, ra_trust?);
         if let Ok(Some(name)) = client::registration_name(own, endpoint.clients.registration) {
             let known = self.registrations.find(&name).await?;
             presented.registration = known.map(|known| Arc::new(known.into_value()));

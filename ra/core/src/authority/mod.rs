@@ -57,6 +57,7 @@ use crate::ports::{
 use crate::proofs::Proofs;
 use crate::registrations::Registrations;
 use crate::secrets::Secrets;
+use crate::steps::paths::KnownPaths;
 use crate::steps::{Verified, verify};
 
 pub use approve::{COMMENT_CHARS_MAX, DecisionRequest, Vote};
@@ -123,6 +124,7 @@ pub struct RegistrationAuthority {
     objects: Objects,
     registrations: Registrations,
     secrets: Secrets,
+    paths: Arc<KnownPaths>,
     in_flight: AtomicUsize,
     putting_back: AtomicUsize,
 }
@@ -145,6 +147,7 @@ impl RegistrationAuthority {
                 Arc::clone(&ledger),
                 (Arc::clone(&parts.sealer), Arc::clone(&parts.limiter)),
             ),
+            paths: Arc::default(),
             in_flight: AtomicUsize::new(0),
             putting_back: AtomicUsize::new(0),
             ledger,

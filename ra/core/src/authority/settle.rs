@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistrationAuthority;
-use super::begin::{NEVER, run, serial_key};
+use super::begin::{NEVER, run, serial_key, serial_of};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
@@ -166,15 +166,17 @@ impl RegistrationAuthority {
             certificate: certificate.der().to_vec(),
             chain,
         };
-        let take = Reservation::Take {
+        let key = serial_key(certificate.issuer_der(), certificate.serial().as_bytes());
+        // A serial number that was fixed with the intent was taken with it.
+        let take = (serial_of(enrollment.value()) != Some(key)).then_some(Reservation::Take {
             space: Space::Serial,
-            key: serial_key(certificate.issuer_der(), certificate.serial().as_bytes()),
+            key,
             stream: StreamId::enrollment(enrollment.value().id),
-        };
+        });
         let superseded = self.superseded_by(enrollment.value()).await?;
         let ownership = self.ownership(enrollment.value()).await?;
         let batch = Batch {
-            reservations: vec![take],
+            reservations: take.into_iter().collect(),
             projections: rows::certificate(enrollment.value(), &certificate, (ownership, self.now()))
                 .into_iter()
                 .chain(superseded.projections)

@@ -10,7 +10,8 @@ use crate::domain::{
     KnownSecret, Operation, Refusal, RegistrationId, Renewal, Requester, SecretId,
 };
 use crate::steps::Verified;
-use crate::steps::client::{self, Presented, Purpose};
+use crate::steps::client::{self, Presented};
+use crate::steps::paths::Purpose;
 use crate::steps::renewal::Renewed;
 
 /// Who a signature claims to be by. Says nothing about whether that is true. Whose a secret is, is known only when it
@@ -269,14 +270,18 @@ fn admit_foreign(
     (when, now): (When, Timestamp),
 ) -> Result<Client, Refusal> {
     let others: Vec<_> = presented.ra_trust.iter().map(AsRef::as_ref).collect();
-    if client::trusted(&presented.chain, &others, Purpose::Others, now).is_ok() {
+    let paths = &presented.paths;
+    if paths
+        .trusted(&presented.chain, &others, Purpose::Others, now)
+        .is_ok()
+    {
         return Ok(Client {
             renewed: None,
             for_others: true,
         });
     }
     let trust: Vec<_> = presented.trust.iter().map(AsRef::as_ref).collect();
-    client::trusted(&presented.chain, &trust, Purpose::Client, now)?;
+    paths.trusted(&presented.chain, &trust, Purpose::Client, now)?;
     // What is to be renewed is no certificate of ours: some clients know no other way to enrol for the first time.
     if when == When::Asks(Operation::Renew) && !endpoint.renewal.first {
         return Err(Refusal::NotOffered);

@@ -1,12 +1,10 @@
 //! Certificates of clients: are they to be believed, and as whose? TLS has shown who holds the key and nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use portreeve_pkix::{Certificate, CertificationRequest, Oid, Timestamp};
-use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, Error as PathError, KeyUsage, anchor_from_trusted_cert};
 
+use super::paths::KnownPaths;
 use crate::domain::{
     CertificateRegistration, CertificateRejection as Rejection, Endpoint, Enrollment, EnrollmentId,
     EnrollmentState, KnownRegistration, Renewal, RenewalRules, RevocationReason, SecretId, TrustAnchorSet,
@@ -17,12 +15,6 @@ const CHAIN_MAX: usize = 8;
 
 /// Octets of all of them, at most.
 const CHAIN_OCTETS_MAX: usize = 64 * 1024;
-
-/// The purpose of a TLS client.
-const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
-
-/// The purpose of those who ask for others (RFC 6402 section 2.10).
-const CMC_RA: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 28];
 
 /// Reads the certificates that a client sent.
 pub(crate) fn read(chain: &[Vec<u8>]) -> Result<Vec<Certificate>, Rejection> {
@@ -50,6 +42,8 @@ pub(crate) struct Presented {
     pub(crate) trust: Vec<Arc<TrustAnchorSet>>,
     /// Anchors of CAs whose certificates give the right to ask for others here.
     pub(crate) ra_trust: Vec<Arc<TrustAnchorSet>>,
+    /// What was found out about others with such certificates.
+    pub(crate) paths: Arc<KnownPaths>,
     /// Whether its key is known to be compromised.
     pub(crate) compromised: bool,
     /// The registration it stands for.
@@ -156,74 +150,6 @@ pub(crate) fn is_for_others(certificate: &Certificate) -> bool {
     certificate
         .extended_key_usage()
         .is_some_and(|purposes| purposes.contains(&Oid::EKU_CMC_RA))
-}
-
-/// What a certificate of somebody else's CA is believed for.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Purpose {
-    /// Being known as its holder.
-    Client,
-    /// Asking for others.
-    Others,
-}
-
-/// Whether the first of these certificates leads to one of the anchors (RFC 5280 section 6), is valid now and is for this
-/// purpose. Names of CAs, which others may have as well, decide nothing.
-pub(crate) fn trusted(
-    chain: &[Certificate],
-    anchors: &[&TrustAnchorSet],
-    purpose: Purpose,
-    now: Timestamp,
-) -> Result<(), Rejection> {
-    let Some((own, issuers)) = chain.split_first() else {
-        return Err(Rejection::Malformed);
-    };
-    if own.is_ca() {
-        return Err(Rejection::Purpose);
-    }
-    let der = |certificate: &Certificate| CertificateDer::from(certificate.der().to_vec());
-    let usable = anchors
-        .iter()
-        .flat_map(|set| &set.certificates)
-        .filter(|anchor| anchor.is_valid_at(now));
-    let anchor_ders: Vec<CertificateDer<'static>> = usable.map(der).collect();
-    let trust: Vec<_> = anchor_ders
-        .iter()
-        .filter_map(|anchor| anchor_from_trusted_cert(anchor).ok())
-        .collect();
-    if trust.is_empty() {
-        return Err(Rejection::Untrusted);
-    }
-    let issuers: Vec<CertificateDer<'static>> = issuers.iter().map(der).collect();
-    let own_der = der(own);
-    let end_entity = EndEntityCert::try_from(&own_der).map_err(|_| Rejection::Malformed)?;
-    let usage = match purpose {
-        Purpose::Client => KeyUsage::required_if_present(CLIENT_AUTH),
-        Purpose::Others => KeyUsage::required(CMC_RA),
-    };
-    let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    end_entity
-        .verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
-            &trust,
-            &issuers,
-            time,
-            usage,
-            None,
-            None,
-        )
-        .map(|_| ())
-        .map_err(|error| rejection(&error))
-}
-
-fn rejection(error: &PathError) -> Rejection {
-    match error {
-        PathError::CertExpired { .. } => Rejection::Expired,
-        PathError::CertNotValidYet { .. } => Rejection::NotYetValid,
-        PathError::RequiredEkuNotFoundContext(_) => Rejection::Purpose,
-        _ => Rejection::Untrusted,
-    }
 }
 
 /// The name of the registration that a certificate of somebody else's CA stands for. A subject with several such

@@ -5,6 +5,7 @@ pub(crate) mod accept;
 pub(crate) mod admit;
 pub(crate) mod client;
 pub(crate) mod issue;
+pub(crate) mod paths;
 pub(crate) mod possession;
 pub(crate) mod renewal;
 pub(crate) mod verify;

@@ -1,3 +1,4 @@
+// error[E0451]: fields `enrollment`, `intent`, `contents` and `request` of struct `IssuanceOrder` are private: private field, private field, private field, private field
 //! An order cannot be made outside `steps::issue`.
 
 use portreeve_ra::steps::IssuanceOrder;

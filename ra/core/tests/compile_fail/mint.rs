@@ -1,3 +1,4 @@
+// error[E0603]: module `issue` is private: private module
 //! The step that mints orders cannot be called from outside.
 
 use portreeve_ra::steps::issue::mint;

@@ -1,10 +1,10 @@
+// error[E0451]: field `request` of struct `ProvenRequest` is private: private field
 //! A proven request cannot be made outside `steps::possession`.
 
-use portreeve_pkix::CertificationRequest;
 use portreeve_ra::steps::ProvenRequest;
 
-fn forge(request: CertificationRequest) -> ProvenRequest {
-    ProvenRequest { request }
+fn forge() -> ProvenRequest {
+    ProvenRequest { request: panic!() }
 }
 
 fn main() {}

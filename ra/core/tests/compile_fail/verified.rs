@@ -1,3 +1,4 @@
+// error[E0451]: fields `value` and `next` of struct `Verified` are private: private field, private field
 //! A verified value cannot be made outside `steps::verify`.
 
 use portreeve_ra::steps::Verified;

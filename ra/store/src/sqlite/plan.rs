@@ -11,9 +11,26 @@ use sqlx::{Arguments, AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use super::failure::Failure;
 
-/// Opens a fresh savepoint: the batch before is kept, or has been undone by [`UNDO`].
-const OPENING: &str = "RELEASE batch;SAVEPOINT batch;";
+/// Before the statements of a plan: what opens a fresh savepoint.
 const OPENING_STATEMENTS: usize = 2;
+
+/// Where a plan stands in its transaction.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// It begins it.
+    First,
+    /// The plan before is kept, or has been undone by [`UNDO`].
+    Later,
+}
+
+impl Turn {
+    const fn opening(self) -> &'static str {
+        match self {
+            Self::First => "BEGIN IMMEDIATE;SAVEPOINT batch;",
+            Self::Later => "RELEASE batch;SAVEPOINT batch;",
+        }
+    }
+}
 
 /// Undoes the batch that ran last.
 pub(crate) const UNDO: &str = "ROLLBACK TO batch";
@@ -55,7 +72,7 @@ pub(crate) struct Answer {
 impl Plan {
     pub(crate) fn new() -> Self {
         Self {
-            sql: OPENING.to_owned(),
+            sql: String::new(),
             arguments: SqliteArguments::default(),
             expected: Vec::new(),
             bindable: true,
@@ -128,10 +145,11 @@ impl Plan {
         Ok(self)
     }
 
-    /// Runs the statements in an open transaction. After a refusal the caller must run [`UNDO`].
-    pub(crate) async fn run(self, connection: &mut SqliteConnection) -> Result<Answer, Stopped> {
+    /// Runs the statements. After a refusal the transaction is open, and the caller must run [`UNDO`].
+    pub(crate) async fn run(self, turn: Turn, connection: &mut SqliteConnection) -> Result<Answer, Stopped> {
         let kept = self.expected.len() <= STEPS_KEPT;
-        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments).persistent(kept);
+        let sql = [turn.opening(), &self.sql].concat();
+        let query = sqlx::query_with(AssertSqlSafe(sql), self.arguments).persistent(kept);
         let mut results = connection.fetch_many(query);
         let mut expected = self.expected.into_iter();
         let mut answer = Answer::default();
@@ -147,6 +165,7 @@ impl Plan {
                     _ => answer.changed += done.rows_affected(),
                 },
                 Ok(None) => return Ok(answer),
+                Err(error) if opened < OPENING_STATEMENTS => return Err(Stopped::Lost(error.into())),
                 Err(error) => return Err(Stopped::by(error.into(), expected.next())),
             }
         }

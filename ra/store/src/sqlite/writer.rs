@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::checkpoint::Checkpoints;
 use super::directory::HeldDirectory;
 use super::failure::Failure;
-use super::plan::{Answer, Plan, Stopped, UNDO};
+use super::plan::{Answer, Plan, Stopped, Turn, UNDO};
 use crate::statistics::Counters;
 
 /// Batches that may wait; one more is turned away.
@@ -146,7 +146,7 @@ impl Writer {
         }
     }
 
-    /// One transaction: begin, each batch, commit, and only then the acknowledgements.
+    /// One transaction: each batch, of which the first begins it, commit, and only then the acknowledgements.
     async fn commit_group(&mut self, group: Vec<Job>) {
         let mut connection = match self.connection().await {
             Ok(connection) => connection,
@@ -225,11 +225,13 @@ async fn transaction(connection: &mut SqliteConnection, group: Vec<Job>) -> Resu
         refused: Vec::new(),
     };
     let mut jobs = group.into_iter();
-    let mut outcome = execute(connection, "BEGIN IMMEDIATE;SAVEPOINT batch").await;
+    let (mut outcome, mut turn) = (Ok(()), Turn::First);
     while outcome.is_ok()
         && let Some(Job { plan, reply }) = jobs.next()
     {
-        match plan.run(connection).await {
+        let ran = plan.run(turn, connection).await;
+        turn = Turn::Later;
+        match ran {
             Ok(answer) => committed.written.push((reply, answer)),
             Err(Stopped::Refused(error)) => {
                 committed.refused.push((reply, error));

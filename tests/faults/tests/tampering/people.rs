@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use portreeve_faults::client::request_for;
-use portreeve_faults::forge;
+use portreeve_faults::forge::{self, Signed};
 use portreeve_faults::os::eventually;
 use portreeve_faults::site::Site;
 use portreeve_harness::process::{Finished, attempt};
-use portreeve_ra::{Event, ObjectEvent, ObjectKind, ObjectVersion, Purpose, StreamId};
+use portreeve_ra::{
+    Event, ObjectEvent, ObjectKind, ObjectVersion, Purpose, RegistrationEvent, RegistrationId, StreamId,
+};
 use serde_json::Value;
 
 use super::{LIMIT, SIGNATURES, incidents, incidents_shown, signed, start};
@@ -101,6 +103,64 @@ async fn nobody_becomes_a_superadmin_by_an_inserted_record() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// A proposal on a registration that does not verify is not listed, and the others are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_registration_hides_no_other_proposal() {
+    let site = start().await;
+    for name in ["alice", "bob"] {
+        make(&site, name, "superadmin");
+    }
+    let policy = site.folder().join("configuration.toml");
+    std::fs::write(&policy, "age_max = \"7d\"\n[[step]]\nanyone = true\n").unwrap();
+    let policy = policy.to_str().unwrap();
+    host(
+        &site,
+        &["approval-policy", "publish", "configuration", "--from", policy],
+    );
+    let mut streams = Vec::new();
+    for name in ["one", "two"] {
+        let create = [
+            "registration",
+            "create",
+            name,
+            "--allow",
+            "a.test",
+            "--output",
+            "json",
+        ];
+        let made = site.gateway.control(&create).unwrap();
+        let made: Value = serde_json::from_str(&made.stdout).unwrap();
+        let id: RegistrationId = made["approval"]["subject"]["id"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        streams.push(StreamId::registration(id));
+    }
+    assert_eq!(proposals(&site, "alice"), 2);
+    let mut database = site.database().await.unwrap();
+    let records = database.stream(streams[0]).await.unwrap();
+    let more = [Event::Registration(RegistrationEvent::Ended)];
+    let forged = forge::record(
+        (streams[0], &records),
+        (Purpose::Console, &more),
+        Signed::ByOwnKey,
+    )
+    .unwrap();
+    database.insert(&forged).await.unwrap();
+    for name in ["alice", "bob"] {
+        assert_eq!(proposals(&site, name), 1, "{name}");
+    }
+    assert_eq!(incidents(&site).await, [("tampered", streams[0])]);
+}
+
+/// How many proposals an operator finds in the list.
+fn proposals(site: &Site, name: &str) -> usize {
+    let listed = says(site, name, &["approval", "list", "--output", "json"]);
+    let listed: Value = serde_json::from_str(&listed.success().unwrap().stdout).unwrap();
+    listed["items"].as_array().unwrap().len()
 }
 
 /// The operators of which `doctor` says that they do not verify.

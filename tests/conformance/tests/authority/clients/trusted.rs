@@ -356,3 +356,27 @@ async fn an_ra_asks_where_its_certificate_is_from_and_where_that_endpoint_is_lis
     let made = certified(fleet.ra().enroll(elsewhere()).await);
     assert!(fleet.application(made.enrollment).await.shown.for_others);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_found_once_ends_with_its_anchor() {
+    let (fleet, maker) = factory("client_registration = \"nobody\"\n").await;
+    let device = maker.device("SN-7", |_| {});
+    let enroll = || async {
+        let request = Csr::with(&[], &["press.test"]).anew();
+        fleet.enroll(showing(&[&device]), &request).await
+    };
+    certified(enroll().await);
+    certified(enroll().await);
+    let other = Maker::new("Factory CA");
+    let anchors = |maker: &Maker| (ObjectKind::TrustAnchors, "factory", maker.text());
+    let (kind, name, text) = anchors(&other);
+    fleet.authority.put(kind, name, &text).await;
+    refused(
+        "another of that name",
+        enroll().await,
+        &rejected(Rejection::Untrusted),
+    );
+    let (kind, name, text) = anchors(&maker);
+    fleet.authority.put(kind, name, &text).await;
+    certified(enroll().await);
+}
