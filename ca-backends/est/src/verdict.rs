@@ -92,7 +92,7 @@ fn issued(reply: &Reply, asked: &Asked<'_>) -> IssueOutcome {
         };
     }
     IssueOutcome::Issued(IssuedCertificate {
-        certificate: certificate.der().to_vec(),
+        certificate: certificate.into(),
         chain: all.iter().map(|other| other.der().to_vec()).collect(),
     })
 }

@@ -12,6 +12,7 @@ use portreeve_ra::{EnrollmentId, ValidityPeriod};
 
 use crate::addresses::{Addresses, BadAddress};
 use crate::draft::{self, Draft};
+use crate::lint;
 use crate::validity::{self, Validity};
 
 /// Clocks of relying parties may be this much behind.
@@ -168,19 +169,23 @@ pub(crate) async fn sign(
     signer: &dyn Signer,
     ceremony: &Ceremony<'_>,
 ) -> Result<Certificate, AuthorityError> {
+    lint::unsigned(tbs, signer.algorithm())?;
     let enrollment = EnrollmentId::new(ceremony.clock.now(), ceremony.random);
     let what = ToSign::Certificate {
         enrollment,
         tbs: tbs.to_vec(),
     };
     let signature = signer.sign(what).await?;
-    let verified = signer.public_key().verify(signer.algorithm(), tbs, &signature);
-    verified.map_err(|_| SignError::Corrupt)?;
-    Ok(Certificate::from_der(&assemble(
-        tbs,
-        signer.algorithm(),
-        &signature,
-    ))?)
+    Ok(certified(tbs, signer, &signature)?)
+}
+
+/// The certificate of these contents and this signature, which must be one of the signer's key.
+pub(crate) fn certified(tbs: &[u8], signer: &dyn Signer, signature: &[u8]) -> Result<Certificate, SignError> {
+    let der = assemble(tbs, signer.algorithm(), signature);
+    // The contents were decoded before they were signed.
+    let certificate = Certificate::from_der(&der).map_err(|_| SignError::Corrupt)?;
+    let verified = certificate.verify_signed_by(signer.public_key());
+    verified.map(|()| certificate).map_err(|_| SignError::Corrupt)
 }
 
 fn check_name(contents: &AuthorityContents, parent: Option<&Certificate>) -> Result<(), AuthorityError> {

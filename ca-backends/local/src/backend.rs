@@ -18,6 +18,7 @@ use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{BackendName, CertificateContents, EnrollmentId, Intent, IntentBody, RevocationReason};
 
 use crate::addresses::{Addresses, BadAddress};
+use crate::authority::certified;
 use crate::crl;
 use crate::draft::{Draft, Issuer};
 use crate::lint::{self, Specimen};
@@ -136,9 +137,10 @@ impl LocalCa {
                 tbs: tbs.to_vec(),
             })
             .await;
+        let signed = signed.and_then(|signature| certified(tbs, self.parts.signer.as_ref(), &signature));
         match self.noting(signed) {
-            Ok(signature) => Ok(IssueOutcome::Issued(IssuedCertificate {
-                certificate: assemble(tbs, self.algorithm(), &signature),
+            Ok(certificate) => Ok(IssueOutcome::Issued(IssuedCertificate {
+                certificate: certificate.into(),
                 chain: self
                     .chain
                     .issuers()
@@ -176,7 +178,7 @@ impl LocalCa {
     }
 
     /// Remembers for [`CaBackend::health`] how signing went.
-    fn noting(&self, result: Result<Vec<u8>, SignError>) -> Result<Vec<u8>, SignError> {
+    fn noting<T>(&self, result: Result<T, SignError>) -> Result<T, SignError> {
         let trouble = match &result {
             Err(error @ (SignError::Unavailable(_) | SignError::Corrupt)) => Some(error.to_string()),
             Ok(_) | Err(SignError::SecondContent | SignError::Refused(_)) => None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -51,6 +51,8 @@ struct Parsed {
     algorithm: Option<SignatureAlgorithm>,
     algorithm_oid: Oid,
     signature: Range<usize>,
+    /// The fingerprint of the first key that its signature was found to be of.
+    signed_by: OnceLock<[u8; 32]>,
 }
 
 impl Certificate {
@@ -93,6 +95,7 @@ impl Certificate {
             algorithm: SignatureAlgorithm::from_algorithm_identifier(signed.algorithm.whole),
             algorithm_oid: signed.algorithm_oid,
             signature: signed.signature,
+            signed_by: OnceLock::new(),
         })))
     }
 
@@ -223,10 +226,17 @@ impl Certificate {
         &self.0.algorithm_oid
     }
 
-    /// Checks the signature over the bytes received.
+    /// Checks the signature over the bytes received. Once it was found to be of a key, this value and its clones need not
+    /// find that out again.
     pub fn verify_signed_by(&self, issuer_key: &PublicKey) -> Result<(), BadSignature> {
+        let key = issuer_key.fingerprint();
+        if self.0.signed_by.get() == Some(&key) {
+            return Ok(());
+        }
         let algorithm = self.0.algorithm.ok_or(BadSignature)?;
-        issuer_key.verify(algorithm, self.tbs_der(), self.signature())
+        issuer_key.verify(algorithm, self.tbs_der(), self.signature())?;
+        self.0.signed_by.get_or_init(|| key);
+        Ok(())
     }
 
     fn slice(&self, range: &Range<usize>) -> &[u8] {

@@ -33,6 +33,8 @@ fn steps_cannot_be_skipped() {
 /// The errors that the compiler finds, without their places.
 fn errors_in(file: &Path) -> Vec<String> {
     let libraries = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    // Where a target is named, what runs while compiling is in the folder of the host.
+    let of_host = libraries.ancestors().nth(3).unwrap().join("debug/deps");
     let out = tempfile::tempdir().unwrap();
     let mut compiler = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compiler.args([
@@ -47,7 +49,9 @@ fn errors_in(file: &Path) -> Vec<String> {
     compiler
         .arg(out.path())
         .arg("-L")
-        .arg(format!("dependency={}", libraries.display()));
+        .arg(format!("dependency={}", libraries.display()))
+        .arg("-L")
+        .arg(format!("dependency={}", of_host.display()));
     let library = newest(&libraries, "portreeve_ra");
     compiler
         .arg("--extern")

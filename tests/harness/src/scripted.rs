@@ -108,7 +108,7 @@ impl ScriptedBackend {
     fn certificate(&self, contents: &CertificateContents, fault: &Fault) -> IssuedCertificate {
         let certificate = self.ca.issue(contents, self.clock.now(), fault);
         IssuedCertificate {
-            certificate,
+            certificate: certificate.into(),
             chain: vec![self.ca.certificate().der().to_vec()],
         }
     }
@@ -152,7 +152,7 @@ impl CaBackend for ScriptedBackend {
         Ok(match answer {
             Answer::Issued(fault) => IssueOutcome::Issued(self.certificate(order.contents(), &fault)),
             Answer::Garbage => IssueOutcome::Issued(IssuedCertificate {
-                certificate: b"<html>".to_vec(),
+                certificate: b"<html>".to_vec().into(),
                 chain: Vec::new(),
             }),
             Answer::Deferred(handle, retry_after) => IssueOutcome::Deferred { handle, retry_after },
@@ -161,7 +161,8 @@ impl CaBackend for ScriptedBackend {
                 reason: "by script".to_owned(),
             },
             Answer::LostAfterIssuing => {
-                *lock(&self.issued) = Some(self.certificate(order.contents(), &Fault::None).certificate);
+                let issued = self.certificate(order.contents(), &Fault::None);
+                *lock(&self.issued) = Some(issued.certificate.der().to_vec());
                 IssueOutcome::Unknown
             }
             Answer::LostBefore => IssueOutcome::Unknown,
@@ -181,7 +182,7 @@ impl CaBackend for ScriptedBackend {
             (Memory::None, _) => ReconcileOutcome::CannotTell,
             (Memory::Searchable, None) => ReconcileOutcome::NotSeen,
             (Memory::Searchable, Some(certificate)) => ReconcileOutcome::Issued(IssuedCertificate {
-                certificate,
+                certificate: certificate.into(),
                 chain: Vec::new(),
             }),
         })

@@ -27,7 +27,8 @@ async fn the_request_goes_on_as_it_was_received() {
         panic!("not issued: {outcome:?}");
     };
     assert_eq!(
-        issued.certificate, certificate,
+        issued.certificate.der(),
+        certificate,
         "that of the key, wherever it stands"
     );
     assert_eq!(issued.chain.len(), 2);

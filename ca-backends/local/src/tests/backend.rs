@@ -20,7 +20,7 @@ fn prepare(test: &TestCa, contents: &CertificateContents) -> Intent {
 
 async fn issue(test: &TestCa, intent: &Intent) -> Certificate {
     match test.ca.sign_stored(enrollment(), intent).await {
-        Ok(IssueOutcome::Issued(issued)) => Certificate::from_der(&issued.certificate).expect("certificate"),
+        Ok(IssueOutcome::Issued(issued)) => issued.certificate.decoded().expect("certificate"),
         other => panic!("{other:?}"),
     }
 }
@@ -250,7 +250,7 @@ async fn what_the_signer_says() {
             true,
         ),
         (SignError::SecondContent, CaError::SecondContent, false),
-        (SignError::Corrupt, operator, true),
+        (SignError::Corrupt, operator.clone(), true),
     ];
     for (says, expected, ill) in rows {
         *test.signer.answer.lock().expect("answer") = Some(says.clone());
@@ -267,6 +267,11 @@ async fn what_the_signer_says() {
         "too old"
     );
     *test.signer.answer.lock().expect("answer") = None;
+    test.signer.corrupts.store(true, Ordering::Relaxed);
+    let corrupt = test.ca.sign_stored(enrollment(), &intent).await.err();
+    assert_eq!(corrupt, Some(operator), "a signature that does not verify");
+    assert_ne!(test.ca.health().await, CaHealth::Ready);
+    test.signer.corrupts.store(false, Ordering::Relaxed);
     issue(&test, &intent).await;
     assert_eq!(test.ca.health().await, CaHealth::Ready);
     test.clock.set(test.ca.issuer().not_after().saturating_add(DAY));

@@ -5,6 +5,7 @@ mod backend;
 mod openssl;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,11 +56,12 @@ impl Random for System {
     }
 }
 
-/// A key in this process; `answer` replaces what it would say.
+/// A key in this process; `answer` replaces what it would say, `corrupts` makes its signatures verify under no key.
 pub(crate) struct TestSigner {
     pair: EcdsaKeyPair,
     public_key: PublicKey,
     pub(crate) answer: Mutex<Option<SignError>>,
+    pub(crate) corrupts: AtomicBool,
     pub(crate) asked: Mutex<Vec<ToSign>>,
 }
 
@@ -72,6 +74,7 @@ impl TestSigner {
             pair,
             public_key,
             answer: Mutex::default(),
+            corrupts: AtomicBool::default(),
             asked: Mutex::default(),
         })
     }
@@ -89,12 +92,17 @@ impl Signer for TestSigner {
 
     async fn sign(&self, what: ToSign) -> Result<Vec<u8>, SignError> {
         let (ToSign::Certificate { tbs, .. } | ToSign::RevocationList { tbs }) = &what;
-        let signature = self
+        let mut signature = self
             .pair
             .sign(&SystemRandom::new(), tbs)
             .expect("signed")
             .as_ref()
             .to_vec();
+        if self.corrupts.load(Ordering::Relaxed)
+            && let Some(last) = signature.last_mut()
+        {
+            *last ^= 1;
+        }
         self.asked.lock().expect("asked").push(what);
         self.answer
             .lock()

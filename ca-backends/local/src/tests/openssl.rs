@@ -118,7 +118,7 @@ async fn openssl_accepts_what_is_issued_and_sees_what_is_revoked() {
                 Ok(IssueOutcome::Issued(issued)) => issued,
                 other => panic!("{other:?}"),
             };
-            write(name, "CERTIFICATE", &issued.certificate);
+            write(name, "CERTIFICATE", issued.certificate.der());
             serials.push(intent.serial().expect("serial").clone());
         }
         let revoked = [(serials[1].clone(), clock.now(), RevocationReason::KeyCompromise)];

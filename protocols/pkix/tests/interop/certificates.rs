@@ -113,6 +113,9 @@ fn openssl_certificates_verify_for_every_key_type() {
         let alone = IssuerChain::from(root.clone());
         assert_eq!(alone.check(&leaf, now()), Ok(()), "{kind}");
         assert!(root.verify_signed_by(leaf.public_key()).is_err(), "{kind}");
+        // Found once to be of one key, it is none of another.
+        assert!(leaf.verify_signed_by(leaf.public_key()).is_err(), "{kind}");
+        assert!(leaf.verify_signed_by(root.public_key()).is_ok(), "{kind}");
         let fingerprint = openssl.text(&["x509", "-in", "leaf.pem", "-noout", "-fingerprint", "-sha256"]);
         assert!(
             fingerprint

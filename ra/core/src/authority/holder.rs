@@ -31,8 +31,9 @@ pub(super) struct Holder {
     pub(super) chain: Vec<Certificate>,
     /// The enrollment that its own one came of, when it is one of ours.
     issued: Option<Enrollment>,
-    /// Whether the key of its own one is known to be compromised.
-    compromised: bool,
+    /// Whether the key of its own one is known to be compromised. Nobody can tell where the report does not verify, which does
+    /// not matter of a certificate that nobody looks at.
+    compromised: Option<bool>,
 }
 
 impl Holder {
@@ -92,7 +93,12 @@ impl RegistrationAuthority {
             self.ledger.history(key_report_stream(&key)),
         )
         .await;
-        let (stream, report) = (stream?, report?);
+        let stream = stream?;
+        let compromised = match report {
+            Ok(report) => Some(verify::is_compromised(&report, &key)),
+            Err(Error::Internal(_)) => None,
+            Err(error) => return Err(error),
+        };
         let issued = match stream.filter(|stream| stream.kind == StreamKind::Enrollment) {
             Some(stream) => verify::enrollment(self.ledger.history(stream).await?),
             None => None,
@@ -103,7 +109,7 @@ impl RegistrationAuthority {
         Ok(Holder {
             chain,
             issued,
-            compromised: verify::is_compromised(&report, &key),
+            compromised,
         })
     }
 
@@ -121,7 +127,7 @@ impl RegistrationAuthority {
             trust: Vec::new(),
             ra_trust: Vec::new(),
             paths: Arc::clone(&self.paths),
-            compromised: holder.compromised,
+            compromised: holder.compromised.ok_or_else(|| unverified(own))?,
             registration: None,
             secret: None,
         };
@@ -286,6 +292,13 @@ const fn document(first: EnrollmentId) -> DocumentId {
     DocumentId {
         kind: LINEAGE,
         id: *first.as_bytes(),
+    }
+}
+
+fn unverified(own: &Certificate) -> InternalError {
+    InternalError::Tampered {
+        stream: key_report_stream(&own.public_key().fingerprint()),
+        reason: "nobody can tell whether a key is compromised",
     }
 }
 

@@ -227,7 +227,7 @@ impl RegistrationAuthority {
                 detail: difference.clone(),
             })
             .await;
-        let mut certificate = issued.certificate;
+        let mut certificate = issued.certificate.der().to_vec();
         let batch = self.revoke_wrong(enrollment.value(), &certificate).await?;
         certificate.truncate(64 * 1024);
         let command = Command::Quarantine {

@@ -1,7 +1,7 @@
 //! CA backends: what signs.
 
 use async_trait::async_trait;
-use portreeve_pkix::{Certificate, IssuerChain, SerialNumber, Timestamp};
+use portreeve_pkix::{Certificate, DecodeError, IssuerChain, SerialNumber, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,11 +30,50 @@ pub enum CaError {
     SecondContent,
 }
 
+/// What a CA returned as a certificate.
+#[derive(Clone, Debug)]
+pub enum ReturnedCertificate {
+    /// Of a backend that has looked into it already.
+    Decoded(Certificate),
+    /// Anything, meant to be DER.
+    Octets(Vec<u8>),
+}
+
+impl ReturnedCertificate {
+    /// The octets.
+    pub fn der(&self) -> &[u8] {
+        match self {
+            Self::Decoded(certificate) => certificate.der(),
+            Self::Octets(octets) => octets,
+        }
+    }
+
+    /// The certificate, if it is one.
+    pub fn decoded(&self) -> Result<Certificate, DecodeError> {
+        match self {
+            Self::Decoded(certificate) => Ok(certificate.clone()),
+            Self::Octets(octets) => Certificate::from_der(octets),
+        }
+    }
+}
+
+impl From<Certificate> for ReturnedCertificate {
+    fn from(certificate: Certificate) -> Self {
+        Self::Decoded(certificate)
+    }
+}
+
+impl From<Vec<u8>> for ReturnedCertificate {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(octets)
+    }
+}
+
 /// A certificate as a CA returned it: not yet accepted.
 #[derive(Clone, Debug)]
 pub struct IssuedCertificate {
-    /// The certificate in DER.
-    pub certificate: Vec<u8>,
+    /// The certificate.
+    pub certificate: ReturnedCertificate,
     /// What the CA sent along, in any order, in DER; the RA builds the path from the pinned chain.
     pub chain: Vec<Vec<u8>>,
 }

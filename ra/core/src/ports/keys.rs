@@ -83,7 +83,7 @@ pub trait Signer: Send + Sync {
     fn algorithm(&self) -> SignatureAlgorithm;
     /// Its public half.
     fn public_key(&self) -> &PublicKey;
-    /// Signs. The signature over a list is verified before it is returned; that over a certificate is left to whoever
-    /// goes on with the certificate, who has to verify it anyway.
+    /// Signs. The signature over a list is verified before it is returned; that over a certificate is verified by the CA, as
+    /// part of the certificate it makes.
     async fn sign(&self, what: ToSign) -> Result<Vec<u8>, SignError>;
 }

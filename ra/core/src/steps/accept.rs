@@ -51,7 +51,9 @@ pub(crate) fn accept(
     pinned: &IssuerChain,
     now: Timestamp,
 ) -> Result<Accepted, String> {
-    let certificate = Certificate::from_der(&issued.certificate)
+    let certificate = issued
+        .certificate
+        .decoded()
         .map_err(|error| format!("certificate does not decode: {error}"))?;
     check_contents(contents, &certificate)?;
     check_validity(contents, intent, &certificate, now)?;

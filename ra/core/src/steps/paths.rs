@@ -147,39 +147,4 @@ fn rejection(error: &PathError) -> Rejection {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_known_for_as_long_as_nothing_of_it_has_expired() {
-        let at = Timestamp::from_unix_seconds;
-        let paths = KnownPaths::default();
-        paths.remember([1; 32], (at(100), at(200)));
-        let rows = [
-            ("before it was looked at", 1, 99, false),
-            ("then", 1, 100, true),
-            ("later", 1, 199, true),
-            ("expired", 1, 200, false),
-            ("another", 2, 150, false),
-        ];
-        for (name, path, now, expected) in rows {
-            assert_eq!(paths.holds(&[path; 32], at(now)), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let paths = KnownPaths::default();
-        let (since, until) = (Timestamp::from_unix_seconds(0), Timestamp::from_unix_seconds(9));
-        for number in 0..KNOWN_MAX * 5 {
-            paths.remember(sha256(&number.to_be_bytes()), (since, until));
-        }
-        let known = paths.known.lock().unwrap();
-        assert!(known.0.len() + known.1.len() <= 2 * KNOWN_MAX);
-        drop(known);
-        assert!(
-            paths.holds(&sha256(&(KNOWN_MAX * 5 - 1).to_be_bytes()), since),
-            "the last"
-        );
-    }
-}
+mod tests;

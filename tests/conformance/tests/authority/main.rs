@@ -118,9 +118,11 @@ impl CaBackend for Odd {
             return Ok(outcome);
         };
         let mut first = first.lock().unwrap();
-        let certificate = first.get_or_insert_with(|| issued.certificate.clone()).clone();
+        let certificate = first
+            .get_or_insert_with(|| issued.certificate.der().to_vec())
+            .clone();
         Ok(IssueOutcome::Issued(IssuedCertificate {
-            certificate,
+            certificate: certificate.into(),
             chain: Vec::new(),
         }))
     }

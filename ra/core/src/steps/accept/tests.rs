@@ -128,7 +128,7 @@ fn accepted(change: impl Fn(&mut Made)) -> Result<Accepted, String> {
             .push(Extension::non_critical(Oid::SUBJECT_ALT_NAME, names));
     }
     let issued = IssuedCertificate {
-        certificate: certify(&ca.key, ca.certificate.subject(), &made, &key),
+        certificate: certify(&ca.key, ca.certificate.subject(), &made, &key).into(),
         chain: Vec::new(),
     };
     let intent = Intent {
