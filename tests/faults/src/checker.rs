@@ -60,6 +60,12 @@ impl Known {
 /// Checks a data directory against what clients know.
 pub async fn check_at(data_dir: &Path, known: &Known) -> Result<Report, FaultError> {
     let mut database = Database::open(data_dir).await?;
+    let report = examine(&mut database, data_dir, known).await;
+    database.close().await?;
+    report
+}
+
+async fn examine(database: &mut Database, data_dir: &Path, known: &Known) -> Result<Report, FaultError> {
     let records = database.records().await?;
     let mut report = Report::default();
     match PublicKeys::find(&database.values().await?) {

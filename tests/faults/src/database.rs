@@ -28,6 +28,11 @@ impl Database {
         Ok(Self(SqliteConnection::connect_with(&options).await?))
     }
 
+    /// Closes it, and with it the files that SQLite keeps beside an open database.
+    pub async fn close(self) -> Result<(), FaultError> {
+        Ok(self.0.close().await?)
+    }
+
     /// Every record, in the order of their commits.
     pub async fn records(&mut self) -> Result<Vec<Record>, FaultError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{RECORDS} ORDER BY sequence")))
