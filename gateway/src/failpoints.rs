@@ -13,11 +13,11 @@ use http::{Method, Response};
 use portreeve_edge::{BodyRefusal, Call, Edge, Mount};
 use portreeve_pkix::{PublicKey, SignatureAlgorithm, Timestamp};
 use portreeve_ra::ports::{
-    Batch, CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow,
-    RequestFilter, RequestRow, RevokedRow, Scan, SecretFilter, SecretRow, SignError, Signer, Space, Store,
-    StoreError, ToSign,
+    Answers, Batch, CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow,
+    RequestFilter, RequestRow, RevokedRow, Scan, SecretFilter, SecretRow, SignError, Signer, Store,
+    StoreError, ToSign, Wanted,
 };
-use portreeve_ra::{Claim, ClaimKey, EventKind, Record, StreamId, StreamKind};
+use portreeve_ra::{EventKind, StreamId, StreamKind};
 
 /// The variable that arms a point.
 pub const VARIABLE: &str = "PORTREEVE_FAILPOINT";
@@ -68,16 +68,8 @@ impl Store for FailingStore {
         committed
     }
 
-    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        self.0.load(streams).await
-    }
-
-    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-        self.0.claim(key).await
-    }
-
-    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
-        self.0.reserved(space, key).await
+    async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError> {
+        self.0.read(wanted).await
     }
 
     async fn streams(

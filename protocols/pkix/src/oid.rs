@@ -1,7 +1,8 @@
 //! Object identifiers.
 
-use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -16,12 +17,60 @@ const OCTETS_MAX: usize = 64;
 /// An object identifier; arcs up to 128 bits, at most 64 octets.
 ///
 /// Held as its DER content octets and ordered by them; written in dotted form.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Oid(Cow<'static, [u8]>);
+#[derive(Clone)]
+pub struct Oid(Content);
+
+/// Content octets of identifiers that are held in place, at most.
+const SHORT_MAX: usize = 22;
+
+#[derive(Clone)]
+enum Content {
+    Known(&'static [u8]),
+    Short([u8; SHORT_MAX], u8),
+    Long(Box<[u8]>),
+}
+
+impl PartialEq for Oid {
+    fn eq(&self, other: &Self) -> bool {
+        self.der_content() == other.der_content()
+    }
+}
+
+impl Eq for Oid {}
+
+impl PartialOrd for Oid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Oid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.der_content().cmp(other.der_content())
+    }
+}
+
+impl Hash for Oid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.der_content().hash(state);
+    }
+}
 
 impl Oid {
     const fn known(content: &'static [u8]) -> Self {
-        Self(Cow::Borrowed(content))
+        Self(Content::Known(content))
+    }
+
+    /// Of content octets that were found to be good.
+    fn of(content: &[u8]) -> Self {
+        let mut octets = [0; SHORT_MAX];
+        match (octets.get_mut(..content.len()), u8::try_from(content.len())) {
+            (Some(start), Ok(length)) => {
+                start.copy_from_slice(content);
+                Self(Content::Short(octets, length))
+            }
+            _ => Self(Content::Long(content.into())),
+        }
     }
 
     /// Reads the content octets of an OBJECT IDENTIFIER.
@@ -45,7 +94,7 @@ impl Oid {
                 arc = 0;
             }
         }
-        Ok(Self(Cow::Owned(content.to_vec())))
+        Ok(Self::of(content))
     }
 
     /// From arcs such as `[2, 5, 4, 3]`.
@@ -66,22 +115,26 @@ impl Oid {
         if content.len() > OCTETS_MAX {
             return Err(Flaw::TooLarge("object identifier").at(0));
         }
-        Ok(Self(Cow::Owned(content)))
+        Ok(Self::of(&content))
     }
 
     /// The DER content octets.
     pub fn der_content(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Content::Known(octets) => octets,
+            Content::Short(octets, length) => octets.get(..usize::from(*length)).unwrap_or_default(),
+            Content::Long(octets) => octets,
+        }
     }
 
     /// The whole OBJECT IDENTIFIER element.
     pub fn to_der(&self) -> Vec<u8> {
-        der::tlv(der::tag::OID, &self.0)
+        der::tlv(der::tag::OID, self.der_content())
     }
 
     fn arcs(&self) -> impl Iterator<Item = u128> + '_ {
         let mut arc = 0_u128;
-        self.0.iter().filter_map(move |octet| {
+        self.der_content().iter().filter_map(move |octet| {
             arc = (arc << 7) | u128::from(octet & 0x7f);
             (octet & 0x80 == 0).then(|| std::mem::take(&mut arc))
         })

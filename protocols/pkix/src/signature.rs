@@ -69,10 +69,29 @@ impl SignatureAlgorithm {
     ///
     /// RSA parameters may be NULL or absent, all others must be absent.
     pub fn from_algorithm_identifier(element: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| {
-            let without_parameters = der::sequence(&[algorithm.oid().to_der()]);
-            element == algorithm.algorithm_identifier_der() || element == without_parameters
-        })
+        let content = short(der::tag::SEQUENCE, element)
+            .filter(|(_, rest)| rest.is_empty())?
+            .0;
+        let (oid, parameters) = short(der::tag::OID, content)?;
+        let is_named = |algorithm: &Self| algorithm.oid().der_content() == oid;
+        let algorithm = Self::ALL.into_iter().find(is_named)?;
+        let may_be_null = matches!(
+            algorithm,
+            Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha384 | Self::RsaPkcs1Sha512
+        );
+        let accepted = parameters.is_empty() || (may_be_null && parameters == NULL);
+        accepted.then_some(algorithm)
+    }
+}
+
+const NULL: [u8; 2] = [der::tag::NULL, 0];
+
+/// The content of an element with this tag and less than 128 octets, and what follows it. No AlgorithmIdentifier that is accepted
+/// is longer.
+fn short(tag: u8, element: &[u8]) -> Option<(&[u8], &[u8])> {
+    match element {
+        [found, length @ ..=0x7f, rest @ ..] if *found == tag => rest.split_at_checked(usize::from(*length)),
+        _ => None,
     }
 }
 

@@ -82,7 +82,7 @@ impl Ledger {
     /// The histories of these streams, in the order asked. One that does not verify raises an incident and
     /// ends the whole operation.
     pub(crate) async fn histories(&self, streams: &[StreamId]) -> Result<Vec<History>, Error> {
-        let seen: Vec<Option<Head>> = streams.iter().map(|stream| self.verifier.seen(stream)).collect();
+        let seen = self.seen(streams);
         let loaded = match self.store.load(streams).await {
             Ok(loaded) => loaded,
             Err(StoreError::Broken(reason)) => return Err(self.unreadable(streams, reason).await),
@@ -90,18 +90,33 @@ impl Ledger {
         };
         let mut histories = Vec::with_capacity(streams.len());
         for ((stream, records), seen) in streams.iter().zip(&loaded).zip(seen) {
-            match self.verifier.history(*stream, records, seen) {
-                Ok(history) => histories.push(history),
-                Err(tampered) => return Err(self.tampered(*stream, tampered).await),
-            }
+            histories.push(self.believe(*stream, records, seen).await?);
         }
         Ok(histories)
+    }
+
+    /// How far each of these streams went when it was read last. To be asked before they are read again.
+    pub(crate) fn seen(&self, streams: &[StreamId]) -> Vec<Option<Head>> {
+        streams.iter().map(|stream| self.verifier.seen(stream)).collect()
+    }
+
+    /// What these records tell of a stream. One that does not verify raises an incident and is an error.
+    pub(crate) async fn believe(
+        &self,
+        stream: StreamId,
+        records: &[Record],
+        seen: Option<Head>,
+    ) -> Result<History, Error> {
+        match self.verifier.history(stream, records, seen) {
+            Ok(history) => Ok(history),
+            Err(tampered) => Err(self.tampered(stream, tampered).await),
+        }
     }
 
     /// The histories of these streams, in the order asked, each for itself: one that does not verify raises an incident, and
     /// the others are read all the same.
     pub(crate) async fn each(&self, streams: &[StreamId]) -> Result<Vec<Result<History, Damaged>>, Error> {
-        let seen: Vec<Option<Head>> = streams.iter().map(|stream| self.verifier.seen(stream)).collect();
+        let seen = self.seen(streams);
         let mut found = Vec::with_capacity(streams.len());
         match self.store.load(streams).await {
             Ok(loaded) => {

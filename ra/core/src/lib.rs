@@ -16,6 +16,7 @@ pub mod objects;
 pub mod operators;
 pub mod ports;
 pub mod proofs;
+mod reading;
 pub mod registrations;
 pub mod search;
 pub mod secrets;

@@ -10,6 +10,7 @@ mod policy;
 mod runtime;
 mod search;
 mod store;
+mod together;
 
 pub use audit::{
     AuditLog, CheckpointRow, RecordPlace, Seal, SealError, SealHolder, SealProgress, SealedRecord, Sealing,
@@ -34,3 +35,4 @@ pub use store::{
     RequestFilter, Reservation, RevokedRow, Space, Spend, Store, StoreError, StoredDocument, TaskChange,
     TaskKind, TaskLease, Tasks,
 };
+pub use together::{Answers, Wanted};

@@ -16,29 +16,29 @@ use crate::row::{
     time_or_null,
 };
 
-/// `place, header, payload_digest, salt, payload, key, signature`, without the place.
-pub(crate) fn record(row: &impl Columns) -> Result<Record, StoreError> {
+/// `header, payload_digest, salt, payload, key, signature`, from the column `first` on.
+pub(crate) fn record(row: &impl Columns, first: usize) -> Result<Record, StoreError> {
     Record::from_stored(StoredRecord {
-        header: blob(row, 1)?.to_vec(),
-        payload_digest: blob(row, 2)?.to_vec(),
-        salt: blob_or_null(row, 3)?.map(<[u8]>::to_vec),
-        payload: blob_or_null(row, 4)?.map(<[u8]>::to_vec),
-        key: blob(row, 5)?.to_vec(),
-        signature: blob(row, 6)?.to_vec(),
+        header: blob(row, first)?.to_vec(),
+        payload_digest: blob(row, first + 1)?.to_vec(),
+        salt: blob_or_null(row, first + 2)?.map(<[u8]>::to_vec),
+        payload: blob_or_null(row, first + 3)?.map(<[u8]>::to_vec),
+        key: blob(row, first + 4)?.to_vec(),
+        signature: blob(row, first + 5)?.to_vec(),
     })
     .map_err(|error| StoreError::Broken(error.to_string()))
 }
 
-/// `requester, digest, enrollment, until`, from the column `first` on.
-pub(crate) fn claim(row: &impl Columns, key: ClaimKey, first: usize) -> Result<Claim, StoreError> {
-    let requester = Requester::try_from_slice(blob(row, first)?)
+/// `place, until, requester, digest, enrollment`, without the place.
+pub(crate) fn claim(row: &impl Columns, key: ClaimKey) -> Result<Claim, StoreError> {
+    let requester = Requester::try_from_slice(blob(row, 2)?)
         .map_err(|_| StoreError::Broken("the requester of a claim".to_owned()))?;
     Ok(Claim {
         key,
         requester,
-        digest: octets(row, first + 1)?,
-        enrollment: EnrollmentId::from_bytes(octets(row, first + 2)?),
-        until: time(row, first + 3)?,
+        digest: octets(row, 3)?,
+        enrollment: EnrollmentId::from_bytes(octets(row, 4)?),
+        until: time(row, 1)?,
     })
 }
 

@@ -9,8 +9,8 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,9 @@ const SKEW_MAX: Duration = Duration::from_secs(24 * 3600);
 const ENTRIES_MAX: usize = 8_000_000;
 /// Most entries of one write; what a crash can tear.
 pub(crate) const BATCH_MAX: usize = 256;
+/// Octets of zeros that are made durable behind the records when there is no room left: as many as one write may need, so that a
+/// crash never tears more. A write into room leaves the file's length, and making it durable costs one write of the disk, not two.
+const ROOM: usize = BATCH_MAX * record::LENGTH;
 /// A predecessor that lost its gateway ends at once; wait this long for it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -84,6 +87,9 @@ pub(crate) struct Journal {
     floor: Timestamp,
     batch: u32,
     staged: Vec<u8>,
+    /// Where the next record goes, and where the room for records ends.
+    end: u64,
+    room: u64,
 }
 
 impl Journal {
@@ -114,17 +120,14 @@ impl Journal {
             path: path.clone(),
             source,
         };
-        let file = if rewrite {
+        let (file, end) = if rewrite {
             write_anew(directory, (floor, &entries), &mut batch).map_err(io)?
         } else {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(&path)
-                .map_err(io)?;
-            file.seek(SeekFrom::End(0)).map_err(io)?;
-            file
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).open(&path).map_err(io)?;
+            (file, contents.end())
         };
+        let room = file.metadata().map_err(io)?.len();
         Ok(Self {
             path,
             file,
@@ -133,6 +136,8 @@ impl Journal {
             floor,
             batch,
             staged: Vec::new(),
+            end,
+            room,
         })
     }
 
@@ -177,16 +182,26 @@ impl Journal {
         if self.staged.is_empty() {
             return Ok(());
         }
-        let written = self
-            .file
-            .write_all(&self.staged)
-            .and_then(|()| self.file.sync_data());
+        let written = self.write_staged();
         written.map_err(|source| JournalError::Io {
             path: self.path.clone(),
             source,
         })?;
         self.staged.clear();
         self.batch = self.batch.wrapping_add(1);
+        Ok(())
+    }
+
+    fn write_staged(&mut self) -> std::io::Result<()> {
+        let end = self.end.saturating_add(octets(&self.staged));
+        while end > self.room {
+            self.file.write_all_at(&[0; ROOM], self.room)?;
+            self.file.sync_data()?;
+            self.room = self.room.saturating_add(octets(&[0; ROOM]));
+        }
+        self.file.write_all_at(&self.staged, self.end)?;
+        self.file.sync_data()?;
+        self.end = end;
         Ok(())
     }
 
@@ -201,6 +216,10 @@ impl Journal {
             kept
         });
     }
+}
+
+fn octets(written: &[u8]) -> u64 {
+    u64::try_from(written.len()).unwrap_or(u64::MAX)
 }
 
 /// The lock, asked for again and again while another has it.
@@ -252,12 +271,12 @@ fn read(path: &Path) -> Result<Contents, JournalError> {
 }
 
 /// Writes header and entries into a new file and puts it in the place of the old one. The file is complete before it is
-/// renamed, so every entry counts as a write of its own and none of them may be missing later.
+/// renamed, so every entry counts as a write of its own and none of them may be missing later. Says where the next record goes.
 fn write_anew(
     directory: &Path,
     (floor, entries): (Timestamp, &HashMap<EnrollmentId, [u8; 32]>),
     batch: &mut u32,
-) -> std::io::Result<File> {
+) -> std::io::Result<(File, u64)> {
     let next = directory.join("journal.new");
     let mut options = OpenOptions::new();
     let mut file = options
@@ -267,7 +286,7 @@ fn write_anew(
         .write(true)
         .mode(0o600)
         .open(&next)?;
-    let mut octets = Header { floor }.encode().to_vec();
+    let mut content = Header { floor }.encode().to_vec();
     for (&enrollment, &digest) in entries {
         let record = Record {
             enrollment,
@@ -275,12 +294,12 @@ fn write_anew(
             at: enrollment.made_at(),
             batch: *batch,
         };
-        octets.extend_from_slice(&record.encode());
+        content.extend_from_slice(&record.encode());
         *batch = batch.wrapping_add(1);
     }
-    file.write_all(&octets)?;
+    file.write_all(&content)?;
     file.sync_all()?;
     std::fs::rename(&next, directory.join("journal"))?;
     File::open(directory)?.sync_all()?;
-    Ok(file)
+    Ok((file, octets(&content)))
 }

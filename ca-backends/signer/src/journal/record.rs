@@ -42,6 +42,8 @@ pub(super) struct Contents {
     records: Vec<(EnrollmentId, [u8; 32])>,
     batch_last: u32,
     torn: bool,
+    /// Octets up to the end of the last record.
+    end: u64,
 }
 
 impl Header {
@@ -85,8 +87,10 @@ impl Contents {
     pub(super) fn decode(octets: &[u8]) -> Result<Self, Flaw> {
         let (header, rest) = octets.split_at_checked(LENGTH).ok_or(Flaw::NotAJournal)?;
         let header = Header::decode(header).ok_or(Flaw::NotAJournal)?;
+        let rest = without_room(rest);
         let mut contents = Self {
             floor: Some(header.floor),
+            end: u64::try_from(LENGTH.saturating_add(rest.len())).unwrap_or(u64::MAX),
             ..Self::default()
         };
         let mut first_bad = None;
@@ -149,9 +153,21 @@ impl Contents {
         self.torn
     }
 
+    /// Where the next record goes in a journal that is not torn.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(super) const fn batch_last(&self) -> u32 {
         self.batch_last
     }
+}
+
+/// The blocks up to the last one that was written to: zeros behind them are room for more, and no record is all zeros.
+pub(super) fn without_room(blocks: &[u8]) -> &[u8] {
+    let last = blocks.iter().rposition(|octet| *octet != 0);
+    let used = last.map_or(0, |last| last.saturating_add(1).next_multiple_of(LENGTH));
+    blocks.get(..used).unwrap_or(blocks)
 }
 
 fn with_checksum(parts: &[&[u8]]) -> [u8; LENGTH] {

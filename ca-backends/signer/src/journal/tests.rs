@@ -23,6 +23,12 @@ fn open(directory: &Path) -> Journal {
     Journal::open(directory, NOW).expect("opens")
 }
 
+/// The octets of a journal without its room.
+fn written(path: &Path) -> Vec<u8> {
+    let octets = std::fs::read(path).expect("journal");
+    record::without_room(&octets).to_vec()
+}
+
 fn record(journal: &mut Journal, enrollment: EnrollmentId, content: u8) -> Result<(), Refusal> {
     journal.stage(enrollment, [content; 32], NOW)?;
     journal.commit().expect("durable");
@@ -48,7 +54,7 @@ fn refuses_a_second_content_also_after_reopening() {
             "round {round}"
         );
     }
-    let length = std::fs::metadata(path.join("journal")).expect("metadata").len();
+    let length = written(&path.join("journal")).len();
     assert_eq!(length, 64 * 5, "the same bytes again are no new entry");
 }
 
@@ -130,7 +136,7 @@ fn a_torn_end_is_no_loss_and_a_damaged_middle_is() {
         assert_eq!(record(&mut journal, enrollment(NOW, number), number), Ok(()));
     }
     drop(journal);
-    let good = std::fs::read(&path).expect("journal");
+    let good = written(&path);
     let with = |tail: &[u8]| [&good[..], tail].concat();
     let changed = |offset: usize| {
         let mut octets = good.clone();
@@ -147,10 +153,20 @@ fn a_torn_end_is_no_loss_and_a_damaged_middle_is() {
         .concat(),
     );
     let two_batches = with(&[&[0; 64][..], &record_of(9, 900), &record_of(8, 901)].concat());
-    let rows: [(&str, Vec<u8>, Option<usize>); 11] = [
+    let rows: [(&str, Vec<u8>, Option<usize>); 13] = [
         ("whole", good.clone(), Some(4)),
         ("part of a record", with(&[1; 30]), Some(4)),
-        ("zeros", with(&[0; 64 * 20]), Some(4)),
+        ("room", with(&[0; 64 * 2000]), Some(4)),
+        (
+            "part of a record in room",
+            with(&[[1; 30].as_slice(), &[0; 6400]].concat()),
+            Some(4),
+        ),
+        (
+            "record changed before room",
+            [changed(64 * 4 + 5), vec![0; 6400]].concat(),
+            Some(3),
+        ),
         ("garbage", with(&[0xa5; 1000]), Some(4)),
         ("a batch written in part", torn_batch, Some(6)),
         ("last record changed", changed(64 * 4 + 5), Some(3)),
@@ -193,6 +209,37 @@ fn nothing_is_kept_that_was_not_committed_and_nothing_lost_that_was() {
     assert_eq!(journal.stage(enrollment(NOW, 200), [1; 32], NOW), Ok(()));
     drop(journal);
     assert_eq!(open(directory.path()).entries.len(), 100);
+}
+
+#[test]
+fn what_is_written_into_room_stays_and_leaves_the_length() {
+    let directory = tempfile::tempdir().expect("directory");
+    let path = directory.path().join("journal");
+    let length = || std::fs::metadata(&path).expect("metadata").len();
+    let mut journal = open(directory.path());
+    assert_eq!(record(&mut journal, enrollment(NOW, 0), 0), Ok(()));
+    let with_room = length();
+    for number in 1..9 {
+        assert_eq!(record(&mut journal, enrollment(NOW, number), number), Ok(()));
+        assert_eq!(length(), with_room);
+    }
+    drop(journal);
+    let mut again = open(directory.path());
+    assert_eq!(again.entries.len(), 9);
+    assert_eq!(record(&mut again, enrollment(NOW, 9), 9), Ok(()));
+    assert_eq!((length(), written(&path).len()), (with_room, 64 * 11));
+    // As many as go into what is left, and one more.
+    let left = (with_room - 64 * 11) / 64;
+    for number in 0..=u16::try_from(left).expect("few") {
+        let mut id = *enrollment(NOW, 100).as_bytes();
+        id[13..15].copy_from_slice(&number.to_be_bytes());
+        assert_eq!(again.stage(EnrollmentId::from_bytes(id), [7; 32], NOW), Ok(()));
+    }
+    again.commit().expect("durable");
+    assert!(length() > with_room, "room is made when there is none left");
+    drop(again);
+    let entries = open(directory.path()).entries.len();
+    assert_eq!(u64::try_from(entries).expect("few"), 11 + left);
 }
 
 #[derive(Clone, Debug)]
@@ -252,7 +299,7 @@ proptest! {
                 Step::TornWrite(tail) => {
                     drop(journal.take());
                     let path = directory.path().join("journal");
-                    let mut octets = std::fs::read(&path).expect("journal");
+                    let mut octets = written(&path);
                     octets.extend_from_slice(&tail);
                     std::fs::write(&path, octets).expect("written");
                     journal = Some(Journal::open(directory.path(), now).expect("opens"));

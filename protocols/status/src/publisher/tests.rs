@@ -8,15 +8,14 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use portreeve_pkix::{IssuerChain, SerialNumber};
 use portreeve_ra::ports::{
-    ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, Found,
+    Answers, ApprovalHint, CaHealth, Capabilities, CertificateRow, Cursor, DocumentId, DocumentKey, Found,
     IssueOutcome, LeaseRow, Page, ReconcileOutcome, RegistrationFilter, RegistrationRow, RequestFilter,
     RequestRow, RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome, RevokedRow, Scan,
-    SecretFilter, SecretRow, Space, StoredDocument,
+    SecretFilter, SecretRow, StoredDocument, Wanted,
 };
 use portreeve_ra::steps::IssuanceOrder;
 use portreeve_ra::{
-    CertificateContents, Claim, ClaimKey, EnrollmentId, Incident, IncidentKind, Intent, Record,
-    RevocationReason, StreamId, StreamKind,
+    CertificateContents, EnrollmentId, Incident, IncidentKind, Intent, RevocationReason, StreamId, StreamKind,
 };
 
 use super::*;

@@ -45,15 +45,7 @@ impl Store for World {
         Ok(())
     }
 
-    async fn load(&self, _: &[StreamId]) -> Stored<Vec<Vec<Record>>> {
-        unreachable!()
-    }
-
-    async fn claim(&self, _: &ClaimKey) -> Stored<Option<Claim>> {
-        unreachable!()
-    }
-
-    async fn reserved(&self, _: Space, _: &[u8; 32]) -> Stored<Option<StreamId>> {
+    async fn read(&self, _: &Wanted) -> Stored<Answers> {
         unreachable!()
     }
 

@@ -40,11 +40,22 @@ impl RegistrationAuthority {
         request: &EnrollmentRequest,
         (claim, scene, raced): (Option<Claim>, &Scene, bool),
     ) -> Result<Before, Error> {
+        match claim {
+            Some(claim) => {
+                Box::pin(self.claimed_before((caller, digest), request, (claim, scene, raced))).await
+            }
+            None => Ok(Before::Free(None)),
+        }
+    }
+
+    async fn claimed_before(
+        &self,
+        (caller, digest): (&Caller, [u8; 32]),
+        request: &EnrollmentRequest,
+        (claim, scene, raced): (Claim, &Scene, bool),
+    ) -> Result<Before, Error> {
         let makes_key = request.operation == Operation::GenerateKey;
         let live = |claim: &Claim| claim.until > self.now();
-        let Some(claim) = claim else {
-            return Ok(Before::Free(None));
-        };
         if !makes_key && !live(&claim) {
             return self.ended((caller, digest), request, (&claim, scene)).await;
         }

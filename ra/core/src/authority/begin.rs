@@ -47,9 +47,9 @@ impl RegistrationAuthority {
         (judged, operation): (&Judged, Operation),
         contents: CertificateContents,
         findings: &[Finding],
-    ) -> Box<Application> {
+    ) -> Arc<Application> {
         let behalf = judged.admitted.behalf();
-        Box::new(Application {
+        Arc::new(Application {
             endpoint: filing.endpoint.clone(),
             endpoint_version: judged.endpoint.version,
             operation,
@@ -73,7 +73,7 @@ impl RegistrationAuthority {
     pub(super) async fn file_intent(
         self: &Arc<Self>,
         filing: &Filing,
-        (application, pass): (Box<Application>, Option<Pass>),
+        (application, pass): (Arc<Application>, Option<Pass>),
         alongside: Batch,
     ) -> Result<Option<(Verified<Enrollment>, TaskLease)>, Error> {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());
@@ -169,7 +169,7 @@ impl RegistrationAuthority {
     pub(super) async fn file_referral(
         &self,
         filing: &Filing,
-        application: Box<Application>,
+        application: Arc<Application>,
         (approval, alongside): (&ApprovalPolicy, Batch),
     ) -> Result<Option<Enrollment>, Error> {
         let id = EnrollmentId::new(self.now(), self.parts.random.as_ref());

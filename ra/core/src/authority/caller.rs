@@ -6,10 +6,11 @@ use super::RegistrationAuthority;
 use super::enroll::Filing;
 use super::holder::Holder;
 use super::judge::Scene;
+use super::outlook::Outlook;
 use crate::domain::{
     AccountBinding, Credential, CredentialKind, Endpoint, EndpointName, EnrollmentId, KnownSecret,
-    ObjectKind, ObjectVersion, Operation, Origin, Refusal, RegistrationId, Requester, SecretId, SecretState,
-    StreamId,
+    ObjectHistory, ObjectKind, ObjectVersion, Operation, Origin, Refusal, RegistrationId, Requester,
+    SecretId, SecretState, StreamId,
 };
 use crate::error::Error;
 use crate::secrets::Use;
@@ -109,14 +110,22 @@ impl RegistrationAuthority {
         credential: &Credential,
         (endpoint, operation): (&EndpointName, Operation),
         origin: &Origin,
+        outlook: &Outlook,
     ) -> Result<Caller, Error> {
         match credential {
-            Credential::Several(several) => self.of_several(several, (endpoint, operation), origin).await,
-            one => self.of_one(one, origin).await,
+            Credential::Several(several) => {
+                Box::pin(self.of_several(several, (endpoint, operation), origin, outlook)).await
+            }
+            one => self.of_one(one, origin, outlook).await,
         }
     }
 
-    async fn of_one(&self, credential: &Credential, origin: &Origin) -> Result<Caller, Error> {
+    async fn of_one(
+        &self,
+        credential: &Credential,
+        origin: &Origin,
+        outlook: &Outlook,
+    ) -> Result<Caller, Error> {
         let kind = kind_of(credential);
         match credential {
             Credential::Secret {
@@ -136,7 +145,7 @@ impl RegistrationAuthority {
                 })
             }
             Credential::Certificate { chain } => {
-                let holder = self.holder(chain).await?;
+                let holder = self.holder(chain, outlook).await?;
                 Ok(Caller {
                     kind,
                     ..Caller::known_by_signature(holder.requester())
@@ -156,6 +165,7 @@ impl RegistrationAuthority {
         several: &[Credential],
         (endpoint, operation): (&EndpointName, Operation),
         origin: &Origin,
+        outlook: &Outlook,
     ) -> Result<Caller, Error> {
         if several.is_empty() {
             return Err(Refusal::CredentialMissing.into());
@@ -163,7 +173,9 @@ impl RegistrationAuthority {
         if several.len() > Credential::SEVERAL_MAX {
             return Err(Refusal::Malformed("too many credentials".to_owned()).into());
         }
-        let endpoint = self.endpoint_in_any_state(endpoint).await?;
+        let stream = ObjectVersion::stream(ObjectKind::Endpoint, endpoint.as_str());
+        let history = self.ledger.history_in(&outlook.reading, stream).await?;
+        let endpoint = self.in_any_state(&super::judge::object(Some(history)))?;
         let accepted = &endpoint.clients.authentication;
         let says = several
             .iter()
@@ -177,7 +189,7 @@ impl RegistrationAuthority {
         let mut caller = None;
         let mut besides = Vec::new();
         for (number, one) in several.iter().enumerate() {
-            let of_one = self.of_one(one, origin).await;
+            let of_one = self.of_one(one, origin, outlook).await;
             if number == index {
                 caller = Some(of_one?);
                 continue;
@@ -196,7 +208,10 @@ impl RegistrationAuthority {
     /// The endpoint, in force or not any more: what it accepted it still answers for.
     pub(super) async fn endpoint_in_any_state(&self, name: &EndpointName) -> Result<Arc<Endpoint>, Error> {
         let history = self.objects.history(ObjectKind::Endpoint, name.as_str()).await?;
-        let history = history.ok_or(Refusal::UnknownEndpoint)?;
+        self.in_any_state(&history.unwrap_or_default())
+    }
+
+    fn in_any_state(&self, history: &ObjectHistory) -> Result<Arc<Endpoint>, Error> {
         self.read_endpoint(history.current().or_else(|| history.latest_released()))
     }
 
@@ -206,6 +221,7 @@ impl RegistrationAuthority {
         &self,
         (requester, secret, holder): (&Requester, Option<SecretId>, Option<&Holder>),
         endpoint: &EndpointName,
+        outlook: &Outlook,
     ) -> Result<Scene, Error> {
         let mut streams = vec![ObjectVersion::stream(ObjectKind::Endpoint, endpoint.as_str())];
         match requester {
@@ -216,7 +232,8 @@ impl RegistrationAuthority {
             }
             Requester::Certificate(_) | Requester::Key(_) => {}
         }
-        let mut histories = self.ledger.histories(&streams).await?.into_iter();
+        let histories = self.ledger.histories_in(&outlook.reading, &streams).await?;
+        let mut histories = histories.into_iter();
         let endpoints = super::judge::object(histories.next());
         let mut scene = Scene {
             account: None,
@@ -225,7 +242,7 @@ impl RegistrationAuthority {
             endpoints,
         };
         if let Some(holder) = holder {
-            scene.presented = Some(self.presented(holder, &scene.endpoints).await?);
+            scene.presented = Some(self.presented(holder, &scene.endpoints, outlook).await?);
         }
         match requester {
             Requester::Account(_) => {

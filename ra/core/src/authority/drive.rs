@@ -13,8 +13,8 @@ use super::rows;
 use super::settle::Settled;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Operation, Origin, Proposal,
-    ProposalState, Purpose, Refusal, StreamId,
+    Actor, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Intent, Issuance, Operation, Origin,
+    Proposal, ProposalState, Purpose, Refusal, StreamId,
 };
 use crate::error::{Error, InternalError};
 use crate::ledger::Saying;
@@ -51,9 +51,25 @@ pub(super) enum Asked {
 /// What bringing an enrollment forward came to.
 pub(super) enum Drove {
     /// It went this far.
-    To(Box<Enrollment>),
+    To(Box<Driven>),
     /// Its task waits for another attempt.
     PutBack,
+}
+
+/// How far an enrollment was brought.
+pub(super) struct Driven {
+    pub(super) enrollment: Enrollment,
+    /// The certificate that it was given now.
+    pub(super) issuance: Option<Box<Issuance>>,
+}
+
+impl Driven {
+    fn to(enrollment: Verified<Enrollment>, issuance: Option<Box<Issuance>>) -> Self {
+        Self {
+            enrollment: enrollment.into_value(),
+            issuance,
+        }
+    }
 }
 
 impl RegistrationAuthority {
@@ -68,7 +84,7 @@ impl RegistrationAuthority {
         self.parts.spawn.spawn(Box::pin(async move {
             let id = enrollment.value().id;
             let drove = match this.drive(enrollment, &lease, Asked::Never).await {
-                Ok(enrollment) => Drove::To(Box::new(enrollment)),
+                Ok(driven) => Drove::To(Box::new(driven)),
                 Err(error) => {
                     this.postpone(&lease, &error).await;
                     Drove::PutBack
@@ -86,17 +102,24 @@ impl RegistrationAuthority {
         mut enrollment: Verified<Enrollment>,
         lease: &TaskLease,
         mut asked: Asked,
-    ) -> Result<Enrollment, Error> {
+    ) -> Result<Driven, Error> {
         let (begun, mut steps) = (self.now(), 0);
         while steps < TURN.1 && self.now().since(begun) < TURN.0 {
             steps += 1;
+            // What most enrollments do not come to is kept out of the state that each of them carries.
             let settled = match enrollment.value().state() {
-                Some(EnrollmentState::Submitted) => self.judge_submission(enrollment, lease).await?,
-                Some(EnrollmentState::AwaitingApproval) => self.hear_people(enrollment, lease).await?,
-                Some(EnrollmentState::Approved) => self.start_issuing(enrollment, lease, None).await?,
+                Some(EnrollmentState::Submitted) => {
+                    Box::pin(self.judge_submission(enrollment, lease)).await?
+                }
+                Some(EnrollmentState::AwaitingApproval) => {
+                    Box::pin(self.hear_people(enrollment, lease)).await?
+                }
+                Some(EnrollmentState::Approved) => {
+                    Box::pin(self.start_issuing(enrollment, lease, None)).await?
+                }
                 Some(EnrollmentState::Issuing) => self.issue(enrollment, lease, asked).await?,
                 Some(EnrollmentState::Issued | EnrollmentState::Confirmed) => {
-                    self.revoke_as_requested(enrollment, lease).await?
+                    Box::pin(self.revoke_as_requested(enrollment, lease)).await?
                 }
                 _ => {
                     self.complete(lease).await?;
@@ -105,11 +128,12 @@ impl RegistrationAuthority {
             };
             match settled {
                 Settled::GoOn(next) => (enrollment, asked) = (next, Asked::Never),
-                Settled::Stop(last) => return Ok(last.into_value()),
+                Settled::Stop(last) => return Ok(Driven::to(last, None)),
+                Settled::Issued(last, issuance) => return Ok(Driven::to(last, Some(issuance))),
             }
         }
         self.wait(lease, NEXT_TURN).await?;
-        Ok(enrollment.into_value())
+        Ok(Driven::to(enrollment, None))
     }
 
     /// Follows what people decided, if they have.

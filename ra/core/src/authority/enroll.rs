@@ -53,7 +53,10 @@ impl RegistrationAuthority {
         let mut turn = 0;
         loop {
             let at = (&request.endpoint, request.operation);
-            let caller = self.caller(&request.credential, at, &request.origin).await?;
+            let outlook = self.outlook(&request, &digest).await;
+            let caller = self
+                .caller(&request.credential, at, &request.origin, &outlook)
+                .await?;
             let handle = match &request.handle {
                 Handle::Given(handle) => handle.clone(),
                 Handle::SameRequest => ClaimHandle::of_request(&caller.requester, &digest),
@@ -61,10 +64,11 @@ impl RegistrationAuthority {
             let key = ClaimKey::new(&request.endpoint, request.operation, &handle);
             let secret = caller.secret.as_ref().map(|secret| secret.value().id);
             let (claim, scene) = join(
-                self.parts.store.claim(&key),
+                self.ledger.claim_in(&outlook.reading, &key),
                 self.scene(
                     (&caller.requester, secret, caller.holder.as_ref()),
                     &request.endpoint,
+                    &outlook,
                 ),
             )
             .await;
@@ -86,7 +90,13 @@ impl RegistrationAuthority {
                 secret: caller.secret.clone().filter(|_| unspent),
                 led_to,
             };
-            let acted = match self.judge(&request, scene, (&caller, earlier.as_ref())).await {
+            let judged = self
+                .judge(&request, scene, (&caller, earlier.as_ref()), &outlook)
+                .await;
+            if judged.is_ok() {
+                self.habits.learn(&request.endpoint, &outlook);
+            }
+            let acted = match judged {
                 Err(Error::Refused(refusal)) => self.turn_away(&filing, refusal).await?,
                 judged => self.act_on(&filing, judged?, &request).await?,
             };
@@ -110,25 +120,26 @@ impl RegistrationAuthority {
             spends: spends.clone(),
             ..Batch::default()
         };
+        // What most requests do not need is kept out of the state that each of them carries.
         match judged.verdict.clone() {
             Verdict::Refuse { refusal, findings } => {
                 let spends = Batch {
                     spends: spends.clone(),
                     ..Batch::default()
                 };
-                self.refuse(filing, refusal, (&findings, spends)).await
+                Box::pin(self.refuse(filing, refusal, (&findings, spends))).await
             }
             Verdict::Refer {
                 contents,
                 approval,
                 findings,
             } if self.judges() => {
-                self.refer(
+                Box::pin(self.refer(
                     filing,
                     (judged, request),
                     (contents, approval, findings),
                     alongside,
-                )
+                ))
                 .await
             }
             Verdict::Permit { contents, findings } if self.judges() => {
@@ -136,7 +147,7 @@ impl RegistrationAuthority {
                     .await
             }
             Verdict::Refer { .. } | Verdict::Permit { .. } => {
-                self.submit(filing, (judged, request), alongside).await
+                Box::pin(self.submit(filing, (judged, request), alongside)).await
             }
         }
     }
@@ -254,7 +265,7 @@ impl RegistrationAuthority {
     async fn begin(
         self: &Arc<Self>,
         filing: &Filing,
-        (judged, application, pass): (Judged, Box<Application>, Option<Pass>),
+        (judged, application, pass): (Judged, Arc<Application>, Option<Pass>),
         (findings, alongside): (&[Finding], Batch),
     ) -> Result<Acted, Error> {
         let spends = alongside.spends.clone();
@@ -277,7 +288,10 @@ impl RegistrationAuthority {
         let work = self.spawn_drive(enrollment, lease);
         let drove = self.drove((id, endpoint.inline_wait), woken, &work).await;
         match drove {
-            Some(Drove::To(finished)) => disposition(finished, endpoint.retry_after).map(Acted::Done),
+            Some(Drove::To(driven)) => match &driven.issuance {
+                Some(issuance) => Ok(Acted::Done(Disposition::Issued(issuance.clone()))),
+                None => disposition(&driven.enrollment, endpoint.retry_after).map(Acted::Done),
+            },
             Some(Drove::PutBack) | None => {
                 let enrollment = self.load_enrollment(id).await?.ok_or(Refusal::UnknownRequest)?;
                 disposition(enrollment.value(), endpoint.retry_after).map(Acted::Done)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::begin::serial_key;
+use super::outlook::Outlook;
 use crate::domain::{
     Application, EndpointName, Enrollment, EnrollmentId, EnrollmentState, ObjectHistory, ObjectKind,
     ObjectVersion, Refusal, Renewal, Requester, Role, StreamId, StreamKind, TrustAnchorSet, TrustAnchorsName,
@@ -83,14 +84,14 @@ impl Lineage {
 impl RegistrationAuthority {
     /// Reads what a client sent, and finds out whether its certificate is one of ours, the very octets that were issued, and
     /// what is known of its key.
-    pub(super) async fn holder(&self, ders: &[Vec<u8>]) -> Result<Holder, Error> {
-        let chain = client::read(ders).map_err(Refusal::from)?;
+    pub(super) async fn holder(&self, ders: &[Vec<u8>], outlook: &Outlook) -> Result<Holder, Error> {
+        let chain = client::read(ders, outlook.own.as_ref()).map_err(Refusal::from)?;
         let own = chain.first().ok_or(Refusal::CredentialMissing)?;
         let serial = serial_key(own.issuer_der(), own.serial().as_bytes());
         let key = own.public_key().fingerprint();
         let (stream, report) = join(
-            self.parts.store.reserved(Space::Serial, &serial),
-            self.ledger.history(key_report_stream(&key)),
+            self.ledger.reserved_in(&outlook.reading, (Space::Serial, serial)),
+            self.ledger.history_in(&outlook.reading, key_report_stream(&key)),
         )
         .await;
         let stream = stream?;
@@ -118,6 +119,7 @@ impl RegistrationAuthority {
         &self,
         holder: &Holder,
         endpoints: &ObjectHistory,
+        outlook: &Outlook,
     ) -> Result<Presented, Error> {
         let endpoint = self.read_endpoint(endpoints.current().or_else(|| endpoints.latest_released()))?;
         let own = holder.chain.first().ok_or(Refusal::CredentialMissing)?;
@@ -144,7 +146,11 @@ impl RegistrationAuthority {
             return Ok(presented);
         }
         let clients = &endpoint.clients;
-        let (trust, ra_trust) = join(self.anchors(&clients.trust), self.anchors(&clients.ra_trust)).await;
+        let (trust, ra_trust) = join(
+            self.anchors(&clients.trust, outlook),
+            self.anchors(&clients.ra_trust, outlook),
+        )
+        .await;
         (presented.trust, presented.ra_trust) = (trust?, ra_trust?);
         if let Ok(Some(name)) = client::registration_name(own, endpoint.clients.registration) {
             let known = self.registrations.find(&name).await?;
@@ -199,7 +205,11 @@ impl RegistrationAuthority {
     }
 
     /// Trust anchors that are in force. A set that is named and not there lets nobody in.
-    async fn anchors(&self, names: &[TrustAnchorsName]) -> Result<Vec<Arc<TrustAnchorSet>>, Error> {
+    async fn anchors(
+        &self,
+        names: &[TrustAnchorsName],
+        outlook: &Outlook,
+    ) -> Result<Vec<Arc<TrustAnchorSet>>, Error> {
         let streams: Vec<StreamId> = names
             .iter()
             .map(|name| ObjectVersion::stream(ObjectKind::TrustAnchors, name.as_str()))
@@ -207,7 +217,7 @@ impl RegistrationAuthority {
         if streams.is_empty() {
             return Ok(Vec::new());
         }
-        let histories = self.ledger.histories(&streams).await?;
+        let histories = self.ledger.histories_in(&outlook.reading, &streams).await?;
         let mut sets = Vec::with_capacity(names.len());
         for history in histories {
             let objects = super::judge::object(Some(history));

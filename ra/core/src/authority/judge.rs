@@ -1,12 +1,13 @@
 //! Judgement: from an admitted requester and a proven request to a verdict.
 
-use portreeve_pkix::{GeneralName, Identifier, Timestamp};
+use portreeve_pkix::{CertificationRequest, GeneralName, Identifier, Timestamp};
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::again::Earlier;
 use super::caller::{Beside, Caller};
 use super::holder::Holder;
+use super::outlook::Outlook;
 use super::wish::Wish;
 use crate::domain::{
     Account, Agreement, Application, Credential, Endpoint, EndpointName, EnrollmentRequest, Facts, Finding,
@@ -51,6 +52,7 @@ impl RegistrationAuthority {
         request: &EnrollmentRequest,
         scene: Scene,
         (caller, earlier): (&Caller, Option<&Earlier>),
+        outlook: &Outlook,
     ) -> Result<Judged, Error> {
         let now = self.now();
         let endpoint = self.read_endpoint(scene.endpoints.current())?;
@@ -61,17 +63,17 @@ impl RegistrationAuthority {
             return Err(Refusal::NotAuthorized.into());
         }
         let admitted = admitted.asking(scene.known, &endpoint, now)?;
-        self.agreeing((caller, &admitted), &endpoint, &scene.endpoints)
+        self.agreeing((caller, &admitted), &endpoint, (&scene.endpoints, outlook))
             .await?;
         if !renews_something(request.operation, &admitted) {
             return Err(Refusal::CertificateRequired.into());
         }
         self.limit(&admitted, &endpoint).await?;
-        let mut wish = Wish::from(request);
+        let mut wish = Wish::from(request).read_as(outlook.request.as_ref());
         wish.shown.chain = caller.holder.as_ref().map(Holder::ders).unwrap_or_default();
         wish.shown.besides = caller.besides.iter().map(Beside::requester).collect();
         wish.shown.replaces = earlier.and_then(|earlier| earlier.undelivered);
-        self.judge_admitted(admitted, endpoint, wish).await
+        self.judge_admitted(admitted, endpoint, (wish, outlook)).await
     }
 
     /// Where the endpoint wants several credentials to be of one identity, whether they are: of one registration.
@@ -79,7 +81,7 @@ impl RegistrationAuthority {
         &self,
         (caller, admitted): (&Caller, &Admitted),
         endpoint: &Endpoint,
-        endpoints: &ObjectHistory,
+        (endpoints, outlook): (&ObjectHistory, &Outlook),
     ) -> Result<(), Error> {
         if endpoint.clients.several == SeveralCredentials::Precedence {
             return Ok(());
@@ -89,7 +91,7 @@ impl RegistrationAuthority {
             let other = match beside {
                 Beside::Registration(id) => Some(*id),
                 Beside::Certificate(holder) => {
-                    let presented = self.presented(holder, endpoints).await?;
+                    let presented = self.presented(holder, endpoints, outlook).await?;
                     let other = admit_certificate(&presented, endpoint, When::Later, self.now())?;
                     other.registration()
                 }
@@ -103,14 +105,15 @@ impl RegistrationAuthority {
 
     /// Judges what an edge handed over: whoever asks was authenticated there, and is admitted here.
     pub(super) async fn judge_handed_over(&self, submission: &Submission) -> Result<Judged, Error> {
+        let outlook = Outlook::default();
         let holder = self.holder_again(&submission.shown).await?;
         let who = (&submission.requester, submission.secret, holder.as_ref());
-        let scene = self.scene(who, &submission.endpoint).await?;
+        let scene = self.scene(who, &submission.endpoint, &outlook).await?;
         let endpoint = self.read_endpoint(scene.endpoints.current())?;
         let when = (When::Asks(submission.operation), self.now());
         let admitted = admit_known(&submission.requester, &endpoint, &scene, when)?;
         let admitted = admitted.asking(scene.known, &endpoint, self.now())?;
-        self.judge_admitted(admitted, endpoint, Wish::from(submission))
+        self.judge_admitted(admitted, endpoint, (Wish::from(submission), &outlook))
             .await
     }
 
@@ -118,7 +121,7 @@ impl RegistrationAuthority {
         &self,
         admitted: Admitted,
         endpoint: Arc<Endpoint>,
-        wish: Wish<'_>,
+        (wish, outlook): (Wish<'_>, &Outlook),
     ) -> Result<Judged, Error> {
         let (asked, shown) = self.asked(&admitted, &endpoint, &wish)?;
         let profile = chosen_profile(wish.profile_hint, &endpoint, admitted.behalf())?;
@@ -126,7 +129,7 @@ impl RegistrationAuthority {
         let early = wish.needs_a_key();
         let asked = if early { asked } else { wish.keyed(asked).await? };
         let (profiles, mut facts) = self
-            .profile_and_facts(&admitted, (&endpoint, &profile), &asked)
+            .profile_and_facts(&admitted, (&endpoint, &profile), &asked, outlook)
             .await?;
         if endpoint.approval.is_some() && facts.approval == Agreement::NotAsked {
             return Err(no_policy(&endpoint).into());
@@ -166,9 +169,10 @@ impl RegistrationAuthority {
     /// deactivated, its names may have lost their proofs, its key may have been reported. What will be certified stays
     /// what it was, and the times that were asked for are not judged again.
     pub(super) async fn judge_again(&self, application: &Application) -> Result<(), Error> {
+        let outlook = Outlook::default();
         let holder = self.holder_again(&application.shown).await?;
         let who = (&application.requester, application.secret, holder.as_ref());
-        let scene = self.scene(who, &application.endpoint).await?;
+        let scene = self.scene(who, &application.endpoint, &outlook).await?;
         let gone = |name: &str| InternalError::Object {
             name: name.to_owned(),
             reason: "the version that a request was judged by is gone".to_owned(),
@@ -197,7 +201,7 @@ impl RegistrationAuthority {
             None => proven,
         };
         let (profiles, mut facts) = self
-            .profile_and_facts(&admitted, (&endpoint, &application.profile), &proven)
+            .profile_and_facts(&admitted, (&endpoint, &application.profile), &proven, &outlook)
             .await?;
         facts.approval = Agreement::Given;
         let profile = profiles
@@ -269,8 +273,12 @@ impl RegistrationAuthority {
         let endpoint = self.read_endpoint(scene.endpoints.latest_released())?;
         let when = (When::Later, self.now());
         let admitted = admit_either((credential, caller), &endpoint, scene, when)?;
-        self.agreeing((caller, &admitted), &endpoint, &scene.endpoints)
-            .await?;
+        self.agreeing(
+            (caller, &admitted),
+            &endpoint,
+            (&scene.endpoints, &Outlook::default()),
+        )
+        .await?;
         Ok((admitted, endpoint))
     }
 
@@ -280,10 +288,11 @@ impl RegistrationAuthority {
         admitted: &Admitted,
         (endpoint, profile): (&Arc<Endpoint>, &ProfileName),
         proven: &ProvenRequest,
+        outlook: &Outlook,
     ) -> Result<(ObjectHistory, Facts), Error> {
         let now = self.now();
         let requester = admitted.requester();
-        let identifiers = identifiers(proven);
+        let identifiers = identifiers(proven.request());
         let fingerprint = proven.request().public_key().fingerprint();
         let mut streams = vec![
             ObjectVersion::stream(ObjectKind::Profile, profile.as_str()),
@@ -297,7 +306,8 @@ impl RegistrationAuthority {
                 .iter()
                 .map(|identifier| proof_stream(requester, identifier)),
         );
-        let mut histories = self.ledger.histories(&streams).await?.into_iter();
+        let histories = self.ledger.histories_in(&outlook.reading, &streams).await?;
+        let mut histories = histories.into_iter();
         let profiles = object(histories.next());
         let report = histories.next();
         let key_blocked = report.is_some_and(|report| verify::is_compromised(&report, &fingerprint));
@@ -399,8 +409,7 @@ fn renews_something(operation: Operation, admitted: &Admitted) -> bool {
 }
 
 /// Every identifier in the request: subject alternative names, and common names that are DNS names.
-fn identifiers(proven: &ProvenRequest) -> Vec<Identifier> {
-    let request = proven.request();
+pub(super) fn identifiers(request: &CertificationRequest) -> Vec<Identifier> {
     let mut found: Vec<Identifier> = request
         .names()
         .iter()

@@ -21,6 +21,7 @@ mod incidents;
 mod issue_secret;
 mod judge;
 mod limits;
+mod outlook;
 mod propose;
 mod recount;
 mod register;
@@ -125,6 +126,7 @@ pub struct RegistrationAuthority {
     registrations: Registrations,
     secrets: Secrets,
     paths: Arc<KnownPaths>,
+    habits: outlook::Habits,
     in_flight: AtomicUsize,
     putting_back: AtomicUsize,
 }
@@ -148,6 +150,7 @@ impl RegistrationAuthority {
                 (Arc::clone(&parts.sealer), Arc::clone(&parts.limiter)),
             ),
             paths: Arc::default(),
+            habits: outlook::Habits::default(),
             in_flight: AtomicUsize::new(0),
             putting_back: AtomicUsize::new(0),
             ledger,

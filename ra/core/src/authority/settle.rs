@@ -9,8 +9,8 @@ use super::begin::{NEVER, run, serial_key, serial_of};
 use super::rows;
 use crate::accounts::commit_error;
 use crate::domain::{
-    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Origin, Purpose, Refusal,
-    RevocationReason, StreamId,
+    Actor, Claim, Command, Enrollment, EnrollmentState, Incident, IncidentKind, Issuance, Origin, Purpose,
+    Refusal, RevocationReason, StreamId,
 };
 use crate::error::Error;
 use crate::ledger::Saying;
@@ -44,6 +44,8 @@ pub(super) enum Settled {
     GoOn(Verified<Enrollment>),
     /// There is nothing more to do now.
     Stop(Verified<Enrollment>),
+    /// It has this certificate, and there is nothing more to do.
+    Issued(Verified<Enrollment>, Box<Issuance>),
 }
 
 impl RegistrationAuthority {
@@ -58,7 +60,7 @@ impl RegistrationAuthority {
             IssueOutcome::Deferred { handle, retry_after } => {
                 let enrollment = match self.keep_handle(enrollment, lease, handle).await? {
                     Settled::GoOn(enrollment) => enrollment,
-                    Settled::Stop(enrollment) => return Ok(Settled::Stop(enrollment)),
+                    settled => return Ok(settled),
                 };
                 self.wait(lease, retry_after.clamp(DEFERRAL.0, DEFERRAL.1))
                     .await?;
@@ -164,7 +166,7 @@ impl RegistrationAuthority {
         let accept::Accepted { certificate, chain } = accepted;
         let command = Command::Issue {
             certificate: certificate.der().to_vec(),
-            chain,
+            chain: chain.iter().map(|issuer| issuer.der().to_vec()).collect(),
         };
         let key = serial_key(certificate.issuer_der(), certificate.serial().as_bytes());
         // A serial number that was fixed with the intent was taken with it.
@@ -193,7 +195,13 @@ impl RegistrationAuthority {
         };
         let enrollment = self.finish(enrollment, lease, (command, until), batch).await?;
         self.report_issued(enrollment.value(), &certificate);
-        Ok(Settled::Stop(enrollment))
+        let issuance = Issuance {
+            enrollment: enrollment.value().id,
+            certificate,
+            chain,
+            revoked_at: None,
+        };
+        Ok(Settled::Issued(enrollment, Box::new(issuance)))
     }
 
     fn report_issued(&self, enrollment: &Enrollment, certificate: &Certificate) {

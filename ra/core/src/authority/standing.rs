@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::RegistrationAuthority;
 use super::caller::Caller;
+use super::outlook::Outlook;
 use crate::accounts::{commit_error, may_race};
 use crate::domain::{
     Actor, Claim, ClaimHandle, ClaimKey, Command, Credential, Disposition, EndpointName, Enrollment,
@@ -32,9 +33,11 @@ impl RegistrationAuthority {
         (credential, origin): (&Credential, &Origin),
     ) -> Result<Disposition, Error> {
         let key = ClaimKey::new(endpoint, operation, handle);
-        let caller = self.caller(credential, (endpoint, operation), origin).await?;
+        let outlook = Outlook::default();
+        let at = (endpoint, operation);
+        let caller = self.caller(credential, at, origin, &outlook).await?;
         let who = (&caller.requester, None, caller.holder.as_ref());
-        let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint)).await;
+        let (claim, scene) = join(self.parts.store.claim(&key), self.scene(who, endpoint, &outlook)).await;
         let (admitted, found) = self.admit_returning((credential, &caller), &scene?).await?;
         let enrollment = self.claimed(claim?, &admitted).await?;
         self.spent_for(&caller, enrollment.value())?;
@@ -50,9 +53,11 @@ impl RegistrationAuthority {
         handle: &ClaimHandle,
         (credential, origin): (&Credential, &Origin),
     ) -> Result<(), Error> {
-        let caller = self.caller(credential, (endpoint, operation), origin).await?;
+        let outlook = Outlook::default();
+        let at = (endpoint, operation);
+        let caller = self.caller(credential, at, origin, &outlook).await?;
         let who = (&caller.requester, None, caller.holder.as_ref());
-        let scene = self.scene(who, endpoint).await?;
+        let scene = self.scene(who, endpoint, &outlook).await?;
         let (admitted, _) = self.admit_returning((credential, &caller), &scene).await?;
         let key = ClaimKey::new(endpoint, operation, handle);
         let mut turn = 0;

@@ -119,7 +119,7 @@ impl RegistrationAuthority {
     async fn begin_submission(
         self: &Arc<Self>,
         (enrollment, lease): (Verified<Enrollment>, &TaskLease),
-        (application, pass): (Box<Application>, Option<Pass>),
+        (application, pass): (Arc<Application>, Option<Pass>),
     ) -> Result<Settled, Error> {
         let id = enrollment.value().id;
         let intent = match self.prepare(id, &application) {

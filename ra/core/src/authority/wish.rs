@@ -1,10 +1,11 @@
 //! What is asked for, proven: possession of the key, the channel it came through, and what a certificate limits it to.
 
-use portreeve_pkix::Timestamp;
+use portreeve_pkix::{CertificationRequest, Timestamp};
 use std::sync::Arc;
 
 use super::RegistrationAuthority;
 use super::holder::Holder;
+use super::outlook::Outlook;
 use crate::domain::{Endpoint, EnrollmentRequest, Operation, ProfileName, Refusal, Shown, Submission};
 use crate::error::Error;
 use crate::ports::{CaBackend, KeyMaker};
@@ -15,6 +16,8 @@ use crate::steps::{ProvenRequest, possession, renewal};
 pub(super) struct Wish<'a> {
     pub(super) operation: Operation,
     request: &'a [u8],
+    /// The same, if it was read before.
+    read: Option<CertificationRequest>,
     pub(super) profile_hint: Option<&'a ProfileName>,
     pub(super) not_before: Option<Timestamp>,
     pub(super) not_after: Option<Timestamp>,
@@ -41,6 +44,7 @@ impl<'a> From<&'a EnrollmentRequest> for Wish<'a> {
         Self {
             operation: request.operation,
             request: &request.request,
+            read: None,
             profile_hint: request.profile_hint.as_ref(),
             not_before: request.not_before,
             not_after: request.not_after,
@@ -66,6 +70,7 @@ impl<'a> From<&'a Submission> for Wish<'a> {
                 .received
                 .as_deref()
                 .unwrap_or(&submission.request),
+            read: None,
             profile_hint: submission.profile_hint.as_ref(),
             not_before: submission.not_before,
             not_after: submission.not_after,
@@ -84,7 +89,7 @@ impl RegistrationAuthority {
         if shown.chain.is_empty() {
             return Ok(None);
         }
-        self.holder(&shown.chain).await.map(Some)
+        self.holder(&shown.chain, &Outlook::default()).await.map(Some)
     }
 
     /// The request to be judged by the profile, and what is kept of how it came. Where a key is made here, its own key is only
@@ -98,7 +103,10 @@ impl RegistrationAuthority {
         if wish.operation == Operation::GenerateKey && !self.delivers_keys(endpoint) {
             return Err(Refusal::NotOffered);
         }
-        let received = possession::prove(wish.request)?;
+        let received = match &wish.read {
+            Some(read) => possession::proven(read.clone())?,
+            None => possession::prove(wish.request)?,
+        };
         let for_others = admitted.for_others();
         // Whoever asks for others passes on what was bound to a channel that ends there.
         if !for_others {
@@ -138,7 +146,13 @@ impl RegistrationAuthority {
     }
 }
 
-impl Wish<'_> {
+impl<'a> Wish<'a> {
+    /// With the request that was read of the octets received.
+    pub(super) fn read_as(self, request: Option<&CertificationRequest>) -> Self {
+        let read = request.filter(|read| read.der() == self.request).cloned();
+        Self { read, ..self }
+    }
+
     /// Whether its key is yet to be made here, which costs something.
     pub(super) const fn needs_a_key(&self) -> bool {
         matches!(self.key, Key::ToBeMade(_))

@@ -9,6 +9,7 @@ mod status;
 mod submission;
 
 use portreeve_pkix::{Certificate, PublicKey, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use application::Application;
@@ -32,7 +33,7 @@ pub struct Enrollment {
     pub id: EnrollmentId,
     state: Option<EnrollmentState>,
     submission: Option<Box<Submission>>,
-    application: Option<Box<Application>>,
+    application: Option<Arc<Application>>,
     proposal: Option<ProposalId>,
     granted_by: Option<ProposalId>,
     intent: Option<Intent>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::listed::{RegistrationFilter, RegistrationRow, SecretFilter, SecretRow};
 use super::search::{CertificateRow, Found, RequestRow, Scan};
+use super::together::{Answers, Wanted};
 use crate::domain::{
     Claim, ClaimKey, EnrollmentId, NodeId, Record, RevocationReason, StreamId, StreamKind, TaskId,
 };
@@ -372,13 +373,35 @@ pub const CLAIM_KEPT: Duration = Duration::from_secs(35 * 86_400);
 pub trait Store: Send + Sync {
     /// Writes all of the batch or nothing.
     async fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+    /// Reads all of this in one message. The answers see every commit that was acknowledged before, and never half a batch of
+    /// one stream; `Broken` when a row of any of it cannot be read.
+    async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError>;
     /// The records of these streams, each in order; a stream that has none gives an empty list.
     /// Answers in the order asked. Never shows half a batch.
-    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError>;
+    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
+        let streams = streams.to_vec();
+        let wanted = Wanted {
+            streams,
+            ..Wanted::default()
+        };
+        Ok(self.read(&wanted).await?.streams)
+    }
     /// The claim with this key, live or not.
-    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError>;
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
+        let wanted = Wanted {
+            claims: vec![*key],
+            ..Wanted::default()
+        };
+        Ok(self.read(&wanted).await?.claims.pop().flatten())
+    }
     /// Where a reservation leads.
-    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError>;
+    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
+        let wanted = Wanted {
+            reservations: vec![(space, *key)],
+            ..Wanted::default()
+        };
+        Ok(self.read(&wanted).await?.reservations.pop().flatten())
+    }
     /// Streams of a kind, newest first (by id).
     async fn streams(
         &self,

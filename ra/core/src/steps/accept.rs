@@ -39,8 +39,8 @@ const COMPARED_EXTENSIONS: [Oid; 5] = [
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) certificate: Certificate,
-    /// From the issuer upwards, without the root, in DER.
-    pub(crate) chain: Vec<Vec<u8>>,
+    /// From the issuer upwards, without the root.
+    pub(crate) chain: Vec<Certificate>,
 }
 
 /// Compares a certificate with what was ordered, and builds its path to the pinned issuer.
@@ -72,7 +72,7 @@ pub(crate) fn accept(
         .issuers()
         .iter()
         .filter(|issuer| issuer.issuer_der() != issuer.subject_der())
-        .map(|issuer| issuer.der().to_vec())
+        .cloned()
         .collect();
     Ok(Accepted { certificate, chain })
 }

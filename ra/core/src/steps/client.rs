@@ -16,8 +16,8 @@ const CHAIN_MAX: usize = 8;
 /// Octets of all of them, at most.
 const CHAIN_OCTETS_MAX: usize = 64 * 1024;
 
-/// Reads the certificates that a client sent.
-pub(crate) fn read(chain: &[Vec<u8>]) -> Result<Vec<Certificate>, Rejection> {
+/// Reads the certificates that a client sent. `known` is its own one, if that was read before.
+pub(crate) fn read(chain: &[Vec<u8>], known: Option<&Certificate>) -> Result<Vec<Certificate>, Rejection> {
     let octets: usize = chain.iter().map(Vec::len).sum();
     if chain.len() > CHAIN_MAX || octets > CHAIN_OCTETS_MAX {
         return Err(Rejection::TooLong);
@@ -25,7 +25,10 @@ pub(crate) fn read(chain: &[Vec<u8>]) -> Result<Vec<Certificate>, Rejection> {
     let Some((own, issuers)) = chain.split_first() else {
         return Err(Rejection::Malformed);
     };
-    let own = Certificate::from_der(own).map_err(|_| Rejection::Malformed)?;
+    let own = match known.filter(|known| known.der() == own.as_slice()) {
+        Some(known) => known.clone(),
+        None => Certificate::from_der(own).map_err(|_| Rejection::Malformed)?,
+    };
     // Whatever else a client sends may be of any kind: what cannot be read is no part of a path.
     let issuers = issuers.iter().filter_map(|der| Certificate::from_der(der).ok());
     Ok(std::iter::once(own).chain(issuers).collect())

@@ -34,6 +34,11 @@ impl ProvenRequest {
 pub(crate) fn prove(der: &[u8]) -> Result<ProvenRequest, Refusal> {
     let request =
         CertificationRequest::from_der(der).map_err(|error| Refusal::Malformed(error.to_string()))?;
+    proven(request)
+}
+
+/// Verifies the signature of a request that was read.
+pub(crate) fn proven(request: CertificationRequest) -> Result<ProvenRequest, Refusal> {
     if request.public_key().algorithm() == portreeve_pkix::KeyAlgorithm::Unsupported {
         return Err(Refusal::Key(KeyRejection::Algorithm("not supported".to_owned())));
     }

@@ -5,11 +5,15 @@
 //! a taken claim, a stream that has moved on, and the rest. It also is the order in which rows are locked; within a
 //! part, where order means nothing, rows are sorted, so that two batches seldom wait for each other in a circle.
 
+use std::borrow::Cow;
+use std::fmt::Write;
+
 use portreeve_ra::ports::{
     Batch, CertificateRow, Conflict, DocumentId, DocumentWrite, NewTask, Projection, RegistrationRow,
     RequestRow, Reservation, RevokedRow, SecretRow, Space, StoreError, TaskChange,
 };
 use portreeve_ra::{Claim, ClaimKey, EnrollmentId, Record, StreamId, TaskId};
+use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
 use sqlx::{Encode, Postgres, Type};
 
 use super::pool::Question;
@@ -21,11 +25,22 @@ use crate::sealed::Bodies;
 /// Rows of one batch, at most.
 const ROWS_MAX: usize = 4_096;
 
+/// Functions of one statement, at most.
+const FUNCTIONS_MAX: usize = 13;
+
+/// What most batches need: parameters, their octets, and characters of text.
+const PARAMETERS_USUAL: usize = 64;
+const OCTETS_USUAL: usize = 8_192;
+const TEXT_USUAL: usize = 512;
+
 /// One statement, and what its conflicts mean.
 pub(crate) struct Plan {
-    call: String,
+    /// From the inside out.
+    functions: Vec<&'static str>,
+    /// What stands behind the innermost call.
+    parameters: String,
     question: Question,
-    parameters: usize,
+    count: usize,
     rows: usize,
     names: Names,
 }
@@ -97,45 +112,56 @@ fn each<T, V>(items: &[T], value: impl FnMut(&T) -> V) -> Vec<V> {
 impl Plan {
     fn new(given: Option<i64>) -> Self {
         Self {
-            call: "store_time($1)".to_owned(),
-            question: Question::new("").bind(given),
-            parameters: 1,
+            functions: Vec::with_capacity(FUNCTIONS_MAX),
+            parameters: String::with_capacity(TEXT_USUAL),
+            question: Question::new("")
+                .of_about(PARAMETERS_USUAL, OCTETS_USUAL)
+                .bind(given),
+            count: 1,
             rows: 0,
             names: Names::default(),
         }
     }
 
     /// Wraps the call in that of the next part, whose arrays follow.
-    fn part(&mut self, function: &str, items: usize) -> &mut Self {
-        self.call = format!("{function}({}", self.call);
+    fn part(&mut self, function: &'static str, items: usize) -> &mut Self {
+        self.functions.push(function);
         self.rows += items;
         self
     }
 
-    fn array<'q, T>(&mut self, values: T) -> &mut Self
+    fn array<'q, I>(&mut self, values: I) -> &mut Self
     where
-        T: Encode<'q, Postgres> + Type<Postgres>,
+        I: Iterator,
+        I::Item: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
     {
-        self.parameters += 1;
-        self.call.push_str(", $");
-        self.call.push_str(&self.parameters.to_string());
-        self.question.add(values);
+        self.count += 1;
+        // Text grows without failing.
+        let _ = write!(self.parameters, ", ${}", self.count);
+        self.question.add(values.bind_iter());
         self
     }
 
     fn end(&mut self) {
-        self.call.push(')');
+        self.parameters.push(')');
     }
 
-    fn finish(mut self) -> Result<Option<(Question, Names)>, StoreError> {
+    fn finish(self) -> Result<Option<(Question, Names)>, StoreError> {
         if self.rows > ROWS_MAX {
             return Err(StoreError::Broken(format!("a batch of {} rows", self.rows)));
         }
-        if self.parameters == 1 {
+        if self.functions.is_empty() {
             return Ok(None);
         }
-        self.call.insert_str(0, "SELECT ");
-        Ok(Some((self.question.with_text(self.call), self.names)))
+        let mut call = String::with_capacity(2 * TEXT_USUAL);
+        call.push_str("SELECT ");
+        for function in self.functions.iter().rev() {
+            call.push_str(function);
+            call.push('(');
+        }
+        call.push_str("store_time($1)");
+        call.push_str(&self.parameters);
+        Ok(Some((self.question.with_text(call), self.names)))
     }
 
     fn spends(&mut self, batch: &Batch) {
@@ -144,8 +170,8 @@ impl Plan {
             return;
         }
         self.part("commit_spends", spends.len())
-            .array(each(spends, |spend| spend.key))
-            .array(each(spends, |spend| spend.until.unix_millis()))
+            .array(spends.iter().map(|spend| spend.key))
+            .array(spends.iter().map(|spend| spend.until.unix_millis()))
             .end();
     }
 
@@ -159,9 +185,9 @@ impl Plan {
         });
         self.names.changes = each(&parts, |(id, ..)| *id);
         self.part("commit_task_changes", parts.len())
-            .array(each(&parts, |(id, ..)| *id.as_bytes()))
-            .array(each(&parts, |(_, fence, _)| stored(*fence)))
-            .array(each(&parts, |(.., wait)| *wait))
+            .array(parts.iter().map(|(id, ..)| *id.as_bytes()))
+            .array(parts.iter().map(|(_, fence, _)| stored(*fence)))
+            .array(parts.iter().map(|(.., wait)| *wait))
             .end();
     }
 
@@ -176,14 +202,16 @@ impl Plan {
             .map_err(|_| StoreError::Broken("a requester that cannot be written".to_owned()))?;
         self.names.claims = each(claims, |claim| claim.key);
         self.part("commit_claims", claims.len())
-            .array(each(claims, |claim| claim.key.0))
-            .array(requesters)
-            .array(each(claims, |claim| claim.digest))
-            .array(each(claims, |claim| *claim.enrollment.as_bytes()))
-            .array(each(claims, |claim| claim.until.unix_millis()))
-            .array(each(claims, |claim| {
-                *gives_way.unwrap_or(claim.enrollment).as_bytes()
-            }))
+            .array(claims.iter().map(|claim| claim.key.0))
+            .array(requesters.iter())
+            .array(claims.iter().map(|claim| claim.digest))
+            .array(claims.iter().map(|claim| *claim.enrollment.as_bytes()))
+            .array(claims.iter().map(|claim| claim.until.unix_millis()))
+            .array(
+                claims
+                    .iter()
+                    .map(|claim| *gives_way.unwrap_or(claim.enrollment).as_bytes()),
+            )
             .end();
         Ok(())
     }
@@ -195,17 +223,19 @@ impl Plan {
         let columns = each(records, Record::to_stored);
         self.names.streams = each(records, |record| record.header().stream);
         self.part("commit_records", records.len())
-            .array(each(records, |record| {
-                i64::from(record.header().stream.kind.number())
-            }))
-            .array(each(records, |record| record.header().stream.id))
-            .array(each(records, |record| stored(record.header().position)))
-            .array(each(&columns, |columns| columns.header.clone()))
-            .array(each(&columns, |columns| columns.payload_digest.clone()))
-            .array(each(&columns, |columns| columns.salt.clone()))
-            .array(each(&columns, |columns| columns.payload.clone()))
-            .array(each(&columns, |columns| columns.key.clone()))
-            .array(each(&columns, |columns| columns.signature.clone()))
+            .array(
+                records
+                    .iter()
+                    .map(|record| i64::from(record.header().stream.kind.number())),
+            )
+            .array(records.iter().map(|record| record.header().stream.id))
+            .array(records.iter().map(|record| stored(record.header().position)))
+            .array(columns.iter().map(|columns| columns.header.as_slice()))
+            .array(columns.iter().map(|columns| columns.payload_digest.as_slice()))
+            .array(columns.iter().map(|columns| columns.salt.as_deref()))
+            .array(columns.iter().map(|columns| columns.payload.as_deref()))
+            .array(columns.iter().map(|columns| columns.key.as_slice()))
+            .array(columns.iter().map(|columns| columns.signature.as_slice()))
             .end();
     }
 
@@ -219,12 +249,14 @@ impl Plan {
         });
         self.names.spaces = each(&parts, |(space, ..)| *space);
         self.part("commit_reservations", parts.len())
-            .array(each(&parts, |(space, ..)| i64::from(space.number())))
-            .array(each(&parts, |(_, key, _)| *key))
-            .array(each(&parts, |(.., stream)| {
-                stream.map(|stream| i64::from(stream.kind.number()))
-            }))
-            .array(each(&parts, |(.., stream)| stream.map(|stream| stream.id)))
+            .array(parts.iter().map(|(space, ..)| i64::from(space.number())))
+            .array(parts.iter().map(|(_, key, _)| *key))
+            .array(
+                parts
+                    .iter()
+                    .map(|(.., stream)| stream.map(|stream| i64::from(stream.kind.number()))),
+            )
+            .array(parts.iter().map(|(.., stream)| stream.map(|stream| stream.id)))
             .end();
     }
 
@@ -243,15 +275,19 @@ impl Plan {
         self.names.documents = each(writes, |write| write.id.clone());
         self.names.keys = each(&keys, |(_, key)| key.index);
         self.part("commit_documents", writes.len() + keys.len())
-            .array(each(writes, |write| write.id.kind))
-            .array(each(writes, |write| write.id.id))
-            .array(each(writes, |write| stored(write.version)))
-            .array(sealed)
-            .array(each(writes, |write| write.expires_at.map(|at| at.unix_millis())))
-            .array(each(&keys, |(place, _)| *place))
-            .array(each(&keys, |(_, key)| key.index))
-            .array(each(&keys, |(_, key)| key.value.as_slice()))
-            .array(each(&keys, |(_, key)| key.unique))
+            .array(writes.iter().map(|write| write.id.kind))
+            .array(writes.iter().map(|write| write.id.id))
+            .array(writes.iter().map(|write| stored(write.version)))
+            .array(sealed.iter())
+            .array(
+                writes
+                    .iter()
+                    .map(|write| write.expires_at.map(|at| at.unix_millis())),
+            )
+            .array(keys.iter().map(|(place, _)| *place))
+            .array(keys.iter().map(|(_, key)| key.index))
+            .array(keys.iter().map(|(_, key)| key.value.as_slice()))
+            .array(keys.iter().map(|(_, key)| key.unique))
             .end();
         Ok(())
     }
@@ -262,13 +298,17 @@ impl Plan {
         }
         self.names.tasks = each(tasks, |task| task.id);
         self.part("commit_tasks", tasks.len())
-            .array(each(tasks, |task| *task.id.as_bytes()))
-            .array(each(tasks, |task| i64::from(task.kind.number())))
-            .array(each(tasks, |task| i64::from(task.subject.kind.number())))
-            .array(each(tasks, |task| task.subject.id))
-            .array(each(tasks, |task| millis(task.wait)))
-            .array(each(tasks, |task| task.lease.map(|(_, term)| millis(term))))
-            .array(each(tasks, |task| task.lease.map(|(node, _)| *node.as_bytes())))
+            .array(tasks.iter().map(|task| *task.id.as_bytes()))
+            .array(tasks.iter().map(|task| i64::from(task.kind.number())))
+            .array(tasks.iter().map(|task| i64::from(task.subject.kind.number())))
+            .array(tasks.iter().map(|task| task.subject.id))
+            .array(tasks.iter().map(|task| millis(task.wait)))
+            .array(tasks.iter().map(|task| task.lease.map(|(_, term)| millis(term))))
+            .array(
+                tasks
+                    .iter()
+                    .map(|task| task.lease.map(|(node, _)| *node.as_bytes())),
+            )
             .end();
     }
 
@@ -290,7 +330,9 @@ impl Plan {
         self.certificates(&certificates);
         self.revoked(&revoked);
         if !released.is_empty() {
-            self.part("commit_released", released.len()).array(released).end();
+            self.part("commit_released", released.len())
+                .array(released.into_iter())
+                .end();
         }
         self.registrations(&registrations);
         self.secrets(&secrets);
@@ -301,12 +343,12 @@ impl Plan {
             return;
         }
         self.part("commit_registrations", rows.len())
-            .array(each(rows, |row| *row.registration.as_bytes()))
-            .array(each(rows, |row| shown(&row.name)))
-            .array(each(rows, |row| row.team.as_deref().map(shown)))
-            .array(each(rows, |row| shown(&row.state)))
-            .array(each(rows, |row| i64::from(row.vouched)))
-            .array(each(rows, |row| row.until.map(|until| until.unix_millis())))
+            .array(rows.iter().map(|row| *row.registration.as_bytes()))
+            .array(rows.iter().map(|row| shown(&row.name)))
+            .array(rows.iter().map(|row| row.team.as_deref().map(shown)))
+            .array(rows.iter().map(|row| shown(&row.state)))
+            .array(rows.iter().map(|row| i64::from(row.vouched)))
+            .array(rows.iter().map(|row| row.until.map(|until| until.unix_millis())))
             .end();
     }
 
@@ -315,13 +357,13 @@ impl Plan {
             return;
         }
         self.part("commit_secrets", rows.len())
-            .array(each(rows, |row| *row.secret.as_bytes()))
-            .array(each(rows, |row| shown(&row.owner)))
-            .array(each(rows, |row| i64::from(row.kind.number())))
-            .array(each(rows, |row| shown(&row.reference)))
-            .array(each(rows, |row| shown(&row.state)))
-            .array(each(rows, |row| row.until.map(|until| until.unix_millis())))
-            .array(each(rows, |row| row.created_at.unix_millis()))
+            .array(rows.iter().map(|row| *row.secret.as_bytes()))
+            .array(rows.iter().map(|row| shown(&row.owner)))
+            .array(rows.iter().map(|row| i64::from(row.kind.number())))
+            .array(rows.iter().map(|row| shown(&row.reference)))
+            .array(rows.iter().map(|row| shown(&row.state)))
+            .array(rows.iter().map(|row| row.until.map(|until| until.unix_millis())))
+            .array(rows.iter().map(|row| row.created_at.unix_millis()))
             .end();
     }
 
@@ -330,26 +372,31 @@ impl Plan {
             return;
         }
         self.part("commit_requests", rows.len())
-            .array(each(rows, |row| *row.enrollment.as_bytes()))
-            .array(each(rows, |row| shown(&row.endpoint)))
-            .array(each(rows, |row| shown(&row.requester)))
-            .array(each(rows, |row| shown(&row.names)))
-            .array(each(rows, |row| shown(&row.profile)))
-            .array(each(rows, |row| shown(&row.backend)))
-            .array(each(rows, |row| shown(&row.state)))
-            .array(each(rows, |row| row.proposal.map(|id| *id.as_bytes())))
-            .array(each(rows, |row| row.key))
-            .array(each(rows, |row| shown(&row.key_algorithm)))
-            .array(each(rows, |row| {
-                names::joined(&row.searched.common, names::REQUEST_MAX)
-            }))
-            .array(each(rows, |row| {
-                names::joined(&row.searched.alternative, names::REQUEST_MAX)
-            }))
-            .array(each(rows, |row| row.ownership.registration.as_deref().map(shown)))
-            .array(each(rows, |row| row.ownership.team.as_deref().map(shown)))
-            .array(each(rows, |row| row.created_at.unix_millis()))
-            .array(each(rows, |row| row.updated_at.unix_millis()))
+            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
+            .array(rows.iter().map(|row| shown(&row.endpoint)))
+            .array(rows.iter().map(|row| shown(&row.requester)))
+            .array(rows.iter().map(|row| shown(&row.names)))
+            .array(rows.iter().map(|row| shown(&row.profile)))
+            .array(rows.iter().map(|row| shown(&row.backend)))
+            .array(rows.iter().map(|row| shown(&row.state)))
+            .array(rows.iter().map(|row| row.proposal.map(|id| *id.as_bytes())))
+            .array(rows.iter().map(|row| row.key))
+            .array(rows.iter().map(|row| shown(&row.key_algorithm)))
+            .array(
+                rows.iter()
+                    .map(|row| names::joined(&row.searched.common, names::REQUEST_MAX)),
+            )
+            .array(
+                rows.iter()
+                    .map(|row| names::joined(&row.searched.alternative, names::REQUEST_MAX)),
+            )
+            .array(
+                rows.iter()
+                    .map(|row| row.ownership.registration.as_deref().map(shown)),
+            )
+            .array(rows.iter().map(|row| row.ownership.team.as_deref().map(shown)))
+            .array(rows.iter().map(|row| row.created_at.unix_millis()))
+            .array(rows.iter().map(|row| row.updated_at.unix_millis()))
             .end();
     }
 
@@ -365,31 +412,36 @@ impl Plan {
             })
             .collect();
         self.part("commit_certificates", rows.len())
-            .array(each(rows, |row| *row.enrollment.as_bytes()))
-            .array(each(rows, |row| shown(&row.backend)))
-            .array(each(rows, |row| padded(&row.serial)))
-            .array(each(rows, |row| shown(&row.names)))
-            .array(each(rows, |row| row.key))
-            .array(each(rows, |row| shown(&row.key_algorithm)))
-            .array(each(rows, |row| row.fingerprint))
-            .array(each(rows, |row| row.not_before.unix_millis()))
-            .array(each(rows, |row| row.not_after.unix_millis()))
-            .array(each(rows, |row| shown(&row.endpoint)))
-            .array(each(rows, |row| shown(&row.profile)))
-            .array(each(rows, |row| i64::from(row.profile_version)))
-            .array(each(rows, |row| shown(&row.requester)))
-            .array(each(rows, |row| {
-                names::joined(&row.searched.common, names::CERTIFICATE_MAX)
-            }))
-            .array(each(rows, |row| {
-                names::joined(&row.searched.alternative, names::CERTIFICATE_MAX)
-            }))
-            .array(each(rows, |row| row.ownership.registration.as_deref().map(shown)))
-            .array(each(rows, |row| row.ownership.team.as_deref().map(shown)))
-            .array(each(rows, |row| row.issued_at.unix_millis()))
-            .array(each(&exact, |(place, ..)| *place))
-            .array(each(&exact, |(_, name, _)| name.clone()))
-            .array(each(&exact, |(.., kinds)| *kinds))
+            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
+            .array(rows.iter().map(|row| shown(&row.backend)))
+            .array(rows.iter().map(|row| padded(&row.serial)))
+            .array(rows.iter().map(|row| shown(&row.names)))
+            .array(rows.iter().map(|row| row.key))
+            .array(rows.iter().map(|row| shown(&row.key_algorithm)))
+            .array(rows.iter().map(|row| row.fingerprint))
+            .array(rows.iter().map(|row| row.not_before.unix_millis()))
+            .array(rows.iter().map(|row| row.not_after.unix_millis()))
+            .array(rows.iter().map(|row| shown(&row.endpoint)))
+            .array(rows.iter().map(|row| shown(&row.profile)))
+            .array(rows.iter().map(|row| i64::from(row.profile_version)))
+            .array(rows.iter().map(|row| shown(&row.requester)))
+            .array(
+                rows.iter()
+                    .map(|row| names::joined(&row.searched.common, names::CERTIFICATE_MAX)),
+            )
+            .array(
+                rows.iter()
+                    .map(|row| names::joined(&row.searched.alternative, names::CERTIFICATE_MAX)),
+            )
+            .array(
+                rows.iter()
+                    .map(|row| row.ownership.registration.as_deref().map(shown)),
+            )
+            .array(rows.iter().map(|row| row.ownership.team.as_deref().map(shown)))
+            .array(rows.iter().map(|row| row.issued_at.unix_millis()))
+            .array(exact.iter().map(|(place, ..)| *place))
+            .array(exact.iter().map(|(_, name, _)| name.clone()))
+            .array(exact.iter().map(|(.., kinds)| *kinds))
             .end();
     }
 
@@ -398,17 +450,21 @@ impl Plan {
             return;
         }
         self.part("commit_revoked", rows.len())
-            .array(each(rows, |row| *row.enrollment.as_bytes()))
-            .array(each(rows, |row| shown(&row.backend)))
-            .array(each(rows, |row| padded(&row.serial)))
-            .array(each(rows, |row| i64::from(row.reason.number())))
-            .array(each(rows, |row| row.revoked_at.unix_millis()))
-            .array(each(rows, |row| row.not_after.unix_millis()))
+            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
+            .array(rows.iter().map(|row| shown(&row.backend)))
+            .array(rows.iter().map(|row| padded(&row.serial)))
+            .array(rows.iter().map(|row| i64::from(row.reason.number())))
+            .array(rows.iter().map(|row| row.revoked_at.unix_millis()))
+            .array(rows.iter().map(|row| row.not_after.unix_millis()))
             .end();
     }
 }
 
 /// Text to be shown: PostgreSQL's has no octet zero, and a name in a request may.
-fn shown(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+fn shown(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }

@@ -54,6 +54,12 @@ impl Question {
         }
     }
 
+    /// With room for so many parameters of so many octets together.
+    pub(crate) fn of_about(mut self, parameters: usize, octets: usize) -> Self {
+        self.arguments.reserve(parameters, octets);
+        self
+    }
+
     /// The value of the next parameter.
     pub(crate) fn bind<'q, T>(mut self, value: T) -> Self
     where

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    CertificateRow, Cursor, Page, RequestFilter, RequestRow, RevokedRow, Space, StoreError,
+    Answers, CertificateRow, Cursor, Page, RequestFilter, RequestRow, RevokedRow, Space, StoreError, Wanted,
 };
-use portreeve_ra::{Claim, ClaimKey, Record, StreamId, StreamKind};
+use portreeve_ra::{ClaimKey, StreamId, StreamKind};
 
 use super::gather::Gatherer;
 use super::pool::{Pool, Question};
@@ -14,18 +14,47 @@ use crate::cursor;
 use crate::row::{SERIAL_LENGTH, padded, stream};
 use crate::rows;
 
-/// Streams of one question, at most.
-const STREAMS_MAX: usize = 4_096;
+/// Things of one question, at most.
+const THINGS_MAX: usize = 4_096;
 
-/// The ordered inner question keeps PostgreSQL from joining in another way than stream by stream, along the index.
-pub(crate) const LOAD: &str = "SELECT w.place, r.header, r.payload_digest, r.salt, r.payload, r.key, r.signature \
-    FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS w (kind, stream, place) CROSS JOIN LATERAL \
-    (SELECT * FROM record WHERE kind = w.kind AND stream = w.stream ORDER BY position) r \
-    ORDER BY w.place, r.position";
+/// Records, claims and reservations, by place. What a place asks for is told by its number: the kind of a stream, 0 for a
+/// claim, below 0 the space of a reservation. The columns are those of a record: position, header and so on; for a claim
+/// until, requester, digest, enrollment; for a reservation the stream it leads to. The lateral question keeps PostgreSQL
+/// from joining in another way than place by place, each along one index.
+pub(crate) const READ: &str = "SELECT w.place, f.* \
+    FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS w (number, id, place) CROSS JOIN LATERAL \
+    (SELECT position AS number, header, payload_digest, salt, payload, key, signature FROM record \
+    WHERE w.number > 0 AND kind = w.number AND stream = w.id \
+    UNION ALL SELECT until, requester, digest, enrollment, NULL, NULL, NULL FROM claim \
+    WHERE w.number = 0 AND claim.key = w.id \
+    UNION ALL SELECT kind, stream, NULL, NULL, NULL, NULL, NULL FROM reservation \
+    WHERE w.number < 0 AND space = -w.number AND reservation.key = w.id) f \
+    ORDER BY w.place, f.number";
 
-pub(crate) const CLAIM: &str = "SELECT requester, digest, enrollment, until FROM claim WHERE key = $1";
+/// What [`READ`] reads.
+#[derive(Clone)]
+pub(crate) enum Thing {
+    Stream(StreamId),
+    Claim(ClaimKey),
+    Reserved(Space, [u8; 32]),
+}
 
-pub(crate) const RESERVED: &str = "SELECT kind, stream FROM reservation WHERE space = $1 AND key = $2";
+impl Thing {
+    fn number(&self) -> i64 {
+        match self {
+            Self::Stream(stream) => stream.kind.number().into(),
+            Self::Claim(_) => 0,
+            Self::Reserved(space, _) => -i64::from(space.number()),
+        }
+    }
+
+    const fn id(&self) -> &[u8] {
+        match self {
+            Self::Stream(stream) => &stream.id,
+            Self::Claim(ClaimKey(key)) | Self::Reserved(_, key) => key,
+        }
+    }
+}
 
 pub(crate) const STREAMS: &str = "SELECT kind, stream FROM record \
     WHERE kind = $1 AND stream < $2 AND position = 1 ORDER BY stream DESC LIMIT $3";
@@ -41,50 +70,56 @@ pub(crate) fn certificates_statement() -> String {
 pub(crate) const ALL_REVOKED: &str = "SELECT enrollment, backend, serial, reason, revoked_at, not_after FROM revoked \
     WHERE backend = $1 AND (serial, enrollment) > ($2, $3) AND not_after > $4 ORDER BY serial, enrollment LIMIT $5";
 
-/// The records of these streams, each in order; answers in the order asked.
-pub(crate) async fn load(
-    gatherer: &Arc<Gatherer<StreamId>>,
-    streams: &[StreamId],
-) -> Result<Vec<Vec<Record>>, StoreError> {
-    if streams.is_empty() {
-        return Ok(Vec::new());
+/// All of this, in one message.
+pub(crate) async fn read(gatherer: &Arc<Gatherer<Thing>>, wanted: &Wanted) -> Result<Answers, StoreError> {
+    let mut answers = Answers::to(wanted);
+    if wanted.is_empty() {
+        return Ok(answers);
     }
-    if streams.len() > STREAMS_MAX {
-        return Err(StoreError::Broken(format!("{} streams at once", streams.len())));
+    if wanted.len() > THINGS_MAX {
+        return Err(StoreError::Broken(format!("{} things at once", wanted.len())));
     }
-    let answer = gatherer.ask(streams).await?;
-    let mut found = vec![Vec::new(); streams.len()];
+    let things: Vec<Thing> = (wanted.streams.iter().copied().map(Thing::Stream))
+        .chain(wanted.claims.iter().copied().map(Thing::Claim))
+        .chain(
+            wanted
+                .reservations
+                .iter()
+                .map(|(space, key)| Thing::Reserved(*space, *key)),
+        )
+        .collect();
+    let answer = gatherer.ask(&things).await?;
+    let claims_from = wanted.streams.len();
+    let reservations_from = claims_from + wanted.claims.len();
     for row in answer.rows() {
         let (place, row) = row?;
-        if let Some(records) = found.get_mut(place) {
-            records.push(rows::record(row)?);
+        match things.get(place) {
+            Some(Thing::Stream(_)) => {
+                if let Some(records) = answers.streams.get_mut(place) {
+                    records.push(rows::record(row, 2)?);
+                }
+            }
+            Some(Thing::Claim(key)) => {
+                if let Some(slot) = answers.claims.get_mut(place - claims_from) {
+                    *slot = Some(rows::claim(row, *key)?);
+                }
+            }
+            Some(Thing::Reserved(..)) => {
+                if let Some(slot) = answers.reservations.get_mut(place - reservations_from) {
+                    *slot = Some(stream(row, 1)?);
+                }
+            }
+            None => {}
         }
     }
-    Ok(found)
+    Ok(answers)
 }
 
-/// Asks for the records of these streams.
-pub(crate) fn streams_question(streams: &[StreamId]) -> Question {
-    let kinds: Vec<i64> = streams.iter().map(|stream| stream.kind.number().into()).collect();
-    let ids: Vec<[u8; 16]> = streams.iter().map(|stream| stream.id).collect();
-    Question::new(LOAD).bind(kinds).bind(ids)
-}
-
-/// The claim with this key.
-pub(crate) async fn claim(pool: &Pool, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-    let found = pool.read(&Question::new(CLAIM).bind(key.0)).await?;
-    found.first().map(|row| rows::claim(row, *key, 0)).transpose()
-}
-
-/// Where a reservation leads.
-pub(crate) async fn reserved(
-    pool: &Pool,
-    space: Space,
-    key: &[u8; 32],
-) -> Result<Option<StreamId>, StoreError> {
-    let question = Question::new(RESERVED).bind(i64::from(space.number())).bind(*key);
-    let found = pool.read(&question).await?;
-    found.first().map(|row| stream(row, 0)).transpose()
+/// Asks for these things.
+pub(crate) fn question(things: &[Thing]) -> Question {
+    let numbers: Vec<i64> = things.iter().map(Thing::number).collect();
+    let ids: Vec<&[u8]> = things.iter().map(Thing::id).collect();
+    Question::new(READ).bind(numbers).bind(ids)
 }
 
 /// Streams of a kind, newest first.

@@ -22,9 +22,7 @@ pub fn finding_statements() -> Vec<(String, String, String)> {
         })
     };
     let fixed = vec![
-        ("load", read::LOAD.to_owned(), "bigint[], bytea[]"),
-        ("claim", read::CLAIM.to_owned(), "bytea"),
-        ("reserved", read::RESERVED.to_owned(), "bigint, bytea"),
+        ("read", read::READ.to_owned(), "bigint[], bytea[]"),
         ("streams", read::STREAMS.to_owned(), "bigint, bytea, bigint"),
         ("requests", filter(None, None), "bytea, bigint"),
         (

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey, Documents, Found,
-    LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter, RequestRow,
-    RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Space, Store, StoreError, StoredDocument, Tasks,
+    Answers, AuditLog, Batch, CertificateRow, Claimed, CommitError, Cursor, DocumentId, DocumentKey,
+    Documents, Found, LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter,
+    RequestRow, RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Store, StoreError, StoredDocument, Tasks,
+    Wanted,
 };
-use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
+use portreeve_ra::{NodeId, StreamId, StreamKind};
 use sqlx::postgres::PgRow;
 
 use super::batch::{self, Names};
@@ -21,7 +22,7 @@ use super::examine::{self, ServerFacts};
 use super::failure::Failure;
 use super::gather::Gatherer;
 use super::pool::{Pool, Question};
-use super::read;
+use super::read::{self, Thing};
 use super::registrations;
 use super::search;
 use super::tasks;
@@ -48,7 +49,7 @@ const PUT_KEY: &str = "INSERT INTO sealed_key (name, value) VALUES ($1, $2) \
 /// that starts after that sees it. Nothing here waits longer than about five seconds.
 pub struct PostgresStore {
     pool: Arc<Pool>,
-    streams: Arc<Gatherer<StreamId>>,
+    gathered: Arc<Gatherer<Thing>>,
     gathered_documents: Arc<Gatherer<DocumentId>>,
     bodies: Bodies,
     time: StoreTime,
@@ -64,7 +65,7 @@ impl PostgresStore {
         let pool = Arc::new(pool);
         pool.keep(database.connection);
         Arc::new(Self {
-            streams: Gatherer::new(Arc::clone(&pool), read::streams_question),
+            gathered: Gatherer::new(Arc::clone(&pool), read::question),
             gathered_documents: Gatherer::new(Arc::clone(&pool), documents::question),
             pool,
             bodies: Bodies::new(sealer),
@@ -194,16 +195,8 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        read::load(&self.streams, streams).await
-    }
-
-    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-        read::claim(&self.pool, key).await
-    }
-
-    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
-        read::reserved(&self.pool, space, key).await
+    async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError> {
+        read::read(&self.gathered, wanted).await
     }
 
     async fn streams(

@@ -6,8 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portreeve_ra::ports::{DocumentId, Space, StoreError};
-use portreeve_ra::{ClaimKey, StreamId};
+use portreeve_ra::ports::{DocumentId, StoreError, Wanted};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteRow;
 use tokio::sync::oneshot;
@@ -26,75 +25,79 @@ const PLACES_APART: usize = 4_096;
 /// Questions that may wait; one more is turned away.
 const WAITING_MAX: usize = 4_096;
 
-/// What is asked for.
-pub(crate) enum Wanted {
-    /// The records of streams.
-    Streams(Vec<StreamId>),
+/// What one question asks for.
+pub(crate) enum Things {
+    /// Records, claims and reservations.
+    Wanted(Wanted),
     /// Documents.
     Documents(Vec<DocumentId>),
-    /// A claim.
-    Claim(ClaimKey),
-    /// Where a reservation leads.
-    Reserved(Space, [u8; 32]),
 }
 
-impl Wanted {
-    const fn statement(&self) -> Statement {
-        match self {
-            Self::Streams(_) => Statement::Streams,
-            Self::Documents(_) => Statement::Documents,
-            Self::Claim(_) => Statement::Claims,
-            Self::Reserved(..) => Statement::Reserved,
+impl Things {
+    fn places(&self, statement: Statement) -> usize {
+        match (self, statement) {
+            (Self::Wanted(wanted), Statement::Streams) => wanted.streams.len(),
+            (Self::Wanted(wanted), Statement::Claims) => wanted.claims.len(),
+            (Self::Wanted(wanted), Statement::Reserved) => wanted.reservations.len(),
+            (Self::Documents(documents), Statement::Documents) => documents.len(),
+            (Self::Wanted(_), Statement::Documents) | (Self::Documents(_), _) => 0,
         }
     }
 
-    const fn places(&self) -> usize {
-        match self {
-            Self::Streams(streams) => streams.len(),
-            Self::Documents(documents) => documents.len(),
-            Self::Claim(_) | Self::Reserved(..) => 1,
-        }
-    }
-
-    fn bind<'q>(&self, mut question: Question<'q>) -> Question<'q> {
-        match self {
-            Self::Streams(streams) => {
-                for stream in streams {
-                    question = question
-                        .bind(i64::from(stream.kind.number()))
-                        .bind(stream.id.to_vec());
+    fn bind<'q>(&self, statement: Statement, mut question: Question<'q>) -> Question<'q> {
+        match (self, statement) {
+            (Self::Wanted(wanted), Statement::Streams) => {
+                for stream in &wanted.streams {
+                    let kind = i64::from(stream.kind.number());
+                    question = question.bind(kind).bind(stream.id.to_vec());
                 }
-                question
             }
-            Self::Documents(documents) => {
+            (Self::Wanted(wanted), Statement::Claims) => {
+                for key in &wanted.claims {
+                    question = question.bind(None::<i64>).bind(key.0.to_vec());
+                }
+            }
+            (Self::Wanted(wanted), Statement::Reserved) => {
+                for (space, key) in &wanted.reservations {
+                    question = question.bind(i64::from(space.number())).bind(key.to_vec());
+                }
+            }
+            (Self::Documents(documents), Statement::Documents) => {
                 for id in documents {
                     question = question.bind(id.kind).bind(id.id.to_vec());
                 }
-                question
             }
-            Self::Claim(key) => question.bind(None::<i64>).bind(key.0.to_vec()),
-            Self::Reserved(space, key) => question.bind(i64::from(space.number())).bind(key.to_vec()),
+            (Self::Wanted(_), Statement::Documents) | (Self::Documents(_), _) => {}
         }
+        question
     }
 }
 
 /// The rows that answer a question.
 pub(crate) struct Answer {
-    first: usize,
+    /// The first place of each statement.
+    first: Places,
     rows: Vec<SqliteRow>,
 }
 
 impl Answer {
-    /// Each row with the place in the question that it answers. The place is the row's first column.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Result<(usize, &SqliteRow), StoreError>> {
-        self.rows
-            .iter()
-            .map(|row| Ok((number::<usize>(row, 0)?.saturating_sub(self.first), row)))
+    /// Each row of one statement with the place in the question that it answers. The place is the row's first column.
+    pub(crate) fn rows(
+        &self,
+        statement: Statement,
+    ) -> impl Iterator<Item = Result<(usize, &SqliteRow), StoreError>> {
+        let first = self.first.of(statement);
+        let rows = self.rows.iter().map(|row| Ok((number::<usize>(row, 0)?, row)));
+        rows.filter(move |row| {
+            row.as_ref()
+                .map_or(true, |(place, _)| place / PLACES_APART == statement as usize)
+        })
+        .map(move |row| row.map(|(place, row)| (place.saturating_sub(first), row)))
     }
 }
 
 struct Job {
-    wanted: Wanted,
+    things: Things,
     reply: oneshot::Sender<Result<Answer, StoreError>>,
 }
 
@@ -119,20 +122,18 @@ impl Gatherer {
     }
 
     /// Asks; the answer sees every commit that was acknowledged before.
-    pub(crate) async fn ask(self: &Arc<Self>, wanted: Wanted) -> Result<Answer, StoreError> {
-        if wanted.places() > PLACES_MAX {
-            let group = Group::alone(&wanted);
+    pub(crate) async fn ask(self: &Arc<Self>, things: Things) -> Result<Answer, StoreError> {
+        let alone = Group::alone(&things);
+        if alone.0.any_above(PLACES_MAX) {
             let rows = self
                 .readers
-                .rows(group.question(std::iter::once(&wanted)))
+                .rows(alone.question(std::iter::once(&things)))
                 .await?;
-            return Ok(Answer {
-                first: group.first(&wanted),
-                rows,
-            });
+            let first = Places::default().first();
+            return Ok(Answer { first, rows });
         }
         let (reply, answer) = oneshot::channel();
-        self.submit(Job { wanted, reply })?;
+        self.submit(Job { things, reply })?;
         answer.await.unwrap_or(Err(UNAVAILABLE))
     }
 
@@ -154,7 +155,7 @@ impl Gatherer {
         let mut waiting = self.waiting();
         let (mut jobs, mut group) = (Vec::new(), Group::default());
         while let Some(job) = waiting.jobs.front()
-            && group.admit(&job.wanted)
+            && group.admit(&job.things)
         {
             jobs.extend(waiting.jobs.pop_front());
         }
@@ -180,7 +181,7 @@ struct Answering(Arc<Gatherer>);
 impl Answering {
     async fn run(self) {
         while let Some((jobs, group)) = self.0.next() {
-            let question = group.question(jobs.iter().map(|job| &job.wanted));
+            let question = group.question(jobs.iter().map(|job| &job.things));
             match self.0.readers.rows(question).await {
                 Ok(rows) => group.deliver(jobs, rows),
                 Err(error) => {
@@ -205,21 +206,13 @@ impl Drop for Answering {
     }
 }
 
-/// How many places of each statement one message has.
-#[derive(Default)]
-struct Group {
-    places: [usize; Statement::ALL.len()],
-}
+/// A number of places of each statement.
+#[derive(Copy, Clone, Default)]
+struct Places([usize; Statement::ALL.len()]);
 
-impl Group {
-    fn alone(wanted: &Wanted) -> Self {
-        let mut group = Self::default();
-        *group.of(wanted.statement()) = wanted.places();
-        group
-    }
-
-    fn of(&mut self, statement: Statement) -> &mut usize {
-        let [streams, documents, claims, reserved] = &mut self.places;
+impl Places {
+    fn of(&self, statement: Statement) -> usize {
+        let [streams, documents, claims, reserved] = self.0;
         match statement {
             Statement::Streams => streams,
             Statement::Documents => documents,
@@ -228,30 +221,57 @@ impl Group {
         }
     }
 
+    fn and(&self, things: &Things) -> Self {
+        let mut sums = Statement::ALL.map(|statement| things.places(statement));
+        sums.iter_mut()
+            .zip(self.0)
+            .for_each(|(sum, before)| *sum += before);
+        Self(sums)
+    }
+
+    /// The place that follows, of each statement.
+    fn first(&self) -> Self {
+        let mut places = Statement::ALL.map(first_place);
+        places
+            .iter_mut()
+            .zip(self.0)
+            .for_each(|(place, before)| *place += before);
+        Self(places)
+    }
+
+    fn any_above(&self, most: usize) -> bool {
+        self.0.iter().any(|places| *places > most)
+    }
+}
+
+/// How many places of each statement one message has.
+#[derive(Default)]
+struct Group(Places);
+
+impl Group {
+    fn alone(things: &Things) -> Self {
+        Self(Places::default().and(things))
+    }
+
     /// Takes the question in if there is room.
-    fn admit(&mut self, wanted: &Wanted) -> bool {
-        let taken = self.of(wanted.statement());
-        let together = *taken + wanted.places();
-        let fits = together <= PLACES_MAX;
+    fn admit(&mut self, things: &Things) -> bool {
+        let together = self.0.and(things);
+        let fits = !together.any_above(PLACES_MAX);
         if fits {
-            *taken = together;
+            self.0 = together;
         }
         fits
     }
 
-    fn first(&self, wanted: &Wanted) -> usize {
-        first_place(wanted.statement())
-    }
-
     /// All questions as one message, by statement.
-    fn question<'q, 'w>(&self, wanted: impl Iterator<Item = &'w Wanted> + Clone) -> Question<'q> {
+    fn question<'q, 'w>(&self, things: impl Iterator<Item = &'w Things> + Clone) -> Question<'q> {
         let asked = || {
             Statement::ALL
                 .into_iter()
-                .zip(self.places)
+                .map(|statement| (statement, self.0.of(statement)))
                 .filter(|(_, places)| *places > 0)
         };
-        let kept = self.places.iter().all(|places| *places <= PLACES_MAX);
+        let kept = !self.0.any_above(PLACES_MAX);
         let mut sql = String::new();
         for (statement, places) in asked() {
             sql.push_str(&statement.sql(first_place(statement), read::rounded(places)));
@@ -259,8 +279,8 @@ impl Group {
         }
         let mut question = sqlx::query(AssertSqlSafe(sql)).persistent(kept);
         for (statement, places) in asked() {
-            for wanted in wanted.clone().filter(|wanted| wanted.statement() == statement) {
-                question = wanted.bind(question);
+            for things in things.clone() {
+                question = things.bind(statement, question);
             }
             for _ in places..read::rounded(places) {
                 question = statement.bind_nothing(question);
@@ -271,33 +291,31 @@ impl Group {
 
     /// Gives every question its rows.
     fn deliver(&self, jobs: Vec<Job>, rows: Vec<SqliteRow>) {
-        let mut answers: Vec<(Answer, usize)> = Vec::with_capacity(jobs.len());
-        let mut next = Self::default();
-        for job in &jobs {
-            let statement = job.wanted.statement();
-            let taken = next.of(statement);
-            let first = first_place(statement) + *taken;
-            *taken += job.wanted.places();
-            answers.push((
-                Answer {
-                    first,
-                    rows: Vec::new(),
-                },
-                first + job.wanted.places(),
-            ));
+        let mut owners = Statement::ALL.map(|statement| Vec::with_capacity(self.0.of(statement)));
+        let mut answers: Vec<Answer> = Vec::with_capacity(jobs.len());
+        let mut next = Places::default();
+        for (index, job) in jobs.iter().enumerate() {
+            for (statement, owners) in Statement::ALL.into_iter().zip(&mut owners) {
+                owners.resize(owners.len() + job.things.places(statement), index);
+            }
+            answers.push(Answer {
+                first: next.first(),
+                rows: Vec::new(),
+            });
+            next = next.and(&job.things);
         }
         for row in rows {
             let Ok(place) = number::<usize>(&row, 0) else {
                 continue;
             };
-            let owner = answers
-                .iter_mut()
-                .find(|(answer, end)| (answer.first..*end).contains(&place));
-            if let Some((answer, _)) = owner {
+            let owner = owners
+                .get(place / PLACES_APART)
+                .and_then(|owners| owners.get(place % PLACES_APART));
+            if let Some(answer) = owner.and_then(|owner| answers.get_mut(*owner)) {
                 answer.rows.push(row);
             }
         }
-        for (job, (answer, _)) in jobs.into_iter().zip(answers) {
+        for (job, answer) in jobs.into_iter().zip(answers) {
             // Who has left needs no answer.
             let _ = job.reply.send(Ok(answer));
         }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use portreeve_ra::ports::{Cursor, DocumentId, Page, Space, StoreError, StoredDocument};
-use portreeve_ra::{Claim, ClaimKey, Record, StreamId, StreamKind};
+use portreeve_ra::ports::{Answers, Cursor, DocumentId, Page, StoreError, StoredDocument, Wanted};
+use portreeve_ra::{StreamId, StreamKind};
 
-use super::gather::{Gatherer, Wanted};
+use super::gather::{Gatherer, Things};
 use super::readers::{Question, Readers};
 use crate::cursor;
 use crate::row::{column, number, stream};
@@ -49,7 +49,7 @@ impl Statement {
                  FROM wanted w CROSS JOIN document d ON d.kind = w.kind AND d.id = w.id"
             }
             Self::Claims => {
-                "SELECT w.place, c.requester, c.digest, c.enrollment, c.until \
+                "SELECT w.place, c.until, c.requester, c.digest, c.enrollment \
                  FROM wanted w CROSS JOIN claim c ON c.key = w.id"
             }
             Self::Reserved => {
@@ -78,24 +78,33 @@ pub(crate) fn rounded(places: usize) -> usize {
     rounded
 }
 
-/// The records of these streams, each in order; answers in the order asked.
-pub(crate) async fn load(
-    gatherer: &Arc<Gatherer>,
-    streams: &[StreamId],
-) -> Result<Vec<Vec<Record>>, StoreError> {
-    if streams.is_empty() {
-        return Ok(Vec::new());
+/// All of this, in one message.
+pub(crate) async fn read(gatherer: &Arc<Gatherer>, wanted: &Wanted) -> Result<Answers, StoreError> {
+    let mut answers = Answers::to(wanted);
+    if wanted.is_empty() {
+        return Ok(answers);
     }
-    few_enough(streams.len())?;
-    let answer = gatherer.ask(Wanted::Streams(streams.to_vec())).await?;
-    let mut found = vec![Vec::new(); streams.len()];
-    for row in answer.rows() {
+    few_enough(wanted.len())?;
+    let answer = gatherer.ask(Things::Wanted(wanted.clone())).await?;
+    for row in answer.rows(Statement::Streams) {
         let (place, row) = row?;
-        if let Some(records) = found.get_mut(place) {
-            records.push(rows::record(row)?);
+        if let Some(records) = answers.streams.get_mut(place) {
+            records.push(rows::record(row, 1)?);
         }
     }
-    Ok(found)
+    for row in answer.rows(Statement::Claims) {
+        let (place, row) = row?;
+        if let (Some(slot), Some(key)) = (answers.claims.get_mut(place), wanted.claims.get(place)) {
+            *slot = Some(rows::claim(row, *key)?);
+        }
+    }
+    for row in answer.rows(Statement::Reserved) {
+        let (place, row) = row?;
+        if let Some(slot) = answers.reservations.get_mut(place) {
+            *slot = Some(stream(row, 1)?);
+        }
+    }
+    Ok(answers)
 }
 
 fn few_enough(things: usize) -> Result<(), StoreError> {
@@ -115,9 +124,9 @@ pub(crate) async fn documents(
         return Ok(Vec::new());
     }
     few_enough(ids.len())?;
-    let answer = gatherer.ask(Wanted::Documents(ids.to_vec())).await?;
+    let answer = gatherer.ask(Things::Documents(ids.to_vec())).await?;
     let mut opened = vec![None; ids.len()];
-    for row in answer.rows() {
+    for row in answer.rows(Statement::Documents) {
         let (place, row) = row?;
         if let (Some(slot), Some(id)) = (opened.get_mut(place), ids.get(place)) {
             let sealed = SealedDocument {
@@ -129,27 +138,6 @@ pub(crate) async fn documents(
         }
     }
     Ok(opened)
-}
-
-/// The claim with this key.
-pub(crate) async fn claim(gatherer: &Arc<Gatherer>, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-    let answer = gatherer.ask(Wanted::Claim(*key)).await?;
-    let Some(row) = answer.rows().next() else {
-        return Ok(None);
-    };
-    let (_, row) = row?;
-    rows::claim(row, *key, 1).map(Some)
-}
-
-/// Where a reservation leads.
-pub(crate) async fn reserved(
-    gatherer: &Arc<Gatherer>,
-    space: Space,
-    key: &[u8; 32],
-) -> Result<Option<StreamId>, StoreError> {
-    let answer = gatherer.ask(Wanted::Reserved(space, *key)).await?;
-    let row = answer.rows().next().transpose()?;
-    row.map(|(_, row)| stream(row, 1)).transpose()
 }
 
 /// Streams of a kind, newest first.

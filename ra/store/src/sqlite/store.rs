@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 use portreeve_ra::ports::{
-    AuditLog, Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey, Documents,
-    Found, LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter, RequestRow,
-    RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Space, Store, StoreError, StoredDocument, Tasks,
+    Answers, AuditLog, Batch, CertificateRow, Claimed, Clock, CommitError, Cursor, DocumentId, DocumentKey,
+    Documents, Found, LeaseRow, Leases, NextDue, Page, RegistrationFilter, RegistrationRow, RequestFilter,
+    RequestRow, RevokedRow, Scan, Sealer, SecretFilter, SecretRow, Store, StoreError, StoredDocument, Tasks,
+    Wanted,
 };
-use portreeve_ra::{Claim, ClaimKey, NodeId, Record, StreamId, StreamKind};
+use portreeve_ra::{NodeId, StreamId, StreamKind};
 use tokio::task::JoinHandle;
 
 use super::batch;
@@ -156,16 +157,8 @@ impl Store for SqliteStore {
         self.writer.write(plan).await.map(|_| ())
     }
 
-    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        read::load(&self.gatherer, streams).await
-    }
-
-    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-        read::claim(&self.gatherer, key).await
-    }
-
-    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
-        read::reserved(&self.gatherer, space, key).await
+    async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError> {
+        read::read(&self.gatherer, wanted).await
     }
 
     async fn streams(

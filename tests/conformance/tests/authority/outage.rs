@@ -1,10 +1,10 @@
 //! The store goes away in the middle of an issuance, and comes back.
 
+use portreeve_ra::EventKind;
 use portreeve_ra::ports::{
-    CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow, RequestRow,
-    RevokedRow, Scan, SecretFilter, SecretRow, Space, StoreError,
+    Answers, CertificateRow, CommitError, Cursor, Found, Page, RegistrationFilter, RegistrationRow,
+    RequestRow, RevokedRow, Scan, SecretFilter, SecretRow, StoreError, Wanted,
 };
-use portreeve_ra::{EventKind, Record};
 use portreeve_store::SqliteStore;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -50,16 +50,8 @@ impl Store for Away {
         Err(GONE.into())
     }
 
-    async fn load(&self, streams: &[StreamId]) -> Result<Vec<Vec<Record>>, StoreError> {
-        self.inner.load(streams).await
-    }
-
-    async fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, StoreError> {
-        self.inner.claim(key).await
-    }
-
-    async fn reserved(&self, space: Space, key: &[u8; 32]) -> Result<Option<StreamId>, StoreError> {
-        self.inner.reserved(space, key).await
+    async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError> {
+        self.inner.read(wanted).await
     }
 
     async fn streams(

@@ -1,5 +1,7 @@
 //! What somebody wants to happen to an enrollment.
 
+use std::sync::Arc;
+
 use super::{
     Application, EnrollmentEvent, ErasedWith, RequestedRevocation, RequestedStatus, Resolution, Submission,
 };
@@ -13,7 +15,7 @@ pub enum Command {
     /// Ask a worker to revoke.
     RequestRevocation(RequestedRevocation),
     /// Record it.
-    Receive(Box<Application>),
+    Receive(Arc<Application>),
     /// Let people decide.
     Refer(ProposalId),
     /// Let it be issued.

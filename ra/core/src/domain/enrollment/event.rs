@@ -1,6 +1,7 @@
 //! What can happen to an enrollment.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use std::sync::Arc;
 
 use super::{Application, RequestedRevocation, RequestedStatus, Submission};
 use crate::domain::event::EventKind;
@@ -22,7 +23,7 @@ pub enum Resolution {
 #[derive(Clone, PartialEq, Eq, Debug, BorshSerialize, BorshDeserialize)]
 pub enum EnrollmentEvent {
     /// It arrived and was judged.
-    Received(Box<Application>),
+    Received(Arc<Application>),
     /// It waits for people.
     Referred {
         /// What they decide on.

@@ -6,13 +6,13 @@ use crate::domain::{
 use portreeve_pkix::{DistinguishedName, KeyUsage, SerialNumber};
 use proptest::prelude::*;
 
-fn application() -> Box<Application> {
+fn application() -> std::sync::Arc<Application> {
     let spki = hex::decode(
         "302a300506032b6570032100d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
     );
     let public_key = PublicKey::from_der(&spki.unwrap()).unwrap();
     let (requester, claim) = (Requester::Key([7; 32]), ClaimKey([8; 32]));
-    Box::new(Application {
+    std::sync::Arc::new(Application {
         endpoint: EndpointName::new("acme/default").unwrap(),
         endpoint_version: 1,
         operation: Operation::Enroll,
