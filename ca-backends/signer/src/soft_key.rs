@@ -252,6 +252,14 @@ impl SoftKey {
         self.algorithm.signature_algorithm()
     }
 
+    /// Whether a signature takes some millionths of a second.
+    pub(crate) const fn is_quick(&self) -> bool {
+        matches!(
+            self.algorithm,
+            SoftKeyAlgorithm::EcP256 | SoftKeyAlgorithm::Ed25519
+        )
+    }
+
     /// Signs the message; ECDSA signatures are DER.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
         match &self.pair {

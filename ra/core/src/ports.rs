@@ -2,6 +2,7 @@
 
 mod audit;
 mod backend;
+mod conflict;
 mod heads;
 mod key_maker;
 mod keys;
@@ -20,6 +21,7 @@ pub use backend::{
     CaBackend, CaError, CaHealth, Capabilities, IssueOutcome, IssuedCertificate, ReconcileOutcome,
     RevocationListSource, RevocationPower, RevokeOrder, RevokeOutcome,
 };
+pub use conflict::{CommitError, Conflict, StoreError};
 pub use heads::{Head, HeadMemory};
 pub use key_maker::KeyMaker;
 pub use keys::{EventSigner, KeyError, Sealer, SignError, Signer, ToSign};
@@ -30,9 +32,8 @@ pub use runtime::{
 };
 pub use search::{CertificateRow, Found, Ownership, RequestRow, Scan, SearchedNames};
 pub use store::{
-    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, Claimed, CommitError, Conflict, Cursor, DamagedTask, DocumentId,
-    DocumentKey, DocumentWrite, Documents, FENCE_MAX, LeaseRow, Leases, NewTask, NextDue, Page, Projection,
-    RequestFilter, Reservation, RevokedRow, Space, Spend, Store, StoreError, StoredDocument, TaskChange,
-    TaskKind, TaskLease, Tasks,
+    Batch, CLAIM_KEPT, CLOCKS_APART_MAX, Claimed, Cursor, DamagedTask, DocumentId, DocumentKey,
+    DocumentWrite, Documents, FENCE_MAX, LeaseRow, Leases, NewTask, NextDue, Page, Projection, RequestFilter,
+    Reservation, RevokedRow, Space, Spend, Store, StoredDocument, TaskChange, TaskKind, TaskLease, Tasks,
 };
 pub use together::{Answers, Wanted};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::{Claim, ClaimKey, Record, StreamId, StreamKind};
 use crate::error::Error;
 use crate::ledger::Ledger;
-use crate::ports::{Answers, Head, Space, Wanted};
+use crate::ports::{Answers, Head, Space, StoreError, Wanted};
 use crate::steps::verify::History;
 
 /// Objects that are noted of one request, at most.
@@ -57,12 +57,14 @@ impl Reading {
 }
 
 impl Ledger {
-    /// Reads all of this in one message. What cannot be read so is left to be read when it is asked for, which then says why.
-    pub(crate) async fn read(&self, wanted: Wanted) -> Reading {
+    /// Reads all of this in one message. Where a row cannot be read, all is left to be read when it is asked for, which then says
+    /// what is wrong, if it matters.
+    pub(crate) async fn read(&self, wanted: Wanted) -> Result<Reading, Error> {
         let seen = self.seen(&wanted.streams);
         match self.store.read(&wanted).await {
-            Ok(answers) => Reading::of(wanted, seen, answers),
-            Err(_) => Reading::default(),
+            Ok(answers) => Ok(Reading::of(wanted, seen, answers)),
+            Err(StoreError::Broken(_)) => Ok(Reading::default()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Counters of the writer, for metrics.
+//! Counters of a store, for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the writer has done since the store was opened.
+/// What a store has done since it was opened.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Statistics {
     /// Batches that were committed.
@@ -19,7 +19,7 @@ pub struct Statistics {
     pub checkpoints: u64,
     /// Statements run again because another transaction stood in their way. SQLite has one writer.
     pub retries: u64,
-    /// Messages in which PostgreSQL was asked for records and documents, of one question or of several.
+    /// Messages in which records, claims, reservations and documents were asked for, by one caller or by several.
     pub questions: u64,
 }
 

@@ -61,8 +61,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
-/// Passes on the certificates that the journal admits, after their entries are durable.
+/// Passes on the certificates that the journal admits, after their entries are durable; signs them at once where that takes less
+/// than waking another thread.
 fn admit_certificates(shared: &Shared, mut journal: Journal) {
+    let _guard = HangUp(shared);
     loop {
         let mut admitted = Vec::new();
         for job in shared.admissions.pop_batch(BATCH_MAX) {
@@ -76,14 +78,24 @@ fn admit_certificates(shared: &Shared, mut journal: Journal) {
             for job in admitted {
                 shared.replies.send(job.id, &unavailable(&error.to_string()));
             }
-            shared.replies.hang_up();
             return;
         }
         for job in admitted {
-            if let Err(job) = shared.certificates.push(job) {
+            if job.key.is_quick() {
+                shared.sign(job);
+            } else if let Err(job) = shared.certificates.push(job) {
                 shared.replies.send(job.id, &unavailable("overloaded"));
             }
         }
+    }
+}
+
+/// Without the thread of the journal nothing can be signed: whoever waits is told so when it ends.
+struct HangUp<'a>(&'a Shared);
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        self.0.replies.hang_up();
     }
 }
 

@@ -28,8 +28,8 @@ const SKEW_MAX: Duration = Duration::from_secs(24 * 3600);
 const ENTRIES_MAX: usize = 8_000_000;
 /// Most entries of one write; what a crash can tear.
 pub(crate) const BATCH_MAX: usize = 256;
-/// Octets of zeros that are made durable behind the records when there is no room left: as many as one write may need, so that a
-/// crash never tears more. A write into room leaves the file's length, and making it durable costs one write of the disk, not two.
+/// Octets of zeros behind the records once room was made: as many as one write may need, so that a crash never tears more. A write
+/// into room leaves the file's length, and making it durable costs one write of the disk, not two.
 const ROOM: usize = BATCH_MAX * record::LENGTH;
 /// A predecessor that lost its gateway ends at once; wait this long for it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -125,6 +125,8 @@ impl Journal {
         } else {
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).open(&path).map_err(io)?;
+            // Whoever wrote the last entries may have ended before they were durable.
+            file.sync_data().map_err(io)?;
             (file, contents.end())
         };
         let room = file.metadata().map_err(io)?.len();
@@ -194,10 +196,12 @@ impl Journal {
 
     fn write_staged(&mut self) -> std::io::Result<()> {
         let end = self.end.saturating_add(octets(&self.staged));
-        while end > self.room {
-            self.file.write_all_at(&[0; ROOM], self.room)?;
+        if end > self.room {
+            let room = self.end.saturating_add(octets(&[0; ROOM])).max(end);
+            let missing = usize::try_from(room.saturating_sub(self.room)).unwrap_or(ROOM);
+            self.file.write_all_at(&vec![0; missing], self.room)?;
             self.file.sync_data()?;
-            self.room = self.room.saturating_add(octets(&[0; ROOM]));
+            self.room = room;
         }
         self.file.write_all_at(&self.staged, self.end)?;
         self.file.sync_data()?;

@@ -163,11 +163,15 @@ impl Contents {
     }
 }
 
-/// The blocks up to the last one that was written to: zeros behind them are room for more, and no record is all zeros.
+/// The blocks up to the last one that was written to: zeros behind them are room for more, and no record is all zeros. There never
+/// is room for more than one write.
 pub(super) fn without_room(blocks: &[u8]) -> &[u8] {
     let last = blocks.iter().rposition(|octet| *octet != 0);
     let used = last.map_or(0, |last| last.saturating_add(1).next_multiple_of(LENGTH));
-    blocks.get(..used).unwrap_or(blocks)
+    match blocks.split_at_checked(used) {
+        Some((used, room)) if room.len() <= BATCH_MAX * LENGTH => used,
+        _ => blocks,
+    }
 }
 
 fn with_checksum(parts: &[&[u8]]) -> [u8; LENGTH] {

@@ -153,10 +153,16 @@ fn a_torn_end_is_no_loss_and_a_damaged_middle_is() {
         .concat(),
     );
     let two_batches = with(&[&[0; 64][..], &record_of(9, 900), &record_of(8, 901)].concat());
-    let rows: [(&str, Vec<u8>, Option<usize>); 13] = [
+    let rows: [(&str, Vec<u8>, Option<usize>); 15] = [
         ("whole", good.clone(), Some(4)),
         ("part of a record", with(&[1; 30]), Some(4)),
-        ("room", with(&[0; 64 * 2000]), Some(4)),
+        ("room", with(&[0; 64 * 256]), Some(4)),
+        ("more room than there ever is", with(&[0; 64 * 257]), None),
+        (
+            "room that was being made",
+            with(&[[0; 64 * 200].as_slice(), &[0xa5; 64 * 56]].concat()),
+            Some(4),
+        ),
         (
             "part of a record in room",
             with(&[[1; 30].as_slice(), &[0; 6400]].concat()),

@@ -49,11 +49,16 @@ impl RegistrationAuthority {
     ///
     /// The same requester with the same handle and the same request gets the same enrollment, however often it asks.
     pub async fn enroll(self: &Arc<Self>, request: EnrollmentRequest) -> Result<Disposition, Error> {
+        // Some 16 KiB of state, which would move with every future around it.
+        Box::pin(self.enrolled(request)).await
+    }
+
+    async fn enrolled(self: &Arc<Self>, request: EnrollmentRequest) -> Result<Disposition, Error> {
         let digest = sha256(&request.request);
         let mut turn = 0;
         loop {
             let at = (&request.endpoint, request.operation);
-            let outlook = self.outlook(&request, &digest).await;
+            let outlook = self.outlook(&request, &digest).await?;
             let caller = self
                 .caller(&request.credential, at, &request.origin, &outlook)
                 .await?;
@@ -96,6 +101,7 @@ impl RegistrationAuthority {
             if judged.is_ok() {
                 self.habits.learn(&request.endpoint, &outlook);
             }
+            drop(outlook);
             let acted = match judged {
                 Err(Error::Refused(refusal)) => self.turn_away(&filing, refusal).await?,
                 judged => self.act_on(&filing, judged?, &request).await?,

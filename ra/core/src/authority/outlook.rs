@@ -12,6 +12,7 @@ use crate::domain::{
     ClaimHandle, ClaimKey, Credential, EndpointName, EnrollmentRequest, Handle, ObjectKind, ObjectVersion,
     Requester, StreamId, key_report_stream, proof_stream,
 };
+use crate::error::Error;
 use crate::ports::{Space, Wanted};
 use crate::reading::Reading;
 
@@ -60,8 +61,15 @@ impl Habits {
 }
 
 impl RegistrationAuthority {
-    /// Reads what this request will most likely be judged by.
-    pub(super) async fn outlook(&self, request: &EnrollmentRequest, digest: &[u8; 32]) -> Outlook {
+    /// Reads what this request will most likely be judged by. Nothing is read for a secret before that was found to be right.
+    pub(super) async fn outlook(
+        &self,
+        request: &EnrollmentRequest,
+        digest: &[u8; 32],
+    ) -> Result<Outlook, Error> {
+        let Some(requester) = requester(&request.credential) else {
+            return Ok(Outlook::default());
+        };
         let mut wanted = Wanted {
             streams: self.habits.of(&request.endpoint),
             ..Wanted::default()
@@ -84,28 +92,25 @@ impl RegistrationAuthority {
                 key_report_stream(&asked.public_key().fingerprint()),
             );
         }
-        let requester = requester(&request.credential);
-        if let Some(requester) = &requester {
-            if let Requester::Account(account) = requester {
-                add(&mut wanted.streams, StreamId::account(*account));
-            }
-            let identifiers = asked.as_ref().map(identifiers).unwrap_or_default();
-            for identifier in identifiers.iter().take(PROOFS_MAX) {
-                add(&mut wanted.streams, proof_stream(requester, identifier));
-            }
+        if let Requester::Account(account) = &requester {
+            add(&mut wanted.streams, StreamId::account(*account));
         }
-        let handle = match (&request.handle, &requester) {
-            (Handle::Given(handle), _) => Some(handle.clone()),
-            (Handle::SameRequest, Some(requester)) => Some(ClaimHandle::of_request(requester, digest)),
-            (Handle::SameRequest, None) => None,
+        let identifiers = asked.as_ref().map(identifiers).unwrap_or_default();
+        for identifier in identifiers.iter().take(PROOFS_MAX) {
+            add(&mut wanted.streams, proof_stream(&requester, identifier));
+        }
+        let handle = match &request.handle {
+            Handle::Given(handle) => handle.clone(),
+            Handle::SameRequest => ClaimHandle::of_request(&requester, digest),
         };
-        let key = handle.map(|handle| ClaimKey::new(&request.endpoint, request.operation, &handle));
-        wanted.claims.extend(key);
-        Outlook {
-            reading: self.ledger.read(wanted).await,
+        wanted
+            .claims
+            .push(ClaimKey::new(&request.endpoint, request.operation, &handle));
+        Ok(Outlook {
+            reading: self.ledger.read(wanted).await?,
             own,
             request: asked,
-        }
+        })
     }
 }
 
@@ -119,8 +124,10 @@ fn add(streams: &mut Vec<StreamId>, stream: StreamId) {
 fn own_certificate(credential: &Credential) -> Option<Certificate> {
     match credential {
         Credential::Certificate { chain } => Certificate::from_der(chain.first()?).ok(),
-        Credential::Several(several) => several.iter().find_map(own_certificate),
-        Credential::Account { .. } | Credential::Key(_) | Credential::Secret { .. } => None,
+        Credential::Account { .. }
+        | Credential::Key(_)
+        | Credential::Secret { .. }
+        | Credential::Several(_) => None,
     }
 }
 

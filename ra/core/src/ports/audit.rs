@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use portreeve_pkix::Timestamp;
 
-use super::store::StoreError;
+use super::conflict::StoreError;
 use crate::domain::{Digest, NodeId, StoredRecord, StreamId};
 
 /// Hashes of one tile, at most: a tile is a subtree of this many leaves.

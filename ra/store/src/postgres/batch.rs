@@ -5,12 +5,10 @@
 //! a taken claim, a stream that has moved on, and the rest. It also is the order in which rows are locked; within a
 //! part, where order means nothing, rows are sorted, so that two batches seldom wait for each other in a circle.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use portreeve_ra::ports::{
-    Batch, CertificateRow, Conflict, DocumentId, DocumentWrite, NewTask, Projection, RegistrationRow,
-    RequestRow, Reservation, RevokedRow, SecretRow, Space, StoreError, TaskChange,
+    Batch, Conflict, DocumentId, DocumentWrite, NewTask, Reservation, Space, Spend, StoreError, TaskChange,
 };
 use portreeve_ra::{Claim, ClaimKey, EnrollmentId, Record, StreamId, TaskId};
 use sqlx::postgres::{PgBindIterExt, PgHasArrayType};
@@ -18,8 +16,7 @@ use sqlx::{Encode, Postgres, Type};
 
 use super::pool::Question;
 use super::tasks::millis;
-use crate::names;
-use crate::row::{padded, stored};
+use crate::row::stored;
 use crate::sealed::Bodies;
 
 /// Rows of one batch, at most.
@@ -75,33 +72,65 @@ impl Names {
     }
 }
 
-/// The statement that writes this batch; `None` when there is nothing to write. `given` is the store's time, if it is
-/// not the database's.
+/// The statement that writes these batches, all or none; `None` when there is nothing to write. `given` is the store's time, if
+/// it is not the database's.
+///
+/// What a part refuses depends on the rows of its own table alone, and of one key the earlier batch comes first: so together
+/// they write what they would have written one after the other.
 pub(crate) fn plan(
-    mut batch: Batch,
+    batches: &[&Batch],
     bodies: &Bodies,
     given: Option<i64>,
 ) -> Result<Option<(Question, Names)>, StoreError> {
     let mut plan = Plan::new(given);
-    batch.spends.sort_by_key(|spend| spend.key);
-    batch.claims.sort_by_key(|claim| claim.key.0);
-    batch.records.sort_by_key(|record| record.header().stream);
+    plan.spends(&sorted(batches, |batch| &batch.spends, |spend| spend.key));
+    plan.task_changes(&sorted(
+        batches,
+        |batch| &batch.task_changes,
+        |change| match change {
+            TaskChange::Complete { id, .. } | TaskChange::RetryAfter { id, .. } => *id,
+        },
+    ));
+    let mut claims: Vec<(&Claim, Option<EnrollmentId>)> = batches
+        .iter()
+        .flat_map(|batch| batch.claims.iter().map(|claim| (claim, batch.gives_way)))
+        .collect();
+    claims.sort_by_key(|(claim, _)| claim.key.0);
+    plan.claims(&claims)?;
+    plan.records(&sorted(
+        batches,
+        |batch| &batch.records,
+        |record| record.header().stream,
+    ));
     // Taking a key after giving it up keeps its place: the sort is stable, and other keys are other matters.
-    batch.reservations.sort_by_key(|reservation| match reservation {
-        Reservation::Take { space, key, .. } | Reservation::Release { space, key } => (space.number(), *key),
-    });
-    batch.task_changes.sort_by_key(|change| match change {
-        TaskChange::Complete { id, .. } | TaskChange::RetryAfter { id, .. } => *id,
-    });
-    plan.spends(&batch);
-    plan.task_changes(&batch.task_changes);
-    plan.claims(&batch.claims, batch.gives_way)?;
-    plan.records(&batch.records);
-    plan.reservations(&batch.reservations);
-    plan.documents(&batch.documents, bodies)?;
-    plan.tasks(&batch.tasks);
-    plan.projections(&batch.projections);
+    plan.reservations(&sorted(
+        batches,
+        |batch| &batch.reservations,
+        |reservation| match reservation {
+            Reservation::Take { space, key, .. } | Reservation::Release { space, key } => {
+                (space.number(), *key)
+            }
+        },
+    ));
+    // A unique key may be given up by one document and taken by the next.
+    let written = || batches.iter().flat_map(|batch| &batch.documents);
+    let no_unique_keys = written().all(|write| write.keys.iter().all(|key| !key.unique));
+    let by = |write: &DocumentWrite| no_unique_keys.then_some((write.id.kind, write.id.id));
+    plan.documents(&sorted(batches, |batch| &batch.documents, by), bodies)?;
+    plan.tasks(&sorted(batches, |batch| &batch.tasks, |_| ()));
+    plan.projections(batches.iter().flat_map(|batch| &batch.projections));
     plan.finish()
+}
+
+/// A part of all batches, by a key and of one key by batch.
+fn sorted<'a, T, K: Ord>(
+    batches: &[&'a Batch],
+    part: impl Fn(&'a Batch) -> &'a Vec<T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<&'a T> {
+    let mut items: Vec<&T> = batches.iter().flat_map(|batch| part(batch)).collect();
+    items.sort_by_key(|item| key(item));
+    items
 }
 
 /// A column of a part: one value of each item.
@@ -124,13 +153,13 @@ impl Plan {
     }
 
     /// Wraps the call in that of the next part, whose arrays follow.
-    fn part(&mut self, function: &'static str, items: usize) -> &mut Self {
+    pub(super) fn part(&mut self, function: &'static str, items: usize) -> &mut Self {
         self.functions.push(function);
         self.rows += items;
         self
     }
 
-    fn array<'q, I>(&mut self, values: I) -> &mut Self
+    pub(super) fn array<'q, I>(&mut self, values: I) -> &mut Self
     where
         I: Iterator,
         I::Item: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
@@ -142,7 +171,7 @@ impl Plan {
         self
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.parameters.push(')');
     }
 
@@ -164,8 +193,7 @@ impl Plan {
         Ok(Some((self.question.with_text(call), self.names)))
     }
 
-    fn spends(&mut self, batch: &Batch) {
-        let spends = &batch.spends;
+    fn spends(&mut self, spends: &[&Spend]) {
         if spends.is_empty() {
             return;
         }
@@ -175,7 +203,7 @@ impl Plan {
             .end();
     }
 
-    fn task_changes(&mut self, changes: &[TaskChange]) {
+    fn task_changes(&mut self, changes: &[&TaskChange]) {
         if changes.is_empty() {
             return;
         }
@@ -191,36 +219,36 @@ impl Plan {
             .end();
     }
 
-    fn claims(&mut self, claims: &[Claim], gives_way: Option<EnrollmentId>) -> Result<(), StoreError> {
+    fn claims(&mut self, claims: &[(&Claim, Option<EnrollmentId>)]) -> Result<(), StoreError> {
         if claims.is_empty() {
             return Ok(());
         }
         let requesters = claims
             .iter()
-            .map(|claim| borsh::to_vec(&claim.requester))
+            .map(|(claim, _)| borsh::to_vec(&claim.requester))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| StoreError::Broken("a requester that cannot be written".to_owned()))?;
-        self.names.claims = each(claims, |claim| claim.key);
+        self.names.claims = each(claims, |(claim, _)| claim.key);
         self.part("commit_claims", claims.len())
-            .array(claims.iter().map(|claim| claim.key.0))
+            .array(claims.iter().map(|(claim, _)| claim.key.0))
             .array(requesters.iter())
-            .array(claims.iter().map(|claim| claim.digest))
-            .array(claims.iter().map(|claim| *claim.enrollment.as_bytes()))
-            .array(claims.iter().map(|claim| claim.until.unix_millis()))
+            .array(claims.iter().map(|(claim, _)| claim.digest))
+            .array(claims.iter().map(|(claim, _)| *claim.enrollment.as_bytes()))
+            .array(claims.iter().map(|(claim, _)| claim.until.unix_millis()))
             .array(
                 claims
                     .iter()
-                    .map(|claim| *gives_way.unwrap_or(claim.enrollment).as_bytes()),
+                    .map(|(claim, gives_way)| *gives_way.unwrap_or(claim.enrollment).as_bytes()),
             )
             .end();
         Ok(())
     }
 
-    fn records(&mut self, records: &[Record]) {
+    fn records(&mut self, records: &[&Record]) {
         if records.is_empty() {
             return;
         }
-        let columns = each(records, Record::to_stored);
+        let columns = each(records, |record| record.to_stored());
         self.names.streams = each(records, |record| record.header().stream);
         self.part("commit_records", records.len())
             .array(
@@ -239,7 +267,7 @@ impl Plan {
             .end();
     }
 
-    fn reservations(&mut self, reservations: &[Reservation]) {
+    fn reservations(&mut self, reservations: &[&Reservation]) {
         if reservations.is_empty() {
             return;
         }
@@ -260,7 +288,7 @@ impl Plan {
             .end();
     }
 
-    fn documents(&mut self, writes: &[DocumentWrite], bodies: &Bodies) -> Result<(), StoreError> {
+    fn documents(&mut self, writes: &[&DocumentWrite], bodies: &Bodies) -> Result<(), StoreError> {
         if writes.is_empty() {
             return Ok(());
         }
@@ -292,7 +320,7 @@ impl Plan {
         Ok(())
     }
 
-    fn tasks(&mut self, tasks: &[NewTask]) {
+    fn tasks(&mut self, tasks: &[&NewTask]) {
         if tasks.is_empty() {
             return;
         }
@@ -310,161 +338,5 @@ impl Plan {
                     .map(|task| task.lease.map(|(node, _)| *node.as_bytes())),
             )
             .end();
-    }
-
-    fn projections(&mut self, projections: &[Projection]) {
-        let (mut requests, mut certificates) = (Vec::new(), Vec::new());
-        let (mut revoked, mut released) = (Vec::new(), Vec::new());
-        let (mut registrations, mut secrets) = (Vec::new(), Vec::new());
-        for projection in projections {
-            match projection {
-                Projection::Request(row) => requests.push(row),
-                Projection::Certificate(row) => certificates.push(row),
-                Projection::Revoked(row) => revoked.push(row),
-                Projection::Registration(row) => registrations.push(row),
-                Projection::Secret(row) => secrets.push(row),
-                Projection::Released(enrollment) => released.push(*enrollment.as_bytes()),
-            }
-        }
-        self.requests(&requests);
-        self.certificates(&certificates);
-        self.revoked(&revoked);
-        if !released.is_empty() {
-            self.part("commit_released", released.len())
-                .array(released.into_iter())
-                .end();
-        }
-        self.registrations(&registrations);
-        self.secrets(&secrets);
-    }
-
-    fn registrations(&mut self, rows: &[&RegistrationRow]) {
-        if rows.is_empty() {
-            return;
-        }
-        self.part("commit_registrations", rows.len())
-            .array(rows.iter().map(|row| *row.registration.as_bytes()))
-            .array(rows.iter().map(|row| shown(&row.name)))
-            .array(rows.iter().map(|row| row.team.as_deref().map(shown)))
-            .array(rows.iter().map(|row| shown(&row.state)))
-            .array(rows.iter().map(|row| i64::from(row.vouched)))
-            .array(rows.iter().map(|row| row.until.map(|until| until.unix_millis())))
-            .end();
-    }
-
-    fn secrets(&mut self, rows: &[&SecretRow]) {
-        if rows.is_empty() {
-            return;
-        }
-        self.part("commit_secrets", rows.len())
-            .array(rows.iter().map(|row| *row.secret.as_bytes()))
-            .array(rows.iter().map(|row| shown(&row.owner)))
-            .array(rows.iter().map(|row| i64::from(row.kind.number())))
-            .array(rows.iter().map(|row| shown(&row.reference)))
-            .array(rows.iter().map(|row| shown(&row.state)))
-            .array(rows.iter().map(|row| row.until.map(|until| until.unix_millis())))
-            .array(rows.iter().map(|row| row.created_at.unix_millis()))
-            .end();
-    }
-
-    fn requests(&mut self, rows: &[&RequestRow]) {
-        if rows.is_empty() {
-            return;
-        }
-        self.part("commit_requests", rows.len())
-            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
-            .array(rows.iter().map(|row| shown(&row.endpoint)))
-            .array(rows.iter().map(|row| shown(&row.requester)))
-            .array(rows.iter().map(|row| shown(&row.names)))
-            .array(rows.iter().map(|row| shown(&row.profile)))
-            .array(rows.iter().map(|row| shown(&row.backend)))
-            .array(rows.iter().map(|row| shown(&row.state)))
-            .array(rows.iter().map(|row| row.proposal.map(|id| *id.as_bytes())))
-            .array(rows.iter().map(|row| row.key))
-            .array(rows.iter().map(|row| shown(&row.key_algorithm)))
-            .array(
-                rows.iter()
-                    .map(|row| names::joined(&row.searched.common, names::REQUEST_MAX)),
-            )
-            .array(
-                rows.iter()
-                    .map(|row| names::joined(&row.searched.alternative, names::REQUEST_MAX)),
-            )
-            .array(
-                rows.iter()
-                    .map(|row| row.ownership.registration.as_deref().map(shown)),
-            )
-            .array(rows.iter().map(|row| row.ownership.team.as_deref().map(shown)))
-            .array(rows.iter().map(|row| row.created_at.unix_millis()))
-            .array(rows.iter().map(|row| row.updated_at.unix_millis()))
-            .end();
-    }
-
-    fn certificates(&mut self, rows: &[&CertificateRow]) {
-        if rows.is_empty() {
-            return;
-        }
-        let places = (1_i64..).zip(rows);
-        let exact: Vec<(i64, String, i64)> = places
-            .flat_map(|(place, row)| {
-                let names = names::exact(&row.searched).into_iter();
-                names.map(move |(name, kinds)| (place, name, kinds))
-            })
-            .collect();
-        self.part("commit_certificates", rows.len())
-            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
-            .array(rows.iter().map(|row| shown(&row.backend)))
-            .array(rows.iter().map(|row| padded(&row.serial)))
-            .array(rows.iter().map(|row| shown(&row.names)))
-            .array(rows.iter().map(|row| row.key))
-            .array(rows.iter().map(|row| shown(&row.key_algorithm)))
-            .array(rows.iter().map(|row| row.fingerprint))
-            .array(rows.iter().map(|row| row.not_before.unix_millis()))
-            .array(rows.iter().map(|row| row.not_after.unix_millis()))
-            .array(rows.iter().map(|row| shown(&row.endpoint)))
-            .array(rows.iter().map(|row| shown(&row.profile)))
-            .array(rows.iter().map(|row| i64::from(row.profile_version)))
-            .array(rows.iter().map(|row| shown(&row.requester)))
-            .array(
-                rows.iter()
-                    .map(|row| names::joined(&row.searched.common, names::CERTIFICATE_MAX)),
-            )
-            .array(
-                rows.iter()
-                    .map(|row| names::joined(&row.searched.alternative, names::CERTIFICATE_MAX)),
-            )
-            .array(
-                rows.iter()
-                    .map(|row| row.ownership.registration.as_deref().map(shown)),
-            )
-            .array(rows.iter().map(|row| row.ownership.team.as_deref().map(shown)))
-            .array(rows.iter().map(|row| row.issued_at.unix_millis()))
-            .array(exact.iter().map(|(place, ..)| *place))
-            .array(exact.iter().map(|(_, name, _)| name.clone()))
-            .array(exact.iter().map(|(.., kinds)| *kinds))
-            .end();
-    }
-
-    fn revoked(&mut self, rows: &[&RevokedRow]) {
-        if rows.is_empty() {
-            return;
-        }
-        self.part("commit_revoked", rows.len())
-            .array(rows.iter().map(|row| *row.enrollment.as_bytes()))
-            .array(rows.iter().map(|row| shown(&row.backend)))
-            .array(rows.iter().map(|row| padded(&row.serial)))
-            .array(rows.iter().map(|row| i64::from(row.reason.number())))
-            .array(rows.iter().map(|row| row.revoked_at.unix_millis()))
-            .array(rows.iter().map(|row| row.not_after.unix_millis()))
-            .end();
-    }
-}
-
-/// Text to be shown: PostgreSQL's has no octet zero, and a name in a request may.
-fn shown(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') {
-        Cow::Owned(text.replace('\0', "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
     }
 }

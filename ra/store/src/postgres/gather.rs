@@ -99,7 +99,26 @@ impl<T: Thing> Gatherer<T> {
         }
         match self.enter(things)? {
             Entered::Alone(_turn) => self.send(things).await,
-            Entered::Waiting(answer) => answer.await.unwrap_or(Err(UNAVAILABLE)),
+            Entered::Waiting(mut answer) => {
+                let answered = match tokio::time::timeout(PATIENCE, &mut answer).await {
+                    Ok(answered) => answered,
+                    Err(_) => {
+                        self.hurry();
+                        answer.await
+                    }
+                };
+                answered.unwrap_or(Err(UNAVAILABLE))
+            }
+        }
+    }
+
+    /// Somebody has waited long enough, though perhaps for a message that is under way.
+    fn hurry(self: &Arc<Self>) {
+        let mut waiting = self.waiting();
+        if !waiting.jobs.is_empty() && waiting.under_way < UNDER_WAY_MAX {
+            waiting.under_way += 1;
+            drop(waiting);
+            drop(Turn(Arc::clone(self)));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The store on PostgreSQL.
 
 mod batch;
+mod commits;
 mod connect;
 pub(crate) mod database;
 mod documents;
@@ -14,6 +15,7 @@ mod roles;
 mod schema;
 mod seals;
 mod search;
+mod shown;
 mod statements;
 mod store;
 mod tasks;

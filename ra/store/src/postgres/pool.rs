@@ -4,6 +4,7 @@
 //! four. While the database is away one caller at a time tries to reach it, and all others are told so at once.
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,12 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 
 /// A connection is replaced at this age, so that sessions follow changes of the server.
 const AGE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How often a statement that another transaction stood in the way of is run, at most.
+const ATTEMPTS: u32 = 5;
+
+/// The wait before the second attempt; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 const FOR_THESE_VALUES: &str = "SET plan_cache_mode = force_custom_plan";
 
@@ -200,6 +207,22 @@ impl Pool {
             }
         }
         outcome
+    }
+
+    /// Runs a statement, again when another transaction stood in its way: then nothing was written.
+    pub(crate) async fn persevere(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self.once(question).await {
+                Err(Failure::Tangled(reason)) => tracing::debug!(reason, "trying again"),
+                outcome => return outcome,
+            }
+            self.counters.retries.add(1);
+            let chance = RandomState::new().hash_one(pause) % 8;
+            tokio::time::sleep(pause + Duration::from_millis(chance)).await;
+            pause *= 2;
+        }
+        self.once(question).await
     }
 
     /// Closes the connections when the statements under way are done; there are no answers any more.

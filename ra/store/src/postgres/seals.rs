@@ -88,7 +88,7 @@ impl AuditLog for Pool {
 #[async_trait]
 impl Sealing for PostgresStore {
     async fn seal(&self, sealing: Seal) -> Result<(), SealError> {
-        sealed_by(self.persevere(&seal(&sealing)).await)
+        sealed_by(self.pool.persevere(&seal(&sealing)).await)
     }
 
     async fn keep_checkpoint(
@@ -97,7 +97,7 @@ impl Sealing for PostgresStore {
         row: &CheckpointRow,
         kept: u64,
     ) -> Result<(), SealError> {
-        sealed_by(self.persevere(&keep_checkpoint(holder, row, kept)).await)
+        sealed_by(self.pool.persevere(&keep_checkpoint(holder, row, kept)).await)
     }
 
     async fn erase(&self, stream: StreamId, position: u64) -> Result<u64, StoreError> {

@@ -1,6 +1,5 @@
 //! The ports of the RA on a PostgreSQL database.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +14,10 @@ use portreeve_ra::ports::{
 use portreeve_ra::{NodeId, StreamId, StreamKind};
 use sqlx::postgres::PgRow;
 
-use super::batch::{self, Names};
+use super::commits::Committer;
 use super::database::{PUT_VALUE, PostgresDatabase, READ_VALUE, StoreTime};
 use super::documents::{self, Search};
 use super::examine::{self, ServerFacts};
-use super::failure::Failure;
 use super::gather::Gatherer;
 use super::pool::{Pool, Question};
 use super::read::{self, Thing};
@@ -32,12 +30,6 @@ use crate::rows;
 use crate::sealed::Bodies;
 use crate::statistics::{Counters, Statistics};
 
-/// How often a statement that another transaction stood in the way of is run, at most.
-const ATTEMPTS: u32 = 5;
-
-/// The wait before the second attempt; it doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-
 const READ_KEY: &str = "SELECT value FROM sealed_key WHERE name = $1";
 
 const PUT_KEY: &str = "INSERT INTO sealed_key (name, value) VALUES ($1, $2) \
@@ -46,11 +38,13 @@ const PUT_KEY: &str = "INSERT INTO sealed_key (name, value) VALUES ($1, $2) \
 /// The store on PostgreSQL.
 ///
 /// Any number of nodes share a database. A commit is one statement and acknowledged when it is durable, and every read
-/// that starts after that sees it. Nothing here waits longer than about five seconds.
+/// that starts after that sees it. Nothing here waits longer than about five seconds, a commit that is refused
+/// in company ten.
 pub struct PostgresStore {
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     gathered: Arc<Gatherer<Thing>>,
     gathered_documents: Arc<Gatherer<DocumentId>>,
+    committer: Arc<Committer>,
     bodies: Bodies,
     time: StoreTime,
     installation: Installation,
@@ -64,11 +58,14 @@ impl PostgresStore {
         let pool = Pool::new(database.server, database.connections_max, Arc::clone(&counters));
         let pool = Arc::new(pool);
         pool.keep(database.connection);
+        let bodies = Bodies::new(sealer);
+        let by = (database.time.clone(), Arc::clone(&counters));
         Arc::new(Self {
+            committer: Committer::new(Arc::clone(&pool), bodies.clone(), by),
             gathered: Gatherer::new(Arc::clone(&pool), read::question),
             gathered_documents: Gatherer::new(Arc::clone(&pool), documents::question),
             pool,
-            bodies: Bodies::new(sealer),
+            bodies,
             time: database.time,
             installation: database.installation,
             counters,
@@ -137,35 +134,7 @@ impl PostgresStore {
 
     /// Runs a statement that writes and has no conflicts.
     async fn write(&self, question: &Question) -> Result<Vec<PgRow>, StoreError> {
-        Ok(self.persevere(question).await?)
-    }
-
-    /// Runs a statement, again when another transaction stood in its way: then nothing was written.
-    pub(super) async fn persevere(&self, question: &Question) -> Result<Vec<PgRow>, Failure> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.pool.once(question).await {
-                Err(Failure::Tangled(reason)) => tracing::debug!(reason, "trying again"),
-                outcome => return outcome,
-            }
-            self.counters.retries.add(1);
-            let chance = RandomState::new().hash_one(pause) % 8;
-            tokio::time::sleep(pause + Duration::from_millis(chance)).await;
-            pause *= 2;
-        }
-        self.pool.once(question).await
-    }
-
-    fn commit_error(&self, failure: Failure, names: &Names) -> CommitError {
-        if let Failure::Conflict { code, place } = &failure
-            && let Some(conflict) = names.conflict(code, *place)
-        {
-            self.counters.conflicts.add(1);
-            return CommitError::Conflict(conflict);
-        }
-        self.counters.failures.add(1);
-        tracing::warn!(?failure, "a batch was not committed");
-        CommitError::Store(failure.into())
+        Ok(self.pool.persevere(question).await?)
     }
 
     /// The number in the only row.
@@ -182,17 +151,7 @@ fn no_row() -> StoreError {
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        let Some((question, names)) = batch::plan(batch, &self.bodies, self.time.given())? else {
-            return Ok(());
-        };
-        match self.persevere(&question).await {
-            Ok(_) => {
-                self.counters.batches.add(1);
-                self.counters.groups.add(1);
-                Ok(())
-            }
-            Err(failure) => Err(self.commit_error(failure, &names)),
-        }
+        self.committer.commit(batch).await
     }
 
     async fn read(&self, wanted: &Wanted) -> Result<Answers, StoreError> {

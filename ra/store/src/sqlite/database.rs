@@ -168,7 +168,7 @@ pub(crate) fn writing(held: &HeldDirectory) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("wal_autocheckpoint", AUTOCHECKPOINT_PAGES)
         .pragma("journal_size_limit", LOG_SIZE_KEPT)
-        .pragma("cache_size", "-8000")
+        .pragma("cache_size", "-32000")
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .statement_cache_capacity(256)

@@ -1,7 +1,7 @@
 //! Group reads: questions that wait while others are answered are asked in one message.
 //!
 //! Going to a connection's thread and back costs more than a look into an index, so what waits goes together. A
-//! question that finds nobody before it goes at once. Each question is one statement and sees one state of the store.
+//! question that finds nobody before it goes at once. What it asks of one kind is one statement and sees one state of the store.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,7 @@ use super::failure::RETRY_AFTER;
 use super::read::{self, Statement};
 use super::readers::{Question, Readers};
 use crate::row::number;
+use crate::statistics::Counters;
 
 /// Things of one kind in one message, at most; a question for more is asked by itself.
 pub(crate) const PLACES_MAX: usize = 64;
@@ -110,13 +111,15 @@ struct Waiting {
 /// Where questions wait.
 pub(crate) struct Gatherer {
     readers: Arc<Readers>,
+    counters: Arc<Counters>,
     waiting: Mutex<Waiting>,
 }
 
 impl Gatherer {
-    pub(crate) fn new(readers: Arc<Readers>) -> Arc<Self> {
+    pub(crate) fn new(readers: Arc<Readers>, counters: Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             readers,
+            counters,
             waiting: Mutex::default(),
         })
     }
@@ -125,16 +128,18 @@ impl Gatherer {
     pub(crate) async fn ask(self: &Arc<Self>, things: Things) -> Result<Answer, StoreError> {
         let alone = Group::alone(&things);
         if alone.0.any_above(PLACES_MAX) {
-            let rows = self
-                .readers
-                .rows(alone.question(std::iter::once(&things)))
-                .await?;
+            let rows = self.rows(alone.question(std::iter::once(&things))).await?;
             let first = Places::default().first();
             return Ok(Answer { first, rows });
         }
         let (reply, answer) = oneshot::channel();
         self.submit(Job { things, reply })?;
         answer.await.unwrap_or(Err(UNAVAILABLE))
+    }
+
+    async fn rows(&self, question: Question<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+        self.counters.questions.add(1);
+        self.readers.rows(question).await
     }
 
     fn submit(self: &Arc<Self>, job: Job) -> Result<(), StoreError> {
@@ -182,7 +187,7 @@ impl Answering {
     async fn run(self) {
         while let Some((jobs, group)) = self.0.next() {
             let question = group.question(jobs.iter().map(|job| &job.things));
-            match self.0.readers.rows(question).await {
+            match self.0.rows(question).await {
                 Ok(rows) => group.deliver(jobs, rows),
                 Err(error) => {
                     for job in jobs {

@@ -1,4 +1,4 @@
-//! Reading records, documents, claims and reservations. Each question is one statement, so it sees one state of the
+//! Reading records, documents, claims and reservations. What is asked of one kind is one statement, so it sees one state of the
 //! store.
 
 use std::sync::Arc;

@@ -75,7 +75,7 @@ impl SqliteStore {
         let (writer, writing) = Writer::start(held, connection, Arc::clone(&counters));
         Ok(Arc::new(Self {
             writer,
-            gatherer: Gatherer::new(Arc::clone(&readers)),
+            gatherer: Gatherer::new(Arc::clone(&readers), Arc::clone(&counters)),
             readers,
             bodies: Bodies::new(sealer),
             clock,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portreeve_ra::Record;
-use portreeve_ra::ports::{Batch, Reservation, Space};
+use portreeve_ra::ports::{Answers, Batch, Reservation, Space, Wanted};
 
 use super::StoreUnderTest;
 use super::fixtures::*;
@@ -55,6 +55,17 @@ pub async fn many_questions_at_once(subject: &mut dyn StoreUnderTest) {
                     Some(stream(number))
                 );
                 assert_eq!(store.reserved(Space::AccountKey, &key).await.unwrap(), None);
+                let wanted = Wanted {
+                    streams: vec![stream(ASKERS + number), stream(number)],
+                    claims: vec![claim_key(number), claim_key(ASKERS + number)],
+                    reservations: vec![(Space::AccountKey, key), (Space::Serial, key)],
+                };
+                let answers = Answers {
+                    streams: vec![vec![], vec![record(stream(number), 1)]],
+                    claims: vec![Some(claim(number, number, until)), None],
+                    reservations: vec![None, Some(stream(number))],
+                };
+                assert_eq!(store.read(&wanted).await.unwrap(), answers);
             })
         })
         .collect();
@@ -72,4 +83,20 @@ pub async fn many_questions_at_once(subject: &mut dyn StoreUnderTest) {
         all.len(),
         "more than one message carries"
     );
+    let everything = Wanted {
+        streams: all,
+        claims: (1..=ASKERS).map(claim_key).collect(),
+        reservations: (1..=ASKERS)
+            .map(|number| (Space::Serial, [u8::try_from(number).unwrap(); 32]))
+            .collect(),
+    };
+    let answers = store.read(&everything).await.unwrap();
+    let led_to: Vec<_> = (1..=ASKERS).map(|number| Some(stream(number))).collect();
+    assert_eq!(answers.reservations, led_to);
+    let claims: Vec<_> = (1..=ASKERS)
+        .map(|number| Some(claim(number, number, until)))
+        .collect();
+    assert_eq!(answers.claims, claims);
+    assert!(answers.streams.iter().all(|records| records.len() == 1));
+    assert_eq!(store.read(&Wanted::default()).await.unwrap(), Answers::default());
 }

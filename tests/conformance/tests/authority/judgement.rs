@@ -25,7 +25,7 @@ async fn approve(authority: &TestAuthority, proposal: ProposalId) {
     authority.ra.approve(proposal, vote).await.expect("approved");
 }
 
-fn publisher(authority: &TestAuthority) -> Publisher {
+pub(crate) fn publisher(authority: &TestAuthority) -> Publisher {
     Publisher {
         actor: Actor::Operator(operator("test")),
         origin: Origin::node(authority.ra.node()),

@@ -380,3 +380,45 @@ async fn what_was_found_once_ends_with_its_anchor() {
     fleet.authority.put(kind, name, &text).await;
     certified(enroll().await);
 }
+
+/// Once the habits of an endpoint are known, all that a request is judged by comes in one message; and what has changed since
+/// they were learnt counts all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_read_for_once_and_judged_by_what_is_in_force() {
+    let (fleet, maker) = factory("client_registration = \"nobody\"\n").await;
+    let device = |number: u32| maker.device(&format!("SN-{number}"), |_| {});
+    certified(fleet.enroll(showing(&[&device(1)]), &Csr::of("one").anew()).await);
+    let asked = || fleet.authority.store.statistics().questions;
+    for number in 2..5 {
+        let (device, request) = (device(number), Csr::of(&format!("d{number}")).anew());
+        let before = asked();
+        certified(fleet.enroll(showing(&[&device]), &request).await);
+        // One for the request, one for the serial number that this CA chose by itself.
+        assert_eq!(asked() - before, 2, "messages of reading for device {number}");
+    }
+
+    let newer = Maker::new("Newer CA");
+    let trusts = |name: &str| format!("client_trust = [\"{name}\"]\nclient_registration = \"nobody\"\n");
+    fleet
+        .authority
+        .put(ObjectKind::TrustAnchors, "newer", &newer.text())
+        .await;
+    fleet.endpoint(DEVICES, &trusts("newer")).await;
+    let answer = fleet
+        .enroll(showing(&[&device(5)]), &Csr::of("five").anew())
+        .await;
+    refused("trusted before", answer, &rejected(Rejection::Untrusted));
+    let its = newer.device("SN-6", |_| {});
+    certified(fleet.enroll(showing(&[&its]), &Csr::of("six").anew()).await);
+
+    let publisher = || crate::judgement::publisher(&fleet.authority);
+    let objects = fleet.ra().objects();
+    let taken = objects.retire(ObjectKind::TrustAnchors, "newer", publisher());
+    taken.await.unwrap();
+    let answer = fleet.enroll(showing(&[&its]), &Csr::of("seven").anew()).await;
+    refused("anchors out of force", answer, &rejected(Rejection::Untrusted));
+    let taken = objects.retire(ObjectKind::Endpoint, DEVICES, publisher());
+    taken.await.unwrap();
+    let answer = fleet.enroll(showing(&[&its]), &Csr::of("eight").anew()).await;
+    refused("endpoint out of force", answer, &Refusal::UnknownEndpoint);
+}
