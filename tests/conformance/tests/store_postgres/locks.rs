@@ -152,3 +152,58 @@ async fn of_two_nodes_one_wins() {
         assert_eq!(won, 1, "position {position}");
     }
 }
+
+/// A batch in the way of a lock keeps none of those back that come after it, though nobody else comes and hurries them; and of
+/// those that share a statement with another such batch, that one alone fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_waits_for_a_lock_waits_alone() {
+    let subject = Postgres::new().await;
+    let write = |version| documents([document(1, version, "body")]);
+    subject.store.commit(write(1)).await.unwrap();
+    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    let committing = |batch: Batch| {
+        let store = Arc::clone(&subject.store);
+        tokio::spawn(async move { store.commit(batch).await })
+    };
+    let locked = committing(write(2));
+    until_somebody_waits(&subject.raw_url, &locked).await;
+    let (next, stuck, last) = (
+        committing(records([record(stream(1), 1)])),
+        committing(write(2)),
+        committing(records([record(stream(2), 1)])),
+    );
+    assert_eq!(next.await.unwrap(), Ok(()));
+    assert_eq!(last.await.unwrap(), Ok(()));
+    for outcome in [locked.await.unwrap(), stuck.await.unwrap()] {
+        assert!(unavailable(&outcome), "{outcome:?}");
+    }
+    other.execute("ROLLBACK").await.unwrap();
+    subject.store.commit(write(2)).await.unwrap();
+    let written = subject.store.load(&[stream(1), stream(2)]).await.unwrap();
+    assert!(written.iter().all(|records| records.len() == 1), "{written:?}");
+}
+
+/// Without the timer a batch would wait for the one before it, however long that takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_second_does_not_wait_for_the_first() {
+    let subject = Postgres::new().await;
+    let write = |version| documents([document(1, version, "body")]);
+    subject.store.commit(write(1)).await.unwrap();
+    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    let locked = tokio::spawn({
+        let store = Arc::clone(&subject.store);
+        let batch = write(2);
+        async move { store.commit(batch).await }
+    });
+    until_somebody_waits(&subject.raw_url, &locked).await;
+    let second = subject.store.commit(records([record(stream(1), 1)])).await;
+    let (first_still_waits, read) = (!locked.is_finished(), subject.store.load(&[stream(1)]).await);
+    other.execute("ROLLBACK").await.unwrap();
+    assert_eq!((second, read.unwrap()[0].len()), (Ok(()), 1));
+    assert!(first_still_waits, "the second was committed after the first");
+    assert_eq!(locked.await.unwrap(), Ok(()));
+}
