@@ -45,6 +45,18 @@ trap '' INT TERM HUP
 folder=$1
 shift
 pid=
+crash() {
+    [ -n "$pid" ] || return
+    kill -STOP "$pid"
+    children=$(cat "/proc/$pid/task/$pid/children")
+    # shellcheck disable=SC2086
+    kill -KILL "$pid" $children 2>/dev/null
+    wait "$pid"
+    for child in $children; do
+        while readlink "/proc/$child/exe" >/dev/null 2>&1; do sleep 0.01; done
+    done
+    pid=
+}
 halt() {
     [ -n "$pid" ] || return
     kill "-$1" "$pid" 2>/dev/null
@@ -55,7 +67,7 @@ while read -r order; do
     case $order in
         start) "$@" >>"$folder/server.log" 2>&1 </dev/null & pid=$! ;;
         stop) halt INT ;;
-        kill) halt KILL ;;
+        kill) crash ;;
     esac
     echo "$order"
 done

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::batch::{self, Names};
 use super::database::StoreTime;
 use super::failure::{Failure, RETRY_AFTER};
+use super::patience::answered;
 use super::pool::{Pool, Question};
 use crate::sealed::Bodies;
 use crate::statistics::Counters;
@@ -77,15 +78,9 @@ impl Committer {
 
     /// Commits a batch; returns when it is durable. Once it waits it is committed even if the caller leaves.
     pub(crate) async fn commit(self: &Arc<Self>, batch: Batch) -> Result<(), CommitError> {
-        let (reply, mut answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         self.submit(Job { batch, reply })?;
-        let answered = match tokio::time::timeout(PATIENCE, &mut answer).await {
-            Ok(answered) => answered,
-            Err(_) => {
-                self.hurry();
-                answer.await
-            }
-        };
+        let answered = answered(answer, PATIENCE, || self.hurry()).await;
         answered.unwrap_or(Err(UNAVAILABLE))
     }
 

@@ -13,6 +13,7 @@ use sqlx::postgres::PgRow;
 use tokio::sync::oneshot;
 
 use super::failure::RETRY_AFTER;
+use super::patience::answered;
 use super::pool::{Pool, Question};
 use crate::row::number;
 
@@ -99,14 +100,8 @@ impl<T: Thing> Gatherer<T> {
         }
         match self.enter(things)? {
             Entered::Alone(_turn) => self.send(things).await,
-            Entered::Waiting(mut answer) => {
-                let answered = match tokio::time::timeout(PATIENCE, &mut answer).await {
-                    Ok(answered) => answered,
-                    Err(_) => {
-                        self.hurry();
-                        answer.await
-                    }
-                };
+            Entered::Waiting(answer) => {
+                let answered = answered(answer, PATIENCE, || self.hurry()).await;
                 answered.unwrap_or(Err(UNAVAILABLE))
             }
         }

@@ -8,6 +8,7 @@ mod documents;
 mod examine;
 mod failure;
 mod gather;
+mod patience;
 mod pool;
 mod read;
 mod registrations;

@@ -64,14 +64,24 @@ async fn deadlock(subject: &Postgres, batch: Batch) -> (Result<(), CommitError>,
     (committed, was_victim)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lock_that_is_not_given_up_does_not_hang() {
-    let subject = Postgres::new().await;
-    let write = |version| documents([document(1, version, "body")]);
+/// A batch that writes this version of document 1.
+fn write(version: u64) -> Batch {
+    documents([document(1, version, "body")])
+}
+
+/// Writes document 1; whoever else writes it then waits for this session.
+async fn locked_by_another(subject: &Postgres) -> PgConnection {
     subject.store.commit(write(1)).await.unwrap();
     let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
     other.execute("BEGIN").await.unwrap();
     other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    other
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_is_not_given_up_does_not_hang() {
+    let subject = Postgres::new().await;
+    let mut other = locked_by_another(&subject).await;
     let started = Instant::now();
     let outcome = subject.store.commit(write(2)).await;
     assert!(unavailable(&outcome), "{outcome:?}");
@@ -158,11 +168,7 @@ async fn of_two_nodes_one_wins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_waits_for_a_lock_waits_alone() {
     let subject = Postgres::new().await;
-    let write = |version| documents([document(1, version, "body")]);
-    subject.store.commit(write(1)).await.unwrap();
-    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
-    other.execute("BEGIN").await.unwrap();
-    other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    let mut other = locked_by_another(&subject).await;
     let committing = |batch: Batch| {
         let store = Arc::clone(&subject.store);
         tokio::spawn(async move { store.commit(batch).await })
@@ -189,11 +195,7 @@ async fn a_batch_that_waits_for_a_lock_waits_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_second_does_not_wait_for_the_first() {
     let subject = Postgres::new().await;
-    let write = |version| documents([document(1, version, "body")]);
-    subject.store.commit(write(1)).await.unwrap();
-    let mut other = PgConnection::connect(&subject.raw_url).await.unwrap();
-    other.execute("BEGIN").await.unwrap();
-    other.execute("UPDATE document SET expires_at = 9").await.unwrap();
+    let mut other = locked_by_another(&subject).await;
     let locked = tokio::spawn({
         let store = Arc::clone(&subject.store);
         let batch = write(2);

@@ -205,3 +205,17 @@ async fn of_several_credentials_one_takes_precedence_and_all_are_recorded() {
     let malformed = Refusal::ClientCertificate(CertificateRejection::Malformed);
     refused("no certificate", answer, &malformed);
 }
+
+/// Who does not know a secret makes nobody read more than where that secret would be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_read_for_who_guesses() {
+    let fleet = Fleet::start("").await;
+    let known = fleet.password("press").await;
+    certified(fleet.enroll(known, &Csr::of("press").anew()).await);
+    let before = fleet.authority.store.statistics().questions;
+    let guess = Credential::password("nobody", Secret::new(b"guess".to_vec()));
+    let answer = fleet.enroll(guess, &Csr::of("press").anew()).await;
+    assert!(matches!(answer, Err(Error::Refused(_))), "{answer:?}");
+    // Where the reference leads, and what would be there.
+    assert_eq!(fleet.authority.store.statistics().questions - before, 2);
+}

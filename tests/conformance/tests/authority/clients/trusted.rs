@@ -6,6 +6,9 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+
 use super::*;
 
 /// The serialNumber of a subject.
@@ -404,12 +407,25 @@ async fn a_request_is_read_for_once_and_judged_by_what_is_in_force() {
         .put(ObjectKind::TrustAnchors, "newer", &newer.text())
         .await;
     fleet.endpoint(DEVICES, &trusts("newer")).await;
+    // What was asked for then and is not any more need not even be readable.
+    let was = portreeve_ra::ObjectVersion::stream(ObjectKind::TrustAnchors, "factory");
+    let octets: String = was.id.iter().map(|octet| format!("{octet:02x}")).collect();
+    let file = fleet.authority.directory.path().join("portreeve.db");
+    let mut writer = SqliteConnectOptions::new()
+        .filename(file)
+        .connect()
+        .await
+        .unwrap();
+    let damage = format!("UPDATE record SET header = x'00' WHERE stream = x'{octets}'");
+    let damaged = writer.execute(AssertSqlSafe(damage)).await.unwrap();
+    assert_eq!(damaged.rows_affected(), 1);
+    let its = newer.device("SN-6", |_| {});
+    certified(fleet.enroll(showing(&[&its]), &Csr::of("six").anew()).await);
+    assert_eq!(incidents(&fleet.authority).await, Vec::<String>::new());
     let answer = fleet
         .enroll(showing(&[&device(5)]), &Csr::of("five").anew())
         .await;
     refused("trusted before", answer, &rejected(Rejection::Untrusted));
-    let its = newer.device("SN-6", |_| {});
-    certified(fleet.enroll(showing(&[&its]), &Csr::of("six").anew()).await);
 
     let publisher = || crate::judgement::publisher(&fleet.authority);
     let objects = fleet.ra().objects();
